@@ -1,0 +1,80 @@
+/*-------------------------------------------------------------------------
+ *
+ * compat.h
+ *		The one place where PostgreSQL majors 13 to 18 differ for us.
+ *
+ * Every .c file includes this header first, in place of postgres.h and
+ * fmgr.h.  Each shim gives older servers the newer name, so that the code
+ * reads as if written for the newest.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef RECSYS_COMPAT_H
+#define RECSYS_COMPAT_H
+
+#include "postgres.h"
+
+#if PG_VERSION_NUM < 130000
+#error "recsys needs PostgreSQL 13 or later"
+#endif
+
+#include "fmgr.h"
+#include "funcapi.h"
+#include "miscadmin.h"
+#include "utils/memutils.h"
+
+/* Until 16 the marker was empty: with -fvisibility=hidden it must not be. */
+#if PG_VERSION_NUM < 160000 && !defined(WIN32)
+#undef PGDLLEXPORT
+#define PGDLLEXPORT __attribute__((visibility("default")))
+#endif
+
+/* Declares and registers a C function that SQL calls; its name starts with recsys_. */
+#define RECSYS_FUNCTION(name) \
+	PGDLLEXPORT Datum name(PG_FUNCTION_ARGS); \
+	PG_FUNCTION_INFO_V1(name)
+
+/* varlena accessors moved out of postgres.h */
+#if PG_VERSION_NUM >= 160000
+#include "varatt.h"
+#endif
+
+/* renamed in 15 */
+#if PG_VERSION_NUM < 150000
+#define MarkGUCPrefixReserved(prefix) EmitWarningsOnPlaceholders(prefix)
+#endif
+
+/* typed allocation, back-patched to 14.6 and 15.1 */
+#ifndef palloc_object
+#define palloc_object(type) ((type *) palloc(sizeof(type)))
+#define palloc0_object(type) ((type *) palloc0(sizeof(type)))
+#define palloc_array(type, count) ((type *) palloc(sizeof(type) * (count)))
+#define palloc0_array(type, count) ((type *) palloc0(sizeof(type) * (count)))
+#define repalloc_array(pointer, type, count) ((type *) repalloc(pointer, sizeof(type) * (count)))
+#endif
+
+/* set-returning functions in materialize mode: the helper came with 15 */
+#if PG_VERSION_NUM < 150000
+#define InitMaterializedSRF(fcinfo, flags) recsys_materialized_srf(fcinfo)
+extern void recsys_materialized_srf(FunctionCallInfo fcinfo);
+#endif
+
+/* soft errors came with 16: before that the same call throws */
+#if PG_VERSION_NUM < 160000
+#define ereturn(context, dummy_value, ...) \
+	do { \
+		(void) (context); \
+		ereport(ERROR, __VA_ARGS__); \
+		return dummy_value; \
+	} while (0)
+#define errsave(context, ...) \
+	do { \
+		(void) (context); \
+		ereport(ERROR, __VA_ARGS__); \
+	} while (0)
+#define SOFT_ERROR_OCCURRED(context) ((void) (context), false)
+#else
+#include "nodes/miscnodes.h"
+#endif
+
+#endif							/* RECSYS_COMPAT_H */

@@ -1,0 +1,29 @@
+/*-------------------------------------------------------------------------
+ *
+ * iddict.h
+ *		Dictionary from values of any hashable type to dense numbers 0, 1, 2...
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef RECSYS_IDDICT_H
+#define RECSYS_IDDICT_H
+
+#include "core/compat.h"
+#include "lib/stringinfo.h"
+
+typedef struct IdDict IdDict;
+
+#define IDDICT_NOT_FOUND PG_UINT32_MAX
+
+extern IdDict *iddict_create(MemoryContext cxt, Oid type, Oid collation, const char *what);
+extern Oid	iddict_type(const IdDict *dict);
+extern Oid	iddict_collation(const IdDict *dict);
+extern uint32 iddict_count(const IdDict *dict);
+extern uint32 iddict_put(IdDict *dict, Datum value);
+extern uint32 iddict_find(IdDict *dict, Datum value);
+extern Datum iddict_value(const IdDict *dict, uint32 id);
+extern uint32 *iddict_sort(IdDict *dict);
+extern void iddict_serialize(IdDict *dict, StringInfo buf);
+extern IdDict *iddict_deserialize(MemoryContext cxt, StringInfo buf, const char *what);
+
+#endif							/* RECSYS_IDDICT_H */

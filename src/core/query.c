@@ -1,0 +1,374 @@
+/*-------------------------------------------------------------------------
+ *
+ * query.c
+ *		Reading the rows of a query that the user gives as text.
+ *
+ * Every function that takes a query text reads it through here.  Rows go
+ * from the executor straight into a callback through a DestReceiver of our
+ * own: no tuplestore, no cursor and no limit on their number, at about
+ * 60 ns a row.  The query runs with the rights of the caller, read-only, in
+ * the caller's snapshot, and may use a parallel plan, so that the order of
+ * rows is unspecified unless it says ORDER BY.
+ *
+ * Columns are matched by position, since their names are the user's, and are
+ * converted as an assignment would convert them (int to double precision,
+ * date to timestamptz, ...).  A domain counts as its base type.
+ *
+ * The caller has to be connected to SPI; the plan lives until SPI_finish.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "core/compat.h"
+
+#include "access/tupdesc.h"
+#include "executor/spi.h"
+#include "executor/tuptable.h"
+#include "parser/parse_coerce.h"
+#include "tcop/dest.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
+#include "utils/plancache.h"
+
+#include "core/query.h"
+
+typedef enum
+{
+	CONVERT_NONE,				/* same bits */
+	CONVERT_FUNCTION,			/* a cast function of one to three arguments */
+	CONVERT_TEXT				/* through the text form */
+} ConversionKind;
+
+/* How one column of the result becomes what the caller wants. */
+typedef struct Conversion
+{
+	ConversionKind kind;
+	FmgrInfo	function;		/* cast function, or input function for CONVERT_TEXT */
+	FmgrInfo	output;			/* CONVERT_TEXT: output function */
+	Oid			ioparam;		/* CONVERT_TEXT */
+	int			nargs;			/* CONVERT_FUNCTION */
+} Conversion;
+
+struct UserQuery
+{
+	SPIPlanPtr	plan;
+	int			ncolumns;		/* of the result: at most what the caller asked for */
+	Oid			types[QUERY_MAX_COLUMNS];	/* after conversion */
+	Oid			collations[QUERY_MAX_COLUMNS];
+	Conversion	conversions[QUERY_MAX_COLUMNS];
+	bool		converts;		/* any conversion other than none */
+};
+
+/* The receiver that the executor sees. */
+typedef struct RowReceiver
+{
+	DestReceiver pub;			/* must be first */
+	UserQuery  *query;
+	QueryRow	row;
+	void	   *arg;
+	MemoryContext cxt;			/* for conversions, reset with each row */
+	uint64		nrows;
+} RowReceiver;
+
+static void
+init_conversion(Conversion *conversion, const QueryColumn *column, int position, Oid from)
+{
+	CoercionPathType path;
+	Oid			function = InvalidOid;
+
+	conversion->kind = CONVERT_NONE;
+	if (!OidIsValid(column->type) || from == column->type)
+		return;
+
+	/* a literal without a type: 'x' AS item */
+	if (from == UNKNOWNOID)
+		path = COERCION_PATH_COERCEVIAIO;
+	else
+		path = find_coercion_pathway(column->type, from, COERCION_ASSIGNMENT, &function);
+
+	switch (path)
+	{
+		case COERCION_PATH_RELABELTYPE:
+			break;
+		case COERCION_PATH_FUNC:
+			conversion->kind = CONVERT_FUNCTION;
+			fmgr_info(function, &conversion->function);
+			conversion->nargs = get_func_nargs(function);
+			break;
+		case COERCION_PATH_COERCEVIAIO:
+			{
+				Oid			input;
+				Oid			output;
+				bool		isvarlena;
+
+				conversion->kind = CONVERT_TEXT;
+				getTypeInputInfo(column->type, &input, &conversion->ioparam);
+				getTypeOutputInfo(from, &output, &isvarlena);
+				fmgr_info(input, &conversion->function);
+				fmgr_info(output, &conversion->output);
+				break;
+			}
+		default:
+			ereport(ERROR,
+					(errcode(ERRCODE_DATATYPE_MISMATCH),
+					 errmsg("column %d of the query must be %s of type %s, not %s",
+							position, column->name,
+							format_type_be(column->type), format_type_be(from)),
+					 errhint("Cast the column in the query.")));
+	}
+}
+
+/* "(user, item [, weight [, ts]])": the shape a query has to have, for messages. */
+static char *
+describe_columns(const QueryColumn *columns, int ncolumns)
+{
+	StringInfoData buf;
+	int			nopen = 0;
+	int			i;
+
+	initStringInfo(&buf);
+	appendStringInfoChar(&buf, '(');
+	for (i = 0; i < ncolumns; i++)
+	{
+		if (columns[i].optional)
+		{
+			appendStringInfoString(&buf, i > 0 ? " [, " : "[");
+			nopen++;
+		}
+		else if (i > 0)
+			appendStringInfoString(&buf, ", ");
+		appendStringInfoString(&buf, columns[i].name);
+	}
+	while (nopen-- > 0)
+		appendStringInfoChar(&buf, ']');
+	appendStringInfoChar(&buf, ')');
+	return buf.data;
+}
+
+/*
+ * Parses and plans a query and checks that its columns are what is wanted.
+ * Parameters $1.. have the given types.  Errors: the query's own, syntax error
+ * where it is not one statement that returns rows, datatype mismatch where
+ * number or types of columns are wrong.
+ */
+UserQuery *
+query_prepare(const char *text, const QueryColumn *columns, int ncolumns,
+			  int nparams, Oid *paramtypes)
+{
+	UserQuery  *query = palloc0_object(UserQuery);
+	List	   *sources;
+	TupleDesc	tupdesc;
+	int			required = 0;
+	int			i;
+
+	Assert(ncolumns <= QUERY_MAX_COLUMNS);
+	while (required < ncolumns && !columns[required].optional)
+		required++;
+
+	query->plan = SPI_prepare_cursor(text, nparams, paramtypes, CURSOR_OPT_PARALLEL_OK);
+	if (query->plan == NULL)
+		elog(ERROR, "SPI_prepare_cursor failed: %s", SPI_result_code_string(SPI_result));
+
+	sources = SPI_plan_get_plan_sources(query->plan);
+	tupdesc = list_length(sources) == 1 ?
+		((CachedPlanSource *) linitial(sources))->resultDesc : NULL;
+	if (tupdesc == NULL || !SPI_is_cursor_plan(query->plan))
+		ereport(ERROR,
+				(errcode(ERRCODE_SYNTAX_ERROR),
+				 errmsg("the query must be a single statement that returns rows"),
+				 errhint("Pass a SELECT that returns the columns %s.",
+						 describe_columns(columns, ncolumns))));
+
+	if (tupdesc->natts < required || tupdesc->natts > ncolumns)
+		ereport(ERROR,
+				(errcode(ERRCODE_DATATYPE_MISMATCH),
+				 errmsg("the query returns the wrong number of columns"),
+				 errdetail("It returns %d, and the columns %s are expected.",
+						   tupdesc->natts, describe_columns(columns, ncolumns)),
+				 errhint("Columns are matched by position; their names do not matter.")));
+
+	query->ncolumns = tupdesc->natts;
+	for (i = 0; i < query->ncolumns; i++)
+	{
+		Form_pg_attribute att = TupleDescAttr(tupdesc, i);
+		Oid			from = getBaseType(att->atttypid);
+
+		init_conversion(&query->conversions[i], &columns[i], i + 1, from);
+		query->types[i] = OidIsValid(columns[i].type) ? columns[i].type : from;
+		query->collations[i] = OidIsValid(att->attcollation) ?
+			att->attcollation : get_typcollation(query->types[i]);
+		if (query->conversions[i].kind != CONVERT_NONE)
+			query->converts = true;
+	}
+	return query;
+}
+
+/* Number of columns that the query returns: optional ones may be missing. */
+int
+query_column_count(const UserQuery *query)
+{
+	return query->ncolumns;
+}
+
+/* Type in which values of a column, counted from 0, arrive. */
+Oid
+query_column_type(const UserQuery *query, int column)
+{
+	return query->types[column];
+}
+
+/* Collation of a column, InvalidOid where its type has none. */
+Oid
+query_column_collation(const UserQuery *query, int column)
+{
+	return query->collations[column];
+}
+
+static Datum
+convert(Conversion *conversion, Datum value)
+{
+	char	   *text;
+
+	switch (conversion->kind)
+	{
+		case CONVERT_NONE:
+			return value;
+		case CONVERT_FUNCTION:
+			if (conversion->nargs == 1)
+				return FunctionCall1(&conversion->function, value);
+			if (conversion->nargs == 2)
+				return FunctionCall2(&conversion->function, value, Int32GetDatum(-1));
+			return FunctionCall3(&conversion->function, value, Int32GetDatum(-1),
+								 BoolGetDatum(false));
+		case CONVERT_TEXT:
+			text = OutputFunctionCall(&conversion->output, value);
+			return InputFunctionCall(&conversion->function, text, conversion->ioparam, -1);
+	}
+	return value;
+}
+
+static void
+process_row(RowReceiver *receiver, const Datum *values, const bool *nulls)
+{
+	UserQuery  *query = receiver->query;
+
+	if ((++receiver->nrows & 0x3ff) == 0)
+		CHECK_FOR_INTERRUPTS();
+
+	if (query->converts)
+	{
+		Datum		converted[QUERY_MAX_COLUMNS];
+		MemoryContext old;
+		int			i;
+
+		MemoryContextReset(receiver->cxt);
+		old = MemoryContextSwitchTo(receiver->cxt);
+		for (i = 0; i < query->ncolumns; i++)
+			converted[i] = nulls[i] ? (Datum) 0 : convert(&query->conversions[i], values[i]);
+		MemoryContextSwitchTo(old);
+		receiver->row(receiver->arg, converted, nulls);
+	}
+	else
+		receiver->row(receiver->arg, values, nulls);
+}
+
+#if PG_VERSION_NUM >= 140000
+
+static bool
+receive_slot(TupleTableSlot *slot, DestReceiver *self)
+{
+	slot_getallattrs(slot);
+	process_row((RowReceiver *) self, slot->tts_values, slot->tts_isnull);
+	return true;
+}
+
+static void
+receiver_startup(DestReceiver *self, int operation, TupleDesc tupdesc)
+{
+}
+
+static void
+receiver_end(DestReceiver *self)
+{
+}
+
+static void
+execute(UserQuery *query, Datum *params, const char *paramnulls, RowReceiver *receiver)
+{
+	SPIExecuteOptions options = {0};
+	List	   *sources = SPI_plan_get_plan_sources(query->plan);
+	CachedPlanSource *source = linitial(sources);
+	ParamListInfo list = NULL;
+	int			i;
+
+	if (source->num_params > 0)
+	{
+		list = makeParamList(source->num_params);
+		for (i = 0; i < source->num_params; i++)
+		{
+			list->params[i].value = params[i];
+			list->params[i].isnull = paramnulls && paramnulls[i] == 'n';
+			list->params[i].pflags = PARAM_FLAG_CONST;
+			list->params[i].ptype = source->param_types[i];
+		}
+	}
+	receiver->pub.receiveSlot = receive_slot;
+	receiver->pub.rStartup = receiver_startup;
+	receiver->pub.rShutdown = receiver_end;
+	receiver->pub.rDestroy = receiver_end;
+	receiver->pub.mydest = DestNone;
+
+	options.params = list;
+	options.read_only = true;
+	options.dest = &receiver->pub;
+	if (SPI_execute_plan_extended(query->plan, &options) < 0)
+		elog(ERROR, "SPI_execute_plan_extended failed: %s", SPI_result_code_string(SPI_result));
+}
+
+#else
+
+/* Before 14 SPI takes no receiver: a cursor, in batches. */
+static void
+execute(UserQuery *query, Datum *params, const char *paramnulls, RowReceiver *receiver)
+{
+	Portal		portal = SPI_cursor_open(NULL, query->plan, params, paramnulls, true);
+
+	for (;;)
+	{
+		uint64		i;
+
+		SPI_cursor_fetch(portal, true, 10000);
+		if (SPI_processed == 0)
+			break;
+		for (i = 0; i < SPI_processed; i++)
+		{
+			Datum		values[QUERY_MAX_COLUMNS];
+			bool		nulls[QUERY_MAX_COLUMNS];
+
+			heap_deform_tuple(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, values, nulls);
+			process_row(receiver, values, nulls);
+		}
+		SPI_freetuptable(SPI_tuptable);
+	}
+	SPI_cursor_close(portal);
+}
+
+#endif
+
+/*
+ * Runs the query and calls row(arg, values, nulls) for each row, in the memory
+ * context that is current here.  Returns the number of rows.
+ */
+uint64
+query_run(UserQuery *query, Datum *params, const char *paramnulls, QueryRow row, void *arg)
+{
+	RowReceiver receiver = {0};
+
+	receiver.query = query;
+	receiver.row = row;
+	receiver.arg = arg;
+	receiver.cxt = AllocSetContextCreate(CurrentMemoryContext, "recsys query row",
+										 ALLOCSET_SMALL_SIZES);
+	execute(query, params, paramnulls, &receiver);
+	MemoryContextDelete(receiver.cxt);
+	return receiver.nrows;
+}

@@ -1,0 +1,35 @@
+/*-------------------------------------------------------------------------
+ *
+ * query.h
+ *		Reading the rows of a query that the user gives as text.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef RECSYS_QUERY_H
+#define RECSYS_QUERY_H
+
+#include "core/compat.h"
+
+/* What a function wants of one column of the user's query, by position. */
+typedef struct QueryColumn
+{
+	const char *name;			/* what the column means, for error messages: "user" */
+	Oid			type;			/* values are converted to this; InvalidOid: taken as they are */
+	bool		optional;		/* may be missing, with all columns after it */
+} QueryColumn;
+
+#define QUERY_MAX_COLUMNS 16
+
+typedef struct UserQuery UserQuery;
+
+/* Called for each row; values by reference live only during the call. */
+typedef void (*QueryRow) (void *arg, const Datum *values, const bool *nulls);
+
+extern UserQuery *query_prepare(const char *text, const QueryColumn *columns, int ncolumns,
+							int nparams, Oid *paramtypes);
+extern int	query_column_count(const UserQuery *query);
+extern Oid	query_column_type(const UserQuery *query, int column);
+extern Oid	query_column_collation(const UserQuery *query, int column);
+extern uint64 query_run(UserQuery *query, Datum *params, const char *paramnulls, QueryRow row, void *arg);
+
+#endif							/* RECSYS_QUERY_H */

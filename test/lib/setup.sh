@@ -1,0 +1,182 @@
+# Shared by test/run.sh, test/demo.sh and .ci/run: source it, do not run it.
+#
+# What it offers, in the order in which a script uses it:
+#   need_packages NAME...    install what is missing (Debian; as root or through sudo)
+#   find_postgres            set PG_CONFIG, PG_BIN, PG_PGXS of the newest server that can be built against
+#   make_workdir             create WORK, a private directory that is removed at exit
+#   build_extension          build the checkout in WORK and stage it in WORK/dest
+#   start_cluster            initdb and start a server in WORK that sees the staged extension
+#
+# The server listens on a socket in WORK only, so any number of runs can go on
+# side by side; nothing is installed into the system's PostgreSQL.
+
+# shellcheck shell=bash
+set -euo pipefail
+
+SRC=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
+WORK=
+PG_CONFIG=${PG_CONFIG:-}
+PG_BIN=
+PG_PGXS=
+PG_RUN=() # prefix of commands that must not run as root
+
+say() { printf '%s\n' "$*" >&2; }
+die() {
+	say "error: $*"
+	exit 1
+}
+
+as_root() {
+	if [ "$(id -u)" -eq 0 ]; then
+		"$@"
+	elif command -v sudo >/dev/null 2>&1; then
+		sudo "$@"
+	else
+		die "need root or sudo to run: $*"
+	fi
+}
+
+# Installs the Debian packages that are missing.  The packages of the server
+# create and start a cluster of their own: not wanted here, so it is switched
+# off while they are installed.
+need_packages() {
+	local missing=() package conf=/etc/postgresql-common/createcluster.d/zz-recsys-setup.conf wrote=
+	for package in "$@"; do
+		dpkg-query -W -f '${Status}\n' "$package" 2>/dev/null | grep -q '^install ok installed$' ||
+			missing+=("$package")
+	done
+	[ ${#missing[@]} -eq 0 ] && return 0
+	say "installing ${missing[*]}"
+	# two runs may meet here: the second waits for the first
+	local apt=(env DEBIAN_FRONTEND=noninteractive apt-get -qq -o DPkg::Lock::Timeout=600)
+	if ! ls /etc/postgresql/*/main >/dev/null 2>&1; then
+		as_root mkdir -p "${conf%/*}"
+		echo 'create_main_cluster = false' | as_root tee "$conf" >/dev/null
+		wrote=1
+	fi
+	local ok=
+	for _ in 1 2 3 4 5; do
+		if { as_root "${apt[@]}" update && as_root "${apt[@]}" install -y --no-install-recommends "${missing[@]}"; } \
+			>/tmp/recsys-apt.$$ 2>&1; then
+			ok=1
+			break
+		fi
+		sleep 5
+	done
+	[ -z "$wrote" ] || as_root rm -f "$conf"
+	if [ -z "$ok" ]; then
+		cat /tmp/recsys-apt.$$ >&2
+		rm -f /tmp/recsys-apt.$$
+		die "could not install ${missing[*]}"
+	fi
+	rm -f /tmp/recsys-apt.$$
+}
+
+# The newest major for which Debian's package of headers can be had.
+server_packages() {
+	local dev
+	dev=$(apt-cache search --names-only '^postgresql-server-dev-[0-9]+$' 2>/dev/null | awk '{print $1}' | sort -V | tail -1)
+	[ -n "$dev" ] || {
+		as_root apt-get -qq update >/dev/null 2>&1 || true
+		dev=$(apt-cache search --names-only '^postgresql-server-dev-[0-9]+$' | awk '{print $1}' | sort -V | tail -1)
+	}
+	[ -n "$dev" ] || die "no package postgresql-server-dev-N is known to apt"
+	echo "postgresql-${dev##*-} $dev"
+}
+
+# With PG_CONFIG set by the user that server is taken as it is.
+find_postgres() {
+	if [ -z "$PG_CONFIG" ]; then
+		local packages major
+		packages=$(server_packages)
+		major=${packages##*-}
+		# shellcheck disable=SC2086
+		need_packages $packages gcc make libc6-dev "$@"
+		PG_CONFIG=/usr/lib/postgresql/$major/bin/pg_config
+	fi
+	[ -x "$PG_CONFIG" ] || die "no pg_config at $PG_CONFIG"
+	PG_BIN=$("$PG_CONFIG" --bindir)
+	PG_PGXS=$(dirname "$("$PG_CONFIG" --pgxs)")/../..
+	PG_PGXS=$(cd "$PG_PGXS" && pwd)
+	export PG_CONFIG
+}
+
+make_workdir() {
+	WORK=$(mktemp -d "${TMPDIR:-/tmp}/recsys.XXXXXX")
+	chmod 755 "$WORK"
+	trap cleanup EXIT
+	trap 'exit 130' INT
+	trap 'exit 143' TERM
+	if [ "$(id -u)" -eq 0 ]; then
+		# the server refuses to run as root
+		PG_RUN=(runuser -u postgres --)
+	fi
+	mkdir "$WORK/src" "$WORK/dest" "$WORK/run" "$WORK/tmp"
+	[ "$(id -u)" -ne 0 ] || chown postgres "$WORK/run" "$WORK/tmp"
+}
+
+cleanup() {
+	local status=$?
+	trap - EXIT
+	if [ -n "$WORK" ] && [ -d "$WORK" ]; then
+		[ ! -f "$WORK/run/data/postmaster.pid" ] || stop_cluster immediate
+		rm -rf "$WORK"
+	fi
+	exit "$status"
+}
+
+# build_extension [make variables...]: compiles a copy, so that runs side by
+# side and the user's own objects in the checkout do not meet.
+build_extension() {
+	(cd "$SRC" && tar -cf - --exclude=.git --exclude='*.o' --exclude='*.so' --exclude='*.d' --exclude='*.bc' .) |
+		tar -xf - -C "$WORK/src" --no-same-owner
+	if ! { make -s -j"$(nproc)" -C "$WORK/src" PG_CONFIG="$PG_CONFIG" with_llvm=no "$@" &&
+		make -s -C "$WORK/src" PG_CONFIG="$PG_CONFIG" with_llvm=no DESTDIR="$WORK/dest" "$@" install; } \
+		>"$WORK/build.log" 2>&1; then
+		cat "$WORK/build.log" >&2
+		die "the build failed"
+	fi
+}
+
+# Lines for postgresql.conf that let a server find the staged extension.
+extension_conf() {
+	local major sharedir libdir
+	major=$("$PG_CONFIG" --version | sed 's/^[^0-9]*\([0-9]*\).*/\1/')
+	sharedir=$("$PG_CONFIG" --sharedir)
+	libdir=$("$PG_CONFIG" --pkglibdir)
+	if [ "$major" -ge 18 ]; then
+		echo "extension_control_path = '$WORK/dest$sharedir:\$system'"
+	else
+		echo "extension_destdir = '$WORK/dest'"
+	fi
+	echo "dynamic_library_path = '$WORK/dest$libdir:\$libdir'"
+}
+
+# start_cluster [configuration lines...]: exports PGHOST, PGUSER, PGDATABASE.
+start_cluster() {
+	"${PG_RUN[@]}" "$PG_BIN/initdb" -D "$WORK/run/data" -U postgres -A trust -E UTF8 --locale=C.UTF-8 --no-sync \
+		>"$WORK/initdb.log" 2>&1 || {
+		cat "$WORK/initdb.log" >&2
+		die "initdb failed"
+	}
+	{
+		echo "listen_addresses = ''"
+		echo "unix_socket_directories = '$WORK/run'"
+		echo "fsync = off"
+		echo "shared_buffers = '512MB'"
+		echo "max_wal_size = '8GB'"
+		echo "log_min_messages = warning"
+		extension_conf
+		[ $# -eq 0 ] || printf '%s\n' "$@"
+	} >>"$WORK/run/data/postgresql.conf"
+	"${PG_RUN[@]}" "$PG_BIN/pg_ctl" -D "$WORK/run/data" -l "$WORK/run/server.log" -w -s start || {
+		cat "$WORK/run/server.log" >&2
+		die "the server did not start"
+	}
+	export PGHOST="$WORK/run" PGUSER=postgres PGDATABASE=postgres
+	unset PGPORT PGSERVICE PGPASSFILE PGOPTIONS || true
+}
+
+stop_cluster() {
+	"${PG_RUN[@]}" "$PG_BIN/pg_ctl" -D "$WORK/run/data" -m "${1:-fast}" -w -s stop >/dev/null 2>&1 || true
+}
