@@ -19,7 +19,7 @@ SQL_PARTS = \
 	$(SQL_SIMILARITY) \
 	$(SQL_RECOMMEND)
 
-SQL_RFM =
+SQL_RFM = src/rfm/rfm.sql
 
 SQL_TAGS =
 
