@@ -38,8 +38,8 @@ failed=0
 tests_of() { # directory, suffix
 	if [ ${#names[@]} -gt 0 ]; then
 		printf '%s\n' "${names[@]%."$2"}"
-	else
-		find "$1" -maxdepth 1 -name "*.$2" -printf '%f\n' 2>/dev/null | sed "s/\.$2\$//" | LC_ALL=C sort
+	elif [ -d "$1" ]; then
+		find "$1" -maxdepth 1 -name "*.$2" -printf '%f\n' | sed "s/\.$2\$//" | LC_ALL=C sort
 	fi
 }
 
@@ -68,7 +68,7 @@ run_regress() { # suite, program, directory, suffix, database
 	for name in $list; do
 		ls "$out/expected/$name"*.out >/dev/null 2>&1 || : >"$out/expected/$name.out"
 	done
-	[ "$(id -u)" -ne 0 ] || chown -R postgres "$out"
+	give_to_server "$out"
 	# shellcheck disable=SC2086
 	(cd "$out" && "${PG_RUN[@]}" env PGHOST="$PGHOST" PGUSER="$PGUSER" PG_REGRESS_DIFF_OPTS=-U3 LC_ALL=C.UTF-8 \
 		"$2" --bindir="$PG_BIN" --inputdir="$WORK/src/test" --outputdir="$out" --host="$PGHOST" \
@@ -87,7 +87,7 @@ run_tap() {
 	for file in $(tests_of "$WORK/src/test/t" pl); do
 		out=$WORK/tmp/tap_$file
 		mkdir -p "$out"
-		[ "$(id -u)" -ne 0 ] || chown -R postgres "$out"
+		give_to_server "$out"
 		extension_conf >"$WORK/tmp/extension.conf"
 		if (cd "$out" && "${PG_RUN[@]}" env -u PGHOST -u PGUSER -u PGDATABASE PATH="$PG_BIN:$PATH" \
 			PERL5LIB="$PG_PGXS/src/test/perl:$WORK/src/test/perl" PG_REGRESS="$PG_PGXS/src/test/regress/pg_regress" \
@@ -117,6 +117,10 @@ for suite in "${suites[@]}"; do
 	esac
 done
 
+# what a crash leaves in the log of the server: signals, failed assertions, findings of sanitizers
+if [ "$failed" -gt 0 ]; then
+	grep -E 'terminated by signal|TRAP: |runtime error: ' "$WORK/run/server.log" || true
+fi
 if [ $((passed + failed)) -eq 0 ]; then
 	echo "no test was run" >&2
 	failed=1

@@ -8,10 +8,13 @@
 #   start_cluster            initdb and start a server in WORK that sees the staged extension
 #
 # The server listens on a socket in WORK only, so any number of runs can go on
-# side by side; nothing is installed into the system's PostgreSQL.
+# side by side; nothing is installed into the system's PostgreSQL.  Root gives
+# the server to the user postgres, who may not be able to read the checkout:
+# what the server needs is copied to WORK.
 
 # shellcheck shell=bash
 set -euo pipefail
+umask 022
 
 SRC=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 WORK=
@@ -19,6 +22,7 @@ PG_CONFIG=${PG_CONFIG:-}
 PG_BIN=
 PG_PGXS=
 PG_RUN=() # prefix of commands that must not run as root
+PG_OWNER= # the user they run as, when we are root
 
 say() { printf '%s\n' "$*" >&2; }
 die() {
@@ -40,48 +44,60 @@ as_root() {
 # create and start a cluster of their own: not wanted here, so it is switched
 # off while they are installed.
 need_packages() {
-	local missing=() package conf=/etc/postgresql-common/createcluster.d/zz-recsys-setup.conf wrote=
+	local missing=() package log ok='' wrote='' conf=/etc/postgresql-common/createcluster.d/zz-recsys-setup.conf
 	for package in "$@"; do
-		dpkg-query -W -f '${Status}\n' "$package" 2>/dev/null | grep -q '^install ok installed$' ||
-			missing+=("$package")
+		has_package "$package" || missing+=("$package")
 	done
 	[ ${#missing[@]} -eq 0 ] && return 0
+	command -v apt-get >/dev/null || die "missing: ${missing[*]} (this is not Debian: install them, or set PG_CONFIG)"
 	say "installing ${missing[*]}"
-	# two runs may meet here: the second waits for the first
-	local apt=(env DEBIAN_FRONTEND=noninteractive apt-get -qq -o DPkg::Lock::Timeout=600)
-	if ! ls /etc/postgresql/*/main >/dev/null 2>&1; then
+	if ! ls -d /etc/postgresql/*/main >/dev/null 2>&1; then
 		as_root mkdir -p "${conf%/*}"
 		echo 'create_main_cluster = false' | as_root tee "$conf" >/dev/null
 		wrote=1
 	fi
-	local ok=
-	for _ in 1 2 3 4 5; do
-		if { as_root "${apt[@]}" update && as_root "${apt[@]}" install -y --no-install-recommends "${missing[@]}"; } \
-			>/tmp/recsys-apt.$$ 2>&1; then
+	log=$(mktemp)
+	# Two runs may meet here.  The second waits for the first; only the lock of
+	# the package lists cannot be waited for, hence the loop.
+	local apt=(env DEBIAN_FRONTEND=noninteractive apt-get -qq -o DPkg::Lock::Timeout=600)
+	for _ in 1 2 3 4 5 6; do
+		as_root "${apt[@]}" update >"$log" 2>&1 || true
+		if as_root "${apt[@]}" install -y --no-install-recommends "${missing[@]}" >>"$log" 2>&1; then
 			ok=1
 			break
 		fi
 		sleep 5
 	done
-	[ -z "$wrote" ] || as_root rm -f "$conf"
-	if [ -z "$ok" ]; then
-		cat /tmp/recsys-apt.$$ >&2
-		rm -f /tmp/recsys-apt.$$
-		die "could not install ${missing[*]}"
+	if [ -n "$wrote" ]; then
+		as_root rm -f "$conf"
+		as_root rmdir --ignore-fail-on-non-empty "${conf%/*}" 2>/dev/null || true
 	fi
-	rm -f /tmp/recsys-apt.$$
+	[ -n "$ok" ] || cat "$log" >&2
+	rm -f "$log"
+	[ -n "$ok" ] || die "could not install ${missing[*]}"
 }
 
-# The newest major for which Debian's package of headers can be had.
+has_package() {
+	dpkg-query -W -f '${Status}\n' "$1" 2>/dev/null | grep -q '^install ok installed$'
+}
+
+# The packages of the newest server: of those that are installed with their
+# headers, else of those that apt knows.
 server_packages() {
-	local dev
-	dev=$(apt-cache search --names-only '^postgresql-server-dev-[0-9]+$' 2>/dev/null | awk '{print $1}' | sort -V | tail -1)
-	[ -n "$dev" ] || {
-		as_root apt-get -qq update >/dev/null 2>&1 || true
-		dev=$(apt-cache search --names-only '^postgresql-server-dev-[0-9]+$' | awk '{print $1}' | sort -V | tail -1)
-	}
-	[ -n "$dev" ] || die "no package postgresql-server-dev-N is known to apt"
-	echo "postgresql-${dev##*-} $dev"
+	local dir major='' pattern='^postgresql-server-dev-[0-9]+$'
+	for dir in /usr/lib/postgresql/*/; do
+		dir=$(basename "$dir")
+		if has_package "postgresql-$dir" && has_package "postgresql-server-dev-$dir"; then
+			major=$(printf '%s\n' "$major" "$dir" | sort -n | tail -1)
+		fi
+	done
+	if [ -z "$major" ]; then
+		command -v apt-cache >/dev/null || die "this is not Debian: set PG_CONFIG to a server's pg_config"
+		apt-cache search --names-only "$pattern" 2>/dev/null | grep -q . || as_root apt-get -qq update >/dev/null 2>&1 || true
+		major=$(apt-cache search --names-only "$pattern" | sed 's/ .*//; s/.*-//' | sort -n | tail -1)
+	fi
+	[ -n "$major" ] || die "no package postgresql-server-dev-N is known to apt"
+	echo "postgresql-$major postgresql-server-dev-$major"
 }
 
 # With PG_CONFIG set by the user that server is taken as it is.
@@ -101,18 +117,35 @@ find_postgres() {
 	export PG_CONFIG
 }
 
+# In TMPDIR, unless the server could not work there: the name of a socket has at
+# most 107 bytes, and a user's own directory may be closed to the server's user.
 make_workdir() {
-	WORK=$(mktemp -d "${TMPDIR:-/tmp}/recsys.XXXXXX")
-	chmod 755 "$WORK"
+	local base=${TMPDIR:-/tmp}
+	if [ "$(id -u)" -eq 0 ]; then
+		PG_OWNER=postgres
+		id -u "$PG_OWNER" >/dev/null 2>&1 || PG_OWNER=nobody
+		PG_RUN=(runuser -u "$PG_OWNER" --)
+	fi
+	if [ ${#base} -gt 60 ] || [[ $base != /* ]] || ! (cd / && "${PG_RUN[@]}" test -x "$base"); then
+		base=/tmp
+	fi
+	WORK=$(mktemp -d "$base/recsys.XXXXXX")
 	trap cleanup EXIT
 	trap 'exit 130' INT
-	trap 'exit 143' TERM
-	if [ "$(id -u)" -eq 0 ]; then
-		# the server refuses to run as root
-		PG_RUN=(runuser -u postgres --)
-	fi
+	trap 'exit 143' TERM HUP
+	chmod 755 "$WORK"
 	mkdir "$WORK/src" "$WORK/dest" "$WORK/run" "$WORK/tmp"
-	[ "$(id -u)" -ne 0 ] || chown postgres "$WORK/run" "$WORK/tmp"
+	chmod 700 "$WORK/run"
+	give_to_server "$WORK/run" "$WORK/tmp"
+}
+
+give_to_server() { # file or directory...
+	[ -z "$PG_OWNER" ] || chown -R "$PG_OWNER" "$@"
+}
+
+# Programs of the server run in a directory that their user may enter.
+as_server() {
+	(cd "$WORK" && "${PG_RUN[@]}" "$@")
 }
 
 cleanup() {
@@ -128,8 +161,9 @@ cleanup() {
 # build_extension [make variables...]: compiles a copy, so that runs side by
 # side and the user's own objects in the checkout do not meet.
 build_extension() {
-	(cd "$SRC" && tar -cf - --exclude=.git --exclude='*.o' --exclude='*.so' --exclude='*.d' --exclude='*.bc' .) |
+	(cd "$SRC" && tar -cf - --exclude=./.git --exclude=./.tools --exclude='*.o' --exclude='*.so' --exclude='*.d' --exclude='*.bc' .) |
 		tar -xf - -C "$WORK/src" --no-same-owner
+	chmod -R a+rX "$WORK/src"
 	if ! { make -s -j"$(nproc)" -C "$WORK/src" PG_CONFIG="$PG_CONFIG" with_llvm=no "$@" &&
 		make -s -C "$WORK/src" PG_CONFIG="$PG_CONFIG" with_llvm=no DESTDIR="$WORK/dest" "$@" install; } \
 		>"$WORK/build.log" 2>&1; then
@@ -153,8 +187,9 @@ extension_conf() {
 }
 
 # start_cluster [configuration lines...]: exports PGHOST, PGUSER, PGDATABASE.
+# PG_SERVER may name a program to start in place of postgres.
 start_cluster() {
-	"${PG_RUN[@]}" "$PG_BIN/initdb" -D "$WORK/run/data" -U postgres -A trust -E UTF8 --locale=C.UTF-8 --no-sync \
+	as_server "$PG_BIN/initdb" -D "$WORK/run/data" -U postgres -A trust -E UTF8 --locale=C.UTF-8 --no-sync \
 		>"$WORK/initdb.log" 2>&1 || {
 		cat "$WORK/initdb.log" >&2
 		die "initdb failed"
@@ -169,7 +204,7 @@ start_cluster() {
 		extension_conf
 		[ $# -eq 0 ] || printf '%s\n' "$@"
 	} >>"$WORK/run/data/postgresql.conf"
-	"${PG_RUN[@]}" "$PG_BIN/pg_ctl" -D "$WORK/run/data" -l "$WORK/run/server.log" -w -s start || {
+	as_server "$PG_BIN/pg_ctl" ${PG_SERVER:+-p "$PG_SERVER"} -D "$WORK/run/data" -l "$WORK/run/server.log" -w -s start || {
 		cat "$WORK/run/server.log" >&2
 		die "the server did not start"
 	}
@@ -178,5 +213,5 @@ start_cluster() {
 }
 
 stop_cluster() {
-	"${PG_RUN[@]}" "$PG_BIN/pg_ctl" -D "$WORK/run/data" -m "${1:-fast}" -w -s stop >/dev/null 2>&1 || true
+	as_server "$PG_BIN/pg_ctl" -D "$WORK/run/data" -m "${1:-fast}" -w -s stop >/dev/null 2>&1 || true
 }
