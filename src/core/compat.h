@@ -59,6 +59,36 @@
 extern void recsys_materialized_srf(FunctionCallInfo fcinfo);
 #endif
 
+/* one function for all kinds of objects since 16 */
+#if PG_VERSION_NUM < 160000
+#define relation_ownercheck(relid, roleid) pg_class_ownercheck(relid, roleid)
+#else
+#define relation_ownercheck(relid, roleid) object_ownercheck(RelationRelationId, relid, roleid)
+#endif
+
+/* a second argument since 18: shall a deferrable key do? */
+#if PG_VERSION_NUM < 180000
+#define primary_key_index(rel) RelationGetPrimaryKeyIndex(rel)
+#else
+#define primary_key_index(rel) RelationGetPrimaryKeyIndex(rel, false)
+#endif
+
+/* counters for EXPLAIN came in between with 18 */
+#if PG_VERSION_NUM < 180000
+#define begin_index_scan(heap, index, snapshot, nkeys) \
+	index_beginscan(heap, index, snapshot, nkeys, 0)
+#else
+#define begin_index_scan(heap, index, snapshot, nkeys) \
+	index_beginscan(heap, index, snapshot, NULL, nkeys, 0)
+#endif
+
+/* the resource owner takes the place of a flag since 14 */
+#if PG_VERSION_NUM < 140000
+#define release_unowned_plan(plan) ReleaseCachedPlan(plan, false)
+#else
+#define release_unowned_plan(plan) ReleaseCachedPlan(plan, NULL)
+#endif
+
 /* soft errors came with 16: before that the same call throws */
 #if PG_VERSION_NUM < 160000
 #define ereturn(context, dummy_value, ...) \

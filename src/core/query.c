@@ -14,7 +14,9 @@
  * converted as an assignment would convert them (int to double precision,
  * date to timestamptz, ...).  A domain counts as its base type.
  *
- * The caller has to be connected to SPI; the plan lives until SPI_finish.
+ * The caller has to be connected to SPI.  The plan of query_prepare() lives
+ * until SPI_finish; query_prepare_saved() keeps it for the session, for
+ * queries that are run again and again.
  *
  *-------------------------------------------------------------------------
  */
@@ -52,6 +54,7 @@ struct UserQuery
 {
 	SPIPlanPtr	plan;
 	int			ncolumns;		/* of the result: at most what the caller asked for */
+	Oid			sources[QUERY_MAX_COLUMNS]; /* types as the query returns them */
 	Oid			types[QUERY_MAX_COLUMNS];	/* after conversion */
 	Oid			collations[QUERY_MAX_COLUMNS];
 	Conversion	conversions[QUERY_MAX_COLUMNS];
@@ -144,15 +147,9 @@ describe_columns(const QueryColumn *columns, int ncolumns)
 	return buf.data;
 }
 
-/*
- * Parses and plans a query and checks that its columns are what is wanted.
- * Parameters $1.. have the given types.  Errors: the query's own, syntax error
- * where it is not one statement that returns rows, datatype mismatch where
- * number or types of columns are wrong.
- */
-UserQuery *
-query_prepare(const char *text, const QueryColumn *columns, int ncolumns,
-			  int nparams, Oid *paramtypes)
+static UserQuery *
+prepare(const char *text, const QueryColumn *columns, int ncolumns,
+		int nparams, Oid *paramtypes, int cursor_options)
 {
 	UserQuery  *query = palloc0_object(UserQuery);
 	List	   *sources;
@@ -164,7 +161,7 @@ query_prepare(const char *text, const QueryColumn *columns, int ncolumns,
 	while (required < ncolumns && !columns[required].optional)
 		required++;
 
-	query->plan = SPI_prepare_cursor(text, nparams, paramtypes, CURSOR_OPT_PARALLEL_OK);
+	query->plan = SPI_prepare_cursor(text, nparams, paramtypes, cursor_options);
 	if (query->plan == NULL)
 		elog(ERROR, "SPI_prepare_cursor failed: %s", SPI_result_code_string(SPI_result));
 
@@ -193,6 +190,7 @@ query_prepare(const char *text, const QueryColumn *columns, int ncolumns,
 		Oid			from = getBaseType(att->atttypid);
 
 		init_conversion(&query->conversions[i], &columns[i], i + 1, from);
+		query->sources[i] = att->atttypid;
 		query->types[i] = OidIsValid(columns[i].type) ? columns[i].type : from;
 		query->collations[i] = OidIsValid(att->attcollation) ?
 			att->attcollation : get_typcollation(query->types[i]);
@@ -200,6 +198,68 @@ query_prepare(const char *text, const QueryColumn *columns, int ncolumns,
 			query->converts = true;
 	}
 	return query;
+}
+
+/*
+ * Parses and plans a query and checks that its columns are what is wanted.
+ * Parameters $1.. have the given types.  Errors: the query's own, syntax error
+ * where it is not one statement that returns rows, datatype mismatch where
+ * number or types of columns are wrong.
+ */
+UserQuery *
+query_prepare(const char *text, const QueryColumn *columns, int ncolumns,
+			  int nparams, Oid *paramtypes)
+{
+	return prepare(text, columns, ncolumns, nparams, paramtypes, CURSOR_OPT_PARALLEL_OK);
+}
+
+/*
+ * The same for a query that the session will run many times: the plan is
+ * saved, one for all values of the parameters, and without workers.  What is
+ * returned is allocated in the current memory context; query_forget() frees
+ * the plan.
+ */
+UserQuery *
+query_prepare_saved(const char *text, const QueryColumn *columns, int ncolumns,
+					int nparams, Oid *paramtypes)
+{
+	UserQuery  *query = prepare(text, columns, ncolumns, nparams, paramtypes,
+								CURSOR_OPT_GENERIC_PLAN);
+
+	if (SPI_keepplan(query->plan) != 0)
+		elog(ERROR, "SPI_keepplan failed");
+	return query;
+}
+
+/* False where the tables of a saved query were changed: prepare it anew. */
+bool
+query_is_valid(const UserQuery *query)
+{
+	return SPI_plan_is_valid(query->plan);
+}
+
+void
+query_forget(UserQuery *query)
+{
+	SPI_freeplan(query->plan);
+	query->plan = NULL;
+}
+
+/*
+ * A saved plan is made anew when tables were altered in the meantime: values
+ * of another type than the one prepared for must not get through.
+ */
+static void
+check_result_type(const UserQuery *query, TupleDesc tupdesc)
+{
+	int			i;
+
+	for (i = 0; i < query->ncolumns; i++)
+		if (i >= tupdesc->natts || TupleDescAttr(tupdesc, i)->atttypid != query->sources[i])
+			ereport(ERROR,
+					(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+					 errmsg("the result type of the query has changed while it was being prepared"),
+					 errhint("Run the statement again.")));
 }
 
 /* Number of columns that the query returns: optional ones may be missing. */
@@ -284,6 +344,7 @@ receive_slot(TupleTableSlot *slot, DestReceiver *self)
 static void
 receiver_startup(DestReceiver *self, int operation, TupleDesc tupdesc)
 {
+	check_result_type(((RowReceiver *) self)->query, tupdesc);
 }
 
 static void
@@ -332,6 +393,7 @@ execute(UserQuery *query, Datum *params, const char *paramnulls, RowReceiver *re
 {
 	Portal		portal = SPI_cursor_open(NULL, query->plan, params, paramnulls, true);
 
+	check_result_type(query, portal->tupDesc);
 	for (;;)
 	{
 		uint64		i;
@@ -366,9 +428,11 @@ query_run(UserQuery *query, Datum *params, const char *paramnulls, QueryRow row,
 	receiver.query = query;
 	receiver.row = row;
 	receiver.arg = arg;
-	receiver.cxt = AllocSetContextCreate(CurrentMemoryContext, "recsys query row",
-										 ALLOCSET_SMALL_SIZES);
+	if (query->converts)
+		receiver.cxt = AllocSetContextCreate(CurrentMemoryContext, "recsys query row",
+											 ALLOCSET_SMALL_SIZES);
 	execute(query, params, paramnulls, &receiver);
-	MemoryContextDelete(receiver.cxt);
+	if (query->converts)
+		MemoryContextDelete(receiver.cxt);
 	return receiver.nrows;
 }

@@ -27,6 +27,10 @@ typedef void (*QueryRow) (void *arg, const Datum *values, const bool *nulls);
 
 extern UserQuery *query_prepare(const char *text, const QueryColumn *columns, int ncolumns,
 							int nparams, Oid *paramtypes);
+extern UserQuery *query_prepare_saved(const char *text, const QueryColumn *columns, int ncolumns,
+									  int nparams, Oid *paramtypes);
+extern bool query_is_valid(const UserQuery *query);
+extern void query_forget(UserQuery *query);
 extern int	query_column_count(const UserQuery *query);
 extern Oid	query_column_type(const UserQuery *query, int column);
 extern Oid	query_column_collation(const UserQuery *query, int column);
