@@ -27,7 +27,7 @@ SQL_AUDIENCE =
 
 SQL_RULES =
 
-SQL_SIMILARITY =
+SQL_SIMILARITY = src/similarity/similarity.sql
 
 SQL_RECOMMEND =
 

@@ -1,0 +1,464 @@
+/*-------------------------------------------------------------------------
+ *
+ * parallel.c
+ *		Work in independent blocks by several processes, results in order.
+ *
+ * The caller fills an area of memory with the data that the work needs, in a
+ * form without pointers, and says how many blocks there are and what is done
+ * with one of them.  Blocks are numbered; each process takes the next one
+ * that is free, and the results come back in the order of their numbers, so
+ * that who did what makes no difference.
+ *
+ *		caller:	 area (dynamic shared memory)  ->  run: control segment with a ring
+ *				 of result slots; takes blocks itself; hands over results in order
+ *		workers: attach both, take blocks, write results into their slots
+ *
+ * A worker waits when it is a whole ring ahead of the caller, so the memory
+ * for results is bounded however large their sum.
+ *
+ * Workers are background workers of the class "parallel", counted by
+ * max_parallel_workers, without a connection to a database.  The caller is not
+ * put into parallel mode: it may write tables while it takes the results.  No
+ * worker need ever start; the caller does what nobody else does.  When the
+ * caller fails or is cancelled, the release of its resources tells the workers
+ * to stop; when a worker fails, its error is thrown in the caller.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "core/compat.h"
+
+#include <signal.h>
+
+#include "access/parallel.h"
+#include "pgstat.h"
+#include "port/atomics.h"
+#include "postmaster/bgworker.h"
+#include "storage/condition_variable.h"
+#include "storage/dsm.h"
+#include "storage/ipc.h"
+#include "storage/proc.h"
+#include "tcop/tcopprot.h"
+#include "utils/resowner.h"
+#if PG_VERSION_NUM >= 140000
+#include "utils/wait_event.h"
+#endif
+
+#include "core/parallel.h"
+
+#define RING_BYTES ((Size) 16 * 1024 * 1024)
+#define MIN_SLOTS 8
+#define MAX_SLOTS 256
+#define NO_BLOCK PG_UINT32_MAX
+
+struct ParallelArea
+{
+	int			nworkers;		/* 0: data is private memory */
+	dsm_segment *segment;
+	void	   *data;
+};
+
+typedef struct Slot
+{
+	pg_atomic_uint32 ready;		/* block + 1 when its result is there */
+	Size		size;
+} Slot;
+
+/* At the start of the control segment; slots and their results follow. */
+typedef struct Control
+{
+	dsm_handle	data;
+	uint32		nblocks;
+	uint32		nslots;
+	Size		result_size;	/* of a slot, aligned */
+	char		kernel[NAMEDATALEN];
+	pg_atomic_uint32 next;		/* block that nobody has taken yet */
+	pg_atomic_uint32 emitted;	/* blocks whose results were handed over */
+	pg_atomic_uint32 stop;		/* the caller is gone, or a worker failed */
+	pg_atomic_uint32 failed;	/* set after sqlstate and message */
+	ConditionVariable changed;
+	int			sqlstate;
+	char		message[512];
+} Control;
+
+/* In a worker: what it is doing. */
+static Control *worker_control = NULL;
+static uint32 worker_block = NO_BLOCK;
+
+extern PGDLLEXPORT void recsys_parallel_main(Datum arg);
+
+static inline Slot *
+slot_of(Control *control, uint32 block)
+{
+	return (Slot *) ((char *) control + MAXALIGN(sizeof(Control))) + block % control->nslots;
+}
+
+static inline void *
+result_of(Control *control, uint32 block)
+{
+	return (char *) control + MAXALIGN(sizeof(Control)) +
+		MAXALIGN(control->nslots * sizeof(Slot)) +
+		(block % control->nslots) * control->result_size;
+}
+
+/*
+ * How many workers beside the caller are worth their start, of about 5 ms,
+ * for work that takes one process the given number of seconds.
+ */
+int
+parallel_workers(double work)
+{
+	if (work < 0.05 || IsParallelWorker() || !IsUnderPostmaster)
+		return 0;
+	return Min(max_parallel_maintenance_workers, max_parallel_workers);
+}
+
+/*
+ * Creates an area of a size in bytes.  For more than 0 workers it is in shared
+ * memory; where there is not enough of that (a container's /dev/shm may be
+ * small) the area is private and the caller will work alone.
+ */
+ParallelArea *
+parallel_area_create(Size size, int nworkers)
+{
+	ParallelArea *area = palloc0_object(ParallelArea);
+
+	if (nworkers > 0)
+	{
+		MemoryContext cxt = CurrentMemoryContext;
+		ResourceOwner owner = CurrentResourceOwner;
+		ResourceOwner attempt = ResourceOwnerCreate(owner, "recsys shared memory");
+
+		/*
+		 * An error of dsm_create() leaves nothing but its descriptor, which
+		 * belongs to the resource owner of this attempt.
+		 */
+		CurrentResourceOwner = attempt;
+		PG_TRY();
+		{
+			area->segment = dsm_create(size, DSM_CREATE_NULL_IF_MAXSEGMENTS);
+		}
+		PG_CATCH();
+		{
+			ErrorData  *error;
+
+			MemoryContextSwitchTo(cxt);
+			error = CopyErrorData();
+			if (ERRCODE_TO_CATEGORY(error->sqlerrcode) != ERRCODE_TO_CATEGORY(ERRCODE_INSUFFICIENT_RESOURCES))
+				PG_RE_THROW();
+			FlushErrorState();
+			ereport(DEBUG1,
+					(errmsg_internal("no workers for want of shared memory: %s", error->message)));
+			FreeErrorData(error);
+			area->segment = NULL;
+		}
+		PG_END_TRY();
+		CurrentResourceOwner = owner;
+		if (area->segment == NULL)
+		{
+			ResourceOwnerRelease(attempt, RESOURCE_RELEASE_BEFORE_LOCKS, false, false);
+			ResourceOwnerRelease(attempt, RESOURCE_RELEASE_LOCKS, false, false);
+			ResourceOwnerRelease(attempt, RESOURCE_RELEASE_AFTER_LOCKS, false, false);
+			ResourceOwnerDelete(attempt);
+		}
+		/* else the owner stays, as a child of the caller's, until that is released */
+	}
+	if (area->segment)
+	{
+		area->nworkers = nworkers;
+		area->data = dsm_segment_address(area->segment);
+	}
+	else
+		area->data = MemoryContextAllocHuge(CurrentMemoryContext, size);
+	return area;
+}
+
+/* Start of the area, aligned as palloc() does. */
+void *
+parallel_area_data(ParallelArea *area)
+{
+	return area->data;
+}
+
+void
+parallel_area_free(ParallelArea *area)
+{
+	if (area->segment)
+		dsm_detach(area->segment);
+	else
+		pfree(area->data);
+	pfree(area);
+}
+
+/*
+ * CHECK_FOR_INTERRUPTS() of a kernel: ends a worker that is no longer wanted.
+ */
+void
+parallel_check_interrupts(void)
+{
+	CHECK_FOR_INTERRUPTS();
+	if (worker_control && pg_atomic_read_u32(&worker_control->stop))
+	{
+		worker_block = NO_BLOCK;
+		proc_exit(0);
+	}
+}
+
+static void
+run_block(Control *control, const ParallelKernel *kernel, void *local, uint32 block)
+{
+	Slot	   *slot = slot_of(control, block);
+
+	slot->size = kernel->run(local, block, result_of(control, block));
+	Assert(slot->size <= control->result_size);
+	pg_write_barrier();
+	pg_atomic_write_u32(&slot->ready, block + 1);
+	ConditionVariableBroadcast(&control->changed);
+}
+
+/* A worker goes: where that is in the midst of a block, nobody will finish it. */
+static void
+worker_gone(dsm_segment *segment, Datum arg)
+{
+	Control    *control = dsm_segment_address(segment);
+
+	/* the variable that we may be waiting on is about to be unmapped */
+	ConditionVariableCancelSleep();
+	worker_control = NULL;
+	if (worker_block != NO_BLOCK)
+	{
+		if (!pg_atomic_read_u32(&control->failed))
+		{
+			control->sqlstate = ERRCODE_ADMIN_SHUTDOWN;
+			strlcpy(control->message, "a parallel worker was terminated", sizeof(control->message));
+			pg_write_barrier();
+			pg_atomic_write_u32(&control->failed, 1);
+		}
+		ConditionVariableBroadcast(&control->changed);
+	}
+}
+
+static void
+worker_loop(Control *control, dsm_segment *data)
+{
+	const ParallelKernel *kernel;
+	void	   *local;
+
+	kernel = (const ParallelKernel *) load_external_function("recsys", control->kernel, true, NULL);
+	local = kernel->begin(dsm_segment_address(data));
+	for (;;)
+	{
+		uint32		block = pg_atomic_fetch_add_u32(&control->next, 1);
+
+		if (block >= control->nblocks)
+			break;
+		worker_block = block;
+		while (block >= pg_atomic_read_u32(&control->emitted) + control->nslots)
+		{
+			parallel_check_interrupts();
+			ConditionVariableSleep(&control->changed, PG_WAIT_EXTENSION);
+		}
+		ConditionVariableCancelSleep();
+		run_block(control, kernel, local, block);
+		worker_block = NO_BLOCK;
+		parallel_check_interrupts();
+	}
+}
+
+/* A worker's main function; its argument is the handle of the control segment. */
+void
+recsys_parallel_main(Datum arg)
+{
+	dsm_segment *segment;
+	dsm_segment *data;
+	Control    *control;
+	MemoryContext cxt;
+
+	pqsignal(SIGTERM, die);
+	BackgroundWorkerUnblockSignals();
+	cxt = AllocSetContextCreate(TopMemoryContext, "recsys parallel worker", ALLOCSET_DEFAULT_SIZES);
+	MemoryContextSwitchTo(cxt);
+
+	/* nothing to attach: the caller was faster than our start */
+	segment = dsm_attach(DatumGetUInt32(arg));
+	if (segment == NULL)
+		proc_exit(0);
+	control = dsm_segment_address(segment);
+	worker_control = control;
+	on_dsm_detach(segment, worker_gone, (Datum) 0);
+	data = dsm_attach(control->data);
+	if (data == NULL)
+		proc_exit(0);
+
+	PG_TRY();
+	{
+		worker_loop(control, data);
+	}
+	PG_CATCH();
+	{
+		ErrorData  *error;
+
+		MemoryContextSwitchTo(cxt);
+		error = CopyErrorData();
+		control->sqlstate = error->sqlerrcode;
+		strlcpy(control->message, error->message, sizeof(control->message));
+		pg_write_barrier();
+		pg_atomic_write_u32(&control->failed, 1);
+		pg_atomic_write_u32(&control->stop, 1);
+		ConditionVariableBroadcast(&control->changed);
+		FlushErrorState();
+		worker_block = NO_BLOCK;
+	}
+	PG_END_TRY();
+	proc_exit(0);
+}
+
+/* The caller lets go of the control segment, in success or failure. */
+static void
+caller_gone(dsm_segment *segment, Datum arg)
+{
+	Control    *control = dsm_segment_address(segment);
+
+	pg_atomic_write_u32(&control->stop, 1);
+	ConditionVariableBroadcast(&control->changed);
+}
+
+static void
+start_workers(int nworkers, dsm_segment *segment)
+{
+	BackgroundWorker worker = {0};
+	int			i;
+
+	worker.bgw_flags = BGWORKER_SHMEM_ACCESS | BGWORKER_CLASS_PARALLEL;
+	worker.bgw_start_time = BgWorkerStart_PostmasterStart;
+	worker.bgw_restart_time = BGW_NEVER_RESTART;
+	worker.bgw_main_arg = UInt32GetDatum(dsm_segment_handle(segment));
+	strlcpy(worker.bgw_library_name, "recsys", sizeof(worker.bgw_library_name));
+	strlcpy(worker.bgw_function_name, "recsys_parallel_main", sizeof(worker.bgw_function_name));
+	snprintf(worker.bgw_name, BGW_MAXLEN, "recsys worker for PID %d", MyProcPid);
+	strlcpy(worker.bgw_type, "recsys parallel worker", sizeof(worker.bgw_type));
+	for (i = 0; i < nworkers; i++)
+		if (!RegisterDynamicBackgroundWorker(&worker, NULL))
+			break;
+}
+
+static Control *
+create_control(ParallelArea *area, const char *name, uint32 nblocks, Size result_size,
+			   dsm_segment **segment)
+{
+	Control    *control;
+	Size		slot_size = MAXALIGN(result_size);
+	uint32		nslots = Max(Min(RING_BYTES / Max(slot_size, 1), MAX_SLOTS), MIN_SLOTS);
+	Size		size;
+	uint32		i;
+
+	size = MAXALIGN(sizeof(Control)) + MAXALIGN(nslots * sizeof(Slot)) + nslots * slot_size;
+	*segment = dsm_create(size, 0);
+	control = dsm_segment_address(*segment);
+	control->data = dsm_segment_handle(area->segment);
+	control->nblocks = nblocks;
+	control->nslots = nslots;
+	control->result_size = slot_size;
+	control->message[0] = '\0';
+	strlcpy(control->kernel, name, sizeof(control->kernel));
+	pg_atomic_init_u32(&control->next, 0);
+	pg_atomic_init_u32(&control->emitted, 0);
+	pg_atomic_init_u32(&control->stop, 0);
+	pg_atomic_init_u32(&control->failed, 0);
+	ConditionVariableInit(&control->changed);
+	for (i = 0; i < nslots; i++)
+		pg_atomic_init_u32(&slot_of(control, i)->ready, 0);
+	on_dsm_detach(*segment, caller_gone, (Datum) 0);
+	return control;
+}
+
+/* Takes a block that the ring has room for; false where there is none. */
+static bool
+take_block(Control *control, uint32 *block)
+{
+	uint32		limit = Min(control->nblocks,
+							pg_atomic_read_u32(&control->emitted) + control->nslots);
+
+	*block = pg_atomic_read_u32(&control->next);
+	while (*block < limit)
+		if (pg_atomic_compare_exchange_u32(&control->next, block, *block + 1))
+			return true;
+	return false;
+}
+
+static void
+throw_failure(Control *control)
+{
+	pg_read_barrier();
+	ereport(ERROR,
+			(errcode(control->sqlstate),
+			 errmsg_internal("%s", control->message),
+			 errcontext("parallel worker")));
+}
+
+static void
+run_parallel(ParallelArea *area, const char *name, const ParallelKernel *kernel,
+			 uint32 nblocks, Size result_size, ParallelResult emit, void *arg)
+{
+	dsm_segment *segment;
+	Control    *control = create_control(area, name, nblocks, result_size, &segment);
+	void	   *local;
+	uint32		emitted = 0;
+
+	start_workers(Min((uint32) area->nworkers, nblocks - 1), segment);
+	local = kernel->begin(area->data);
+	while (emitted < nblocks)
+	{
+		Slot	   *slot = slot_of(control, emitted);
+		uint32		block;
+
+		CHECK_FOR_INTERRUPTS();
+		if (pg_atomic_read_u32(&slot->ready) == emitted + 1)
+		{
+			pg_read_barrier();
+			emit(arg, emitted, result_of(control, emitted), slot->size);
+			pg_atomic_write_u32(&slot->ready, 0);
+			pg_write_barrier();
+			pg_atomic_write_u32(&control->emitted, ++emitted);
+			ConditionVariableBroadcast(&control->changed);
+		}
+		else if (pg_atomic_read_u32(&control->failed))
+			throw_failure(control);
+		else if (take_block(control, &block))
+			run_block(control, kernel, local, block);
+		else
+		{
+			ConditionVariablePrepareToSleep(&control->changed);
+			while (pg_atomic_read_u32(&slot->ready) != emitted + 1 &&
+				   !pg_atomic_read_u32(&control->failed))
+				ConditionVariableSleep(&control->changed, PG_WAIT_EXTENSION);
+			ConditionVariableCancelSleep();
+		}
+	}
+	dsm_detach(segment);
+}
+
+/*
+ * Runs a kernel, whose exported name is given too, on blocks 0 to nblocks - 1,
+ * each of which makes a result of at most result_size bytes.  May be called
+ * several times for an area.
+ */
+void
+parallel_area_run(ParallelArea *area, const char *name, const ParallelKernel *kernel,
+				  uint32 nblocks, Size result_size, ParallelResult emit, void *arg)
+{
+	if (area->nworkers > 0 && nblocks > 1)
+		run_parallel(area, name, kernel, nblocks, result_size, emit, arg);
+	else if (nblocks > 0)
+	{
+		void	   *local = kernel->begin(area->data);
+		void	   *result = MemoryContextAllocHuge(CurrentMemoryContext, Max(result_size, 1));
+		uint32		block;
+
+		for (block = 0; block < nblocks; block++)
+		{
+			CHECK_FOR_INTERRUPTS();
+			emit(arg, block, result, kernel->run(local, block, result));
+		}
+		pfree(result);
+	}
+}

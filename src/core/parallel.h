@@ -1,0 +1,40 @@
+/*-------------------------------------------------------------------------
+ *
+ * parallel.h
+ *		Work in independent blocks by several processes, results in order.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef RECSYS_PARALLEL_H
+#define RECSYS_PARALLEL_H
+
+#include "core/compat.h"
+
+/*
+ * What is done with a block.  A kernel is an exported constant whose name
+ * starts with recsys_, so that other processes find it:
+ *
+ *		PGDLLEXPORT const ParallelKernel recsys_my_kernel = {begin, run};
+ */
+typedef struct ParallelKernel
+{
+	/* makes the state of one process, in the current memory context */
+	void	   *(*begin) (const void *shared);
+	/* works on a block, writes its result and returns the size of that in bytes */
+	Size		(*run) (void *local, uint32 block, void *result);
+} ParallelKernel;
+
+/* Gets the results, in the order of blocks, in the process that called. */
+typedef void (*ParallelResult) (void *arg, uint32 block, const void *result, Size size);
+
+typedef struct ParallelArea ParallelArea;
+
+extern int	parallel_workers(double work);
+extern ParallelArea *parallel_area_create(Size size, int nworkers);
+extern void *parallel_area_data(ParallelArea *area);
+extern void parallel_area_run(ParallelArea *area, const char *name, const ParallelKernel *kernel,
+							  uint32 nblocks, Size result_size, ParallelResult emit, void *arg);
+extern void parallel_area_free(ParallelArea *area);
+extern void parallel_check_interrupts(void);
+
+#endif							/* RECSYS_PARALLEL_H */

@@ -1,0 +1,608 @@
+/*-------------------------------------------------------------------------
+ *
+ * sparse.c
+ *		Sparse matrices: collecting entries in any order, and the matrix of them.
+ *
+ * Entries are first collected as they come, 8 bytes each, 12 with values, 20
+ * with times; beyond a limit of memory they go to a temporary file.  A matrix
+ * of compressed rows is made of them by counting: 4 bytes an entry, 8 with
+ * values, and 8 a row.
+ *
+ * Whatever the order in which entries came, the matrix has the same bits:
+ * columns are sorted within a row, and entries of the same place are added up
+ * in the order of their values.  The sum counts if it is more than 0: a sum
+ * that is negative, or nothing but a rounding error of its terms, is no entry.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "core/compat.h"
+
+#include <math.h>
+
+#include "storage/buffile.h"
+
+#include "core/sparse.h"
+
+/* A sum that is less than this share of the sum of absolute values is 0. */
+#define ROUNDING 1e-6
+
+struct Triples
+{
+	MemoryContext cxt;
+	Size		memory_limit;
+	Size		count;			/* in memory */
+	Size		capacity;
+	uint64		spilled;		/* in the file, in batches of any size */
+	uint32	   *rows;
+	uint32	   *cols;
+	float	   *values;			/* NULL while all are 1 */
+	int64	   *times;			/* NULL while there are none */
+	BufFile    *file;
+	/* reading */
+	bool		read_memory;	/* what is in memory was read, or is being read */
+	TripleBatch batch;			/* buffers for what comes from the file */
+	Size		batch_capacity;
+};
+
+/* Of a batch in the file; the arrays follow. */
+typedef struct BatchHeader
+{
+	uint64		count;
+	bool		has_values;
+	bool		has_times;
+} BatchHeader;
+
+/* Beyond memory_limit bytes entries go to a file. */
+Triples *
+triples_create(MemoryContext cxt, Size memory_limit)
+{
+	Triples    *triples = MemoryContextAllocZero(cxt, sizeof(Triples));
+
+	triples->cxt = cxt;
+	triples->memory_limit = memory_limit;
+	return triples;
+}
+
+/* Makes room for more entries, in an array that may not exist yet. */
+static void *
+grow(MemoryContext cxt, void *array, Size capacity, Size size)
+{
+	return array ? repalloc_huge(array, capacity * size) :
+		MemoryContextAllocHuge(cxt, capacity * size);
+}
+
+/* Room for an array that only some entries have: those before have a default. */
+static void
+add_values(Triples *triples)
+{
+	Size		i;
+
+	triples->values = grow(triples->cxt, NULL, triples->capacity, sizeof(float));
+	for (i = 0; i < triples->count; i++)
+		triples->values[i] = 1;
+}
+
+static void
+add_times(Triples *triples)
+{
+	Size		i;
+
+	triples->times = grow(triples->cxt, NULL, triples->capacity, sizeof(int64));
+	for (i = 0; i < triples->count; i++)
+		triples->times[i] = 0;
+}
+
+static void
+write_batch(Triples *triples)
+{
+	BatchHeader header = {0};
+
+	if (triples->file == NULL)
+	{
+		MemoryContext old = MemoryContextSwitchTo(triples->cxt);
+
+		triples->file = BufFileCreateTemp(false);
+		MemoryContextSwitchTo(old);
+	}
+	header.count = triples->count;
+	header.has_values = triples->values != NULL;
+	header.has_times = triples->times != NULL;
+	BufFileWrite(triples->file, (void *) &header, sizeof(header));
+	BufFileWrite(triples->file, triples->rows, triples->count * sizeof(uint32));
+	BufFileWrite(triples->file, triples->cols, triples->count * sizeof(uint32));
+	if (triples->values)
+		BufFileWrite(triples->file, triples->values, triples->count * sizeof(float));
+	if (triples->times)
+		BufFileWrite(triples->file, triples->times, triples->count * sizeof(int64));
+	triples->spilled += triples->count;
+	triples->count = 0;
+}
+
+static void
+make_room(Triples *triples)
+{
+	Size		width = 2 * sizeof(uint32) + (triples->values ? sizeof(float) : 0) +
+		(triples->times ? sizeof(int64) : 0);
+	Size		capacity = Max(triples->capacity * 2, 64);
+
+	if (triples->capacity > 0 && capacity * width > triples->memory_limit)
+	{
+		write_batch(triples);
+		return;
+	}
+	triples->capacity = capacity;
+	triples->rows = grow(triples->cxt, triples->rows, capacity, sizeof(uint32));
+	triples->cols = grow(triples->cxt, triples->cols, capacity, sizeof(uint32));
+	if (triples->values)
+		triples->values = grow(triples->cxt, triples->values, capacity, sizeof(float));
+	if (triples->times)
+		triples->times = grow(triples->cxt, triples->times, capacity, sizeof(int64));
+}
+
+/* Adds an entry; a time of 0 is none. */
+void
+triples_add(Triples *triples, uint32 row, uint32 col, float value, int64 time)
+{
+	Size		i;
+
+	if (triples->count == triples->capacity)
+		make_room(triples);
+	i = triples->count;
+	triples->rows[i] = row;
+	triples->cols[i] = col;
+	if (triples->values == NULL && value != 1)
+		add_values(triples);
+	if (triples->values)
+		triples->values[i] = value;
+	if (triples->times == NULL && time != 0)
+		add_times(triples);
+	if (triples->times)
+		triples->times[i] = time;
+	triples->count++;
+}
+
+uint64
+triples_count(const Triples *triples)
+{
+	return triples->spilled + triples->count;
+}
+
+bool
+triples_have_times(const Triples *triples)
+{
+	return triples->times != NULL;
+}
+
+/* Starts to read from the beginning. */
+void
+triples_rewind(Triples *triples)
+{
+	triples->read_memory = false;
+	if (triples->file && BufFileSeek(triples->file, 0, 0L, SEEK_SET) != 0)
+		ereport(ERROR,
+				(errcode_for_file_access(),
+				 errmsg("could not rewind a temporary file")));
+}
+
+static void
+read_exact(BufFile *file, void *buffer, Size size)
+{
+	if (BufFileRead(file, buffer, size) != size)
+		ereport(ERROR,
+				(errcode_for_file_access(),
+				 errmsg("could not read from a temporary file")));
+}
+
+/* Next batch, valid until the next call; false at the end. */
+bool
+triples_next(Triples *triples, TripleBatch *batch)
+{
+	BatchHeader header;
+
+	if (triples->file && !triples->read_memory &&
+		BufFileRead(triples->file, &header, sizeof(header)) == sizeof(header))
+	{
+		TripleBatch *buffer = &triples->batch;
+
+		if (header.count > triples->batch_capacity)
+		{
+			triples->batch_capacity = header.count;
+			buffer->rows = grow(triples->cxt, (void *) buffer->rows, header.count, sizeof(uint32));
+			buffer->cols = grow(triples->cxt, (void *) buffer->cols, header.count, sizeof(uint32));
+			if (triples->values)
+				buffer->values = grow(triples->cxt, (void *) buffer->values, header.count, sizeof(float));
+			if (triples->times)
+				buffer->times = grow(triples->cxt, (void *) buffer->times, header.count, sizeof(int64));
+		}
+		*batch = *buffer;
+		batch->count = header.count;
+		read_exact(triples->file, (void *) batch->rows, header.count * sizeof(uint32));
+		read_exact(triples->file, (void *) batch->cols, header.count * sizeof(uint32));
+		if (header.has_values)
+			read_exact(triples->file, (void *) batch->values, header.count * sizeof(float));
+		else
+			batch->values = NULL;
+		if (header.has_times)
+			read_exact(triples->file, (void *) batch->times, header.count * sizeof(int64));
+		else
+			batch->times = NULL;
+		return true;
+	}
+	if (triples->read_memory)
+		return false;
+	triples->read_memory = true;
+	batch->count = triples->count;
+	batch->rows = triples->rows;
+	batch->cols = triples->cols;
+	batch->values = triples->values;
+	batch->times = triples->times;
+	return batch->count > 0;
+}
+
+static void
+free_array(const void *array)
+{
+	if (array)
+		pfree((void *) array);
+}
+
+void
+triples_free(Triples *triples)
+{
+	if (triples->file)
+		BufFileClose(triples->file);
+	free_array(triples->rows);
+	free_array(triples->cols);
+	free_array(triples->values);
+	free_array(triples->times);
+	free_array(triples->batch.rows);
+	free_array(triples->batch.cols);
+	free_array(triples->batch.values);
+	free_array(triples->batch.times);
+	pfree(triples);
+}
+
+/*
+ * Sorts by runs of 16 and merges them; the result may be in either array.
+ * qsort() would call a function for each of the comparisons.
+ */
+static uint64 *
+sort_keys(uint64 *keys, uint64 *other, Size count)
+{
+	Size		width;
+	Size		i;
+
+	for (i = 0; i < count; i += 16)
+	{
+		Size		end = Min(i + 16, count);
+		Size		j;
+
+		for (j = i + 1; j < end; j++)
+		{
+			uint64		key = keys[j];
+			Size		k = j;
+
+			while (k > i && keys[k - 1] > key)
+			{
+				keys[k] = keys[k - 1];
+				k--;
+			}
+			keys[k] = key;
+		}
+	}
+	for (width = 16; width < count; width *= 2)
+	{
+		uint64	   *swap = keys;
+
+		for (i = 0; i < count; i += 2 * width)
+		{
+			Size		middle = Min(i + width, count);
+			Size		end = Min(i + 2 * width, count);
+			Size		a = i;
+			Size		b = middle;
+			Size		k = i;
+
+			while (a < middle && b < end)
+				other[k++] = keys[b] < keys[a] ? keys[b++] : keys[a++];
+			while (a < middle)
+				other[k++] = keys[a++];
+			while (b < end)
+				other[k++] = keys[b++];
+		}
+		keys = other;
+		other = swap;
+	}
+	return keys;
+}
+
+/* A float as an unsigned integer of the same order, and back. */
+static inline uint32
+float_key(float value)
+{
+	uint32		bits;
+
+	memcpy(&bits, &value, sizeof(bits));
+	return bits & 0x80000000 ? ~bits : bits | 0x80000000;
+}
+
+static inline float
+key_float(uint32 key)
+{
+	uint32		bits = key & 0x80000000 ? key & 0x7fffffff : ~key;
+	float		value;
+
+	memcpy(&value, &bits, sizeof(value));
+	return value;
+}
+
+#define NEEDS_VALUES ((Size) -1)
+
+/*
+ * Sorts a row and puts entries of the same column together; the number of
+ * those that are left.  NEEDS_VALUES, and nothing done, where entries without
+ * values would have to be added up.
+ */
+static Size
+merge_row(uint32 *cols, float *values, Size count, uint64 **keys)
+{
+	uint64	   *sorted;
+	Size		kept = 0;
+	Size		i;
+
+	for (i = 0; i < count; i++)
+		keys[0][i] = (uint64) cols[i] << 32 | (values ? float_key(values[i]) : 0);
+	sorted = sort_keys(keys[0], keys[1], count);
+	if (values == NULL)
+		for (i = 1; i < count; i++)
+			if (sorted[i] == sorted[i - 1])
+				return NEEDS_VALUES;
+	for (i = 0; i < count;)
+	{
+		uint32		col = sorted[i] >> 32;
+		double		sum = 0;
+		double		absolute = 0;
+
+		do
+		{
+			double		value = values ? key_float((uint32) sorted[i]) : 1;
+
+			sum += value;
+			absolute += fabs(value);
+			i++;
+		} while (i < count && sorted[i] >> 32 == col);
+		if (!(sum > ROUNDING * absolute))
+			continue;
+		cols[kept] = col;
+		if (values)
+			values[kept] = (float) sum;
+		kept++;
+	}
+	return kept;
+}
+
+/* Entries are counted into start[row + 2], so that filling makes row starts of them. */
+static uint64
+count_rows(Triples *triples, uint64 *start, uint32 nrows)
+{
+	TripleBatch batch;
+	uint64		longest = 0;
+	uint32		row;
+
+	triples_rewind(triples);
+	while (triples_next(triples, &batch))
+	{
+		Size		i;
+
+		CHECK_FOR_INTERRUPTS();
+		for (i = 0; i < batch.count; i++)
+			start[batch.rows[i] + 2]++;
+	}
+	for (row = 0; row < nrows; row++)
+	{
+		longest = Max(longest, start[row + 2]);
+		start[row + 2] += start[row + 1];
+	}
+	return longest;
+}
+
+static void
+fill_rows(SparseMatrix *matrix, Triples *triples, const uint32 *colmap,
+		  TripleValue value, void *arg)
+{
+	TripleBatch batch;
+
+	triples_rewind(triples);
+	while (triples_next(triples, &batch))
+	{
+		Size		i;
+
+		for (i = 0; i < batch.count; i++)
+		{
+			uint64		place = matrix->start[batch.rows[i] + 1]++;
+			uint32		col = batch.cols[i];
+
+			if ((i & 0xffff) == 0)
+				CHECK_FOR_INTERRUPTS();
+			matrix->cols[place] = colmap ? colmap[col] : col;
+			if (matrix->values)
+			{
+				float		v = batch.values ? batch.values[i] : 1;
+
+				matrix->values[place] = value ?
+					value(arg, v, batch.times ? batch.times[i] : 0) : v;
+			}
+		}
+	}
+}
+
+/* Sorts all rows, of total entries, drops what does not count and closes the gaps. */
+static void
+merge_rows(SparseMatrix *matrix, uint64 total, uint64 longest)
+{
+	uint64	   *keys[2];
+	uint64		from = 0;
+	uint64		to = 0;
+	bool		ones = true;
+	uint32		row;
+
+	keys[0] = MemoryContextAllocHuge(CurrentMemoryContext, Max(longest, 1) * sizeof(uint64));
+	keys[1] = MemoryContextAllocHuge(CurrentMemoryContext, Max(longest, 1) * sizeof(uint64));
+	for (row = 0; row < matrix->nrows; row++)
+	{
+		Size		count = matrix->start[row + 1] - from;
+		float	   *values = matrix->values ? matrix->values + from : NULL;
+		Size		kept = merge_row(matrix->cols + from, values, count, keys);
+
+		if ((row & 0xff) == 0)
+			CHECK_FOR_INTERRUPTS();
+		if (kept == NEEDS_VALUES)
+		{
+			uint64		i;
+
+			matrix->values = MemoryContextAllocHuge(GetMemoryChunkContext(matrix),
+													total * sizeof(float));
+			for (i = 0; i < total; i++)
+				matrix->values[i] = 1;
+			values = matrix->values + from;
+			kept = merge_row(matrix->cols + from, values, count, keys);
+		}
+		if (from != to)
+		{
+			memmove(matrix->cols + to, matrix->cols + from, kept * sizeof(uint32));
+			if (values)
+				memmove(matrix->values + to, values, kept * sizeof(float));
+		}
+		if (values && ones)
+		{
+			Size		i;
+
+			for (i = 0; i < kept && ones; i++)
+				ones = matrix->values[to + i] == 1;
+		}
+		from += count;
+		to += kept;
+		matrix->start[row + 1] = to;
+	}
+	pfree(keys[0]);
+	pfree(keys[1]);
+	if (matrix->values && ones)
+	{
+		pfree(matrix->values);
+		matrix->values = NULL;
+	}
+}
+
+/*
+ * Makes a matrix of collected entries, with column colmap[col] for col where
+ * a map is given, and with value() applied to each where that is given.
+ */
+SparseMatrix *
+sparse_create(MemoryContext cxt, Triples *triples, uint32 nrows, uint32 ncols,
+			  const uint32 *colmap, TripleValue value, void *arg)
+{
+	MemoryContext old = MemoryContextSwitchTo(cxt);
+	SparseMatrix *matrix = palloc0_object(SparseMatrix);
+	uint64		count = Max(triples_count(triples), 1);
+	uint64		longest;
+
+	matrix->nrows = nrows;
+	matrix->ncols = ncols;
+	matrix->start = MemoryContextAllocExtended(cxt, ((Size) nrows + 2) * sizeof(uint64),
+											   MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
+	matrix->cols = MemoryContextAllocHuge(cxt, count * sizeof(uint32));
+	if (value || triples->values)
+		matrix->values = MemoryContextAllocHuge(cxt, count * sizeof(float));
+
+	longest = count_rows(triples, matrix->start, nrows);
+	fill_rows(matrix, triples, colmap, value, arg);
+	merge_rows(matrix, count, longest);
+	MemoryContextSwitchTo(old);
+	return matrix;
+}
+
+void
+sparse_free(SparseMatrix *matrix)
+{
+	pfree(matrix->start);
+	pfree(matrix->cols);
+	free_array(matrix->values);
+	pfree(matrix);
+}
+
+/* Bytes that the matrix takes. */
+Size
+sparse_memory(const SparseMatrix *matrix)
+{
+	uint64		count = matrix->start[matrix->nrows];
+
+	return ((Size) matrix->nrows + 2) * sizeof(uint64) +
+		count * (sizeof(uint32) + (matrix->values ? sizeof(float) : 0));
+}
+
+typedef struct RowKey
+{
+	uint64		key;			/* the first two columns */
+	uint32		row;
+} RowKey;
+
+static int
+compare_rows(const void *a, const void *b, void *arg)
+{
+	const RowKey *x = (const RowKey *) a;
+	const RowKey *y = (const RowKey *) b;
+	const SparseMatrix *matrix = (const SparseMatrix *) arg;
+	uint64		xstart;
+	uint64		ystart;
+	uint64		xcount;
+	uint64		ycount;
+	uint64		i;
+
+	if (x->key != y->key)
+		return x->key < y->key ? -1 : 1;
+	xstart = matrix->start[x->row];
+	ystart = matrix->start[y->row];
+	xcount = matrix->start[x->row + 1] - xstart;
+	ycount = matrix->start[y->row + 1] - ystart;
+	for (i = 0; i < Min(xcount, ycount); i++)
+		if (matrix->cols[xstart + i] != matrix->cols[ystart + i])
+			return matrix->cols[xstart + i] < matrix->cols[ystart + i] ? -1 : 1;
+	if (xcount != ycount)
+		return xcount < ycount ? -1 : 1;
+	if (matrix->values)
+		for (i = 0; i < xcount; i++)
+			if (matrix->values[xstart + i] != matrix->values[ystart + i])
+				return matrix->values[xstart + i] < matrix->values[ystart + i] ? -1 : 1;
+	return 0;
+}
+
+/*
+ * The rows in the order of what is in them, which depends neither on their
+ * numbers nor on the order of entries: rows that compare equal have the same
+ * content, so that sums over the rows in this order always have the same bits.
+ * It also puts rows with the same columns next to each other in memory.
+ * Allocated in the current memory context.
+ */
+uint32 *
+sparse_row_order(const SparseMatrix *matrix)
+{
+	Size		count = Max(matrix->nrows, 1);
+	RowKey	   *keys = MemoryContextAllocHuge(CurrentMemoryContext, count * sizeof(RowKey));
+	uint32	   *order = MemoryContextAllocHuge(CurrentMemoryContext, count * sizeof(uint32));
+	uint32		row;
+
+	for (row = 0; row < matrix->nrows; row++)
+	{
+		uint64		start = matrix->start[row];
+		uint64		length = matrix->start[row + 1] - start;
+
+		keys[row].row = row;
+		keys[row].key = (uint64) (length > 0 ? matrix->cols[start] : PG_UINT32_MAX) << 32 |
+			(length > 1 ? matrix->cols[start + 1] : 0);
+	}
+	qsort_arg(keys, matrix->nrows, sizeof(RowKey), compare_rows, (void *) matrix);
+	CHECK_FOR_INTERRUPTS();
+	for (row = 0; row < matrix->nrows; row++)
+		order[row] = keys[row].row;
+	pfree(keys);
+	return order;
+}

@@ -1,0 +1,117 @@
+/*-------------------------------------------------------------------------
+ *
+ * options.c
+ *		similarity_options(): reading, defaults, checks.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "core/compat.h"
+
+#include <float.h>
+#include <math.h>
+
+#include "utils/float.h"
+
+#include "core/options.h"
+#include "similarity/similarity.h"
+
+RECSYS_FUNCTION(recsys_similarity_options);
+
+/* In the order of SimilarityMeasure. */
+static const char *const measure_names[] = {
+	"cooccurrence", "cosine", "tfidf", "bm25", "p3alpha", "rp3beta",
+	"jaccard", "dice", "overlap", "conditional", "lift", "leverage", "llr", NULL
+};
+
+/* Exponents of the measures that have any, in the same order. */
+static const struct
+{
+	double		user_power;
+	double		alpha;
+	double		beta;
+}			presets[] = {
+	{1, 0.8, 0.2},
+	{0, 0.5, 0.5},
+	{0, 0.5, 0.5},
+	{0, 0, 0},
+	{0, 1, 0},
+	{0, 1, 0.6},
+};
+
+void
+similarity_default_options(SimilarityOptions *options)
+{
+	/* compared and sent as bytes: no holes with chance in them */
+	memset(options, 0, sizeof(*options));
+	options->measure = MEASURE_COOCCURRENCE;
+	options->n = 50;
+	options->user_power = options->alpha = options->beta = get_float8_nan();
+	options->min_together = 1;
+	options->k1 = 1.2;
+	options->b = 0.75;
+}
+
+/* An exponent that was not given is that of the measure. */
+static void
+settle(const char *name, double *value, bool applies, double preset)
+{
+	if (!applies && !isnan(*value) && *value != 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("%s does not apply to this measure", name),
+				 errhint("Measures of numbers of users have no exponents.")));
+	if (isnan(*value))
+		*value = preset;
+}
+
+/* Puts the exponents of the measure in place of those that were not given (NaN). */
+void
+similarity_settle_options(SimilarityOptions *options)
+{
+	bool		product = options->measure < MEASURE_JACCARD;
+
+	settle("user_power", &options->user_power, product,
+		   product ? presets[options->measure].user_power : 0);
+	settle("alpha", &options->alpha, product, product ? presets[options->measure].alpha : 0);
+	settle("beta", &options->beta, product, product ? presets[options->measure].beta : 0);
+}
+
+/* Reads a value of similarity_options().  Errors: see its documentation. */
+void
+similarity_read_options(SimilarityOptions *options, Datum composite)
+{
+	OptionsReader reader;
+	double		infinity = get_float8_infinity();
+	double		nan = get_float8_nan();
+
+	similarity_default_options(options);
+	options_open(&reader, composite, "similarity_options");
+	options->measure = options_word(&reader, "measure", options->measure, measure_names);
+	options->n = options_int(&reader, "n", options->n, 1, 10000);
+	options->user_power = options_float(&reader, "user_power", nan, 0, 10);
+	options->alpha = options_float(&reader, "alpha", nan, 0, 10);
+	options->beta = options_float(&reader, "beta", nan, 0, 10);
+	options->shrink = options_float(&reader, "shrink", 0, 0, DBL_MAX);
+	options->min_together = options_int(&reader, "min_together", 1, 1, PG_INT32_MAX);
+	options->min_llr = options_float(&reader, "min_llr", 0, 0, infinity);
+	options->k1 = options_float(&reader, "k1", options->k1, 0, DBL_MAX);
+	options->b = options_float(&reader, "b", options->b, 0, 1);
+	similarity_settle_options(options);
+}
+
+bool
+similarity_same_options(const SimilarityOptions *a, const SimilarityOptions *b)
+{
+	return memcmp(a, b, sizeof(SimilarityOptions)) == 0;
+}
+
+/* similarity_options(measure => ..., ...): checked at once, kept as they are. */
+Datum
+recsys_similarity_options(PG_FUNCTION_ARGS)
+{
+	Datum		composite = options_construct(fcinfo);
+	SimilarityOptions options;
+
+	similarity_read_options(&options, composite);
+	PG_RETURN_DATUM(composite);
+}

@@ -1,0 +1,92 @@
+/*-------------------------------------------------------------------------
+ *
+ * similarity.h
+ *		For each item a short list of its nearest neighbours.
+ *
+ * How to use it: fill SimilarityOptions, similarity_begin(), similarity_add()
+ * for each row, similarity_finish().  See engine.c.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef RECSYS_SIMILARITY_H
+#define RECSYS_SIMILARITY_H
+
+#include "core/compat.h"
+#include "datatype/timestamp.h"
+#include "lib/stringinfo.h"
+
+typedef enum SimilarityMeasure
+{
+	/* presets of the co-occurrence formula: see measure.c */
+	MEASURE_COOCCURRENCE,
+	MEASURE_COSINE,
+	MEASURE_TFIDF,
+	MEASURE_BM25,
+	MEASURE_P3ALPHA,
+	MEASURE_RP3BETA,
+	/* of the numbers of users only */
+	MEASURE_JACCARD,
+	MEASURE_DICE,
+	MEASURE_OVERLAP,
+	MEASURE_CONDITIONAL,
+	MEASURE_LIFT,
+	MEASURE_LEVERAGE,
+	MEASURE_LLR
+} SimilarityMeasure;
+
+/*
+ * similarity_default_options() and similarity_read_options() fill them.  After
+ * the former a NaN in user_power, alpha or beta stands for what the measure
+ * has; similarity_begin() puts that in its place.
+ */
+typedef struct SimilarityOptions
+{
+	SimilarityMeasure measure;
+	int			n;				/* neighbours per item */
+	double		user_power;		/* a user counts with (number of items)^-user_power */
+	double		alpha;			/* exponent for the item */
+	double		beta;			/* exponent for the neighbour */
+	double		shrink;			/* score * together / (together + shrink) */
+	int64		min_together;
+	double		min_llr;		/* log-likelihood ratio at which a pair is significant */
+	double		k1;				/* of bm25 */
+	double		b;
+} SimilarityOptions;
+
+typedef struct SimilarityBuild SimilarityBuild;
+
+/*
+ * Gets the neighbours of an item, best first; scores above 0, ties by the
+ * neighbour's value.  n is 0 for an item without any.  The arrays live only
+ * during the call, values as long as the build.
+ */
+typedef void (*SimilarityEmit) (void *arg, Datum item, int n, const Datum *neighbours,
+								const double *scores, const int64 *together);
+
+extern void similarity_default_options(SimilarityOptions *options);
+extern void similarity_read_options(SimilarityOptions *options, Datum composite);
+extern void similarity_settle_options(SimilarityOptions *options);
+extern bool similarity_same_options(const SimilarityOptions *a, const SimilarityOptions *b);
+
+extern SimilarityBuild *similarity_begin(MemoryContext cxt, Oid usertype, Oid usercollation,
+										 Oid itemtype, Oid itemcollation,
+										 const SimilarityOptions *options);
+extern void similarity_add(SimilarityBuild *build, Datum user, Datum item, double weight,
+						   TimestampTz ts);
+extern void similarity_finish(SimilarityBuild *build, SimilarityEmit emit, void *arg);
+
+/* In emit: of the item it was called for.  Number of users and sum of weights. */
+extern int64 similarity_item_users(const SimilarityBuild *build);
+extern double similarity_item_weight(const SimilarityBuild *build);
+
+/* In emit and after: numbers of all users and items that have any interaction. */
+extern int64 similarity_user_count(const SimilarityBuild *build);
+extern int64 similarity_item_count(const SimilarityBuild *build);
+
+/* Partial states of aggregates. */
+extern SimilarityBuild *similarity_begin_like(MemoryContext cxt, const SimilarityBuild *other);
+extern void similarity_combine(SimilarityBuild *left, SimilarityBuild *right);
+extern void similarity_serialize(SimilarityBuild *build, StringInfo buf);
+extern SimilarityBuild *similarity_deserialize(MemoryContext cxt, StringInfo buf);
+
+#endif							/* RECSYS_SIMILARITY_H */

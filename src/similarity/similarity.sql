@@ -1,0 +1,192 @@
+-- Item similarity: see doc/similarity.md.
+
+CREATE TYPE similarity_options AS (
+	measure text,
+	n integer,
+	user_power double precision,
+	alpha double precision,
+	beta double precision,
+	shrink double precision,
+	min_together bigint,
+	min_llr double precision,
+	k1 double precision,
+	b double precision
+);
+COMMENT ON TYPE similarity_options IS 'options of item similarity: make them with similarity_options()';
+
+CREATE FUNCTION similarity_options(
+	measure text DEFAULT NULL,
+	n integer DEFAULT NULL,
+	user_power double precision DEFAULT NULL,
+	alpha double precision DEFAULT NULL,
+	beta double precision DEFAULT NULL,
+	shrink double precision DEFAULT NULL,
+	min_together bigint DEFAULT NULL,
+	min_llr double precision DEFAULT NULL,
+	k1 double precision DEFAULT NULL,
+	b double precision DEFAULT NULL
+) RETURNS similarity_options
+AS 'MODULE_PATHNAME', 'recsys_similarity_options'
+LANGUAGE C IMMUTABLE PARALLEL SAFE;
+COMMENT ON FUNCTION similarity_options(text, integer, double precision, double precision, double precision, double precision, bigint, double precision, double precision, double precision)
+	IS 'options of item_similarity_agg(); NULL is the default of each';
+
+CREATE TYPE similar_item AS (item bigint, neighbour bigint, score double precision, together bigint);
+COMMENT ON TYPE similar_item IS 'neighbour of an item of type bigint, its score, and how many users have both';
+CREATE TYPE similar_text_item AS (item text, neighbour text, score double precision, together bigint);
+COMMENT ON TYPE similar_text_item IS 'neighbour of an item of type text, its score, and how many users have both';
+
+CREATE FUNCTION recsys_similarity_combine(internal, internal) RETURNS internal
+AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE PARALLEL SAFE;
+COMMENT ON FUNCTION recsys_similarity_combine(internal, internal) IS 'part of item_similarity_agg()';
+-- shipping all rows costs more than reading them: a plan should have reasons
+CREATE FUNCTION recsys_similarity_serialize(internal) RETURNS bytea
+AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 1000000;
+COMMENT ON FUNCTION recsys_similarity_serialize(internal) IS 'part of item_similarity_agg()';
+CREATE FUNCTION recsys_similarity_deserialize(bytea, internal) RETURNS internal
+AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 1000000;
+COMMENT ON FUNCTION recsys_similarity_deserialize(bytea, internal) IS 'part of item_similarity_agg()';
+
+CREATE FUNCTION recsys_similarity_final(internal) RETURNS similar_item[]
+AS 'MODULE_PATHNAME', 'recsys_similarity_final' LANGUAGE C IMMUTABLE PARALLEL SAFE COST 1000;
+COMMENT ON FUNCTION recsys_similarity_final(internal) IS 'part of item_similarity_agg()';
+
+CREATE FUNCTION recsys_similarity_trans(internal, anyelement, bigint) RETURNS internal
+AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE PARALLEL SAFE;
+COMMENT ON FUNCTION recsys_similarity_trans(internal, anyelement, bigint) IS 'part of item_similarity_agg()';
+CREATE AGGREGATE item_similarity_agg("user" anyelement, item bigint) (
+	SFUNC = recsys_similarity_trans,
+	STYPE = internal,
+	SSPACE = 1000000,
+	FINALFUNC = recsys_similarity_final,
+	FINALFUNC_MODIFY = READ_WRITE,
+	COMBINEFUNC = recsys_similarity_combine,
+	SERIALFUNC = recsys_similarity_serialize,
+	DESERIALFUNC = recsys_similarity_deserialize,
+	PARALLEL = SAFE
+);
+COMMENT ON AGGREGATE item_similarity_agg(anyelement, bigint)
+	IS 'nearest neighbours of each item by the users they share, of interactions, with the default options';
+
+CREATE FUNCTION recsys_similarity_trans(internal, anyelement, bigint, double precision) RETURNS internal
+AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE PARALLEL SAFE;
+COMMENT ON FUNCTION recsys_similarity_trans(internal, anyelement, bigint, double precision) IS 'part of item_similarity_agg()';
+CREATE AGGREGATE item_similarity_agg("user" anyelement, item bigint, weight double precision) (
+	SFUNC = recsys_similarity_trans,
+	STYPE = internal,
+	SSPACE = 1000000,
+	FINALFUNC = recsys_similarity_final,
+	FINALFUNC_MODIFY = READ_WRITE,
+	COMBINEFUNC = recsys_similarity_combine,
+	SERIALFUNC = recsys_similarity_serialize,
+	DESERIALFUNC = recsys_similarity_deserialize,
+	PARALLEL = SAFE
+);
+COMMENT ON AGGREGATE item_similarity_agg(anyelement, bigint, double precision)
+	IS 'nearest neighbours of each item by the users they share, of weighted interactions, with the default options';
+
+CREATE FUNCTION recsys_similarity_trans(internal, anyelement, bigint, similarity_options) RETURNS internal
+AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE PARALLEL SAFE;
+COMMENT ON FUNCTION recsys_similarity_trans(internal, anyelement, bigint, similarity_options) IS 'part of item_similarity_agg()';
+CREATE AGGREGATE item_similarity_agg("user" anyelement, item bigint, options similarity_options) (
+	SFUNC = recsys_similarity_trans,
+	STYPE = internal,
+	SSPACE = 1000000,
+	FINALFUNC = recsys_similarity_final,
+	FINALFUNC_MODIFY = READ_WRITE,
+	COMBINEFUNC = recsys_similarity_combine,
+	SERIALFUNC = recsys_similarity_serialize,
+	DESERIALFUNC = recsys_similarity_deserialize,
+	PARALLEL = SAFE
+);
+COMMENT ON AGGREGATE item_similarity_agg(anyelement, bigint, similarity_options)
+	IS 'nearest neighbours of each item by the users they share, of interactions, with options';
+
+CREATE FUNCTION recsys_similarity_trans(internal, anyelement, bigint, double precision, similarity_options) RETURNS internal
+AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE PARALLEL SAFE;
+COMMENT ON FUNCTION recsys_similarity_trans(internal, anyelement, bigint, double precision, similarity_options) IS 'part of item_similarity_agg()';
+CREATE AGGREGATE item_similarity_agg("user" anyelement, item bigint, weight double precision, options similarity_options) (
+	SFUNC = recsys_similarity_trans,
+	STYPE = internal,
+	SSPACE = 1000000,
+	FINALFUNC = recsys_similarity_final,
+	FINALFUNC_MODIFY = READ_WRITE,
+	COMBINEFUNC = recsys_similarity_combine,
+	SERIALFUNC = recsys_similarity_serialize,
+	DESERIALFUNC = recsys_similarity_deserialize,
+	PARALLEL = SAFE
+);
+COMMENT ON AGGREGATE item_similarity_agg(anyelement, bigint, double precision, similarity_options)
+	IS 'nearest neighbours of each item by the users they share, of weighted interactions, with options';
+
+CREATE FUNCTION recsys_similarity_final_text(internal) RETURNS similar_text_item[]
+AS 'MODULE_PATHNAME', 'recsys_similarity_final' LANGUAGE C IMMUTABLE PARALLEL SAFE COST 1000;
+COMMENT ON FUNCTION recsys_similarity_final_text(internal) IS 'part of item_similarity_agg()';
+
+CREATE FUNCTION recsys_similarity_trans(internal, anyelement, text) RETURNS internal
+AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE PARALLEL SAFE;
+COMMENT ON FUNCTION recsys_similarity_trans(internal, anyelement, text) IS 'part of item_similarity_agg()';
+CREATE AGGREGATE item_similarity_agg("user" anyelement, item text) (
+	SFUNC = recsys_similarity_trans,
+	STYPE = internal,
+	SSPACE = 1000000,
+	FINALFUNC = recsys_similarity_final_text,
+	FINALFUNC_MODIFY = READ_WRITE,
+	COMBINEFUNC = recsys_similarity_combine,
+	SERIALFUNC = recsys_similarity_serialize,
+	DESERIALFUNC = recsys_similarity_deserialize,
+	PARALLEL = SAFE
+);
+COMMENT ON AGGREGATE item_similarity_agg(anyelement, text)
+	IS 'nearest neighbours of each item by the users they share, of interactions, with the default options';
+
+CREATE FUNCTION recsys_similarity_trans(internal, anyelement, text, double precision) RETURNS internal
+AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE PARALLEL SAFE;
+COMMENT ON FUNCTION recsys_similarity_trans(internal, anyelement, text, double precision) IS 'part of item_similarity_agg()';
+CREATE AGGREGATE item_similarity_agg("user" anyelement, item text, weight double precision) (
+	SFUNC = recsys_similarity_trans,
+	STYPE = internal,
+	SSPACE = 1000000,
+	FINALFUNC = recsys_similarity_final_text,
+	FINALFUNC_MODIFY = READ_WRITE,
+	COMBINEFUNC = recsys_similarity_combine,
+	SERIALFUNC = recsys_similarity_serialize,
+	DESERIALFUNC = recsys_similarity_deserialize,
+	PARALLEL = SAFE
+);
+COMMENT ON AGGREGATE item_similarity_agg(anyelement, text, double precision)
+	IS 'nearest neighbours of each item by the users they share, of weighted interactions, with the default options';
+
+CREATE FUNCTION recsys_similarity_trans(internal, anyelement, text, similarity_options) RETURNS internal
+AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE PARALLEL SAFE;
+COMMENT ON FUNCTION recsys_similarity_trans(internal, anyelement, text, similarity_options) IS 'part of item_similarity_agg()';
+CREATE AGGREGATE item_similarity_agg("user" anyelement, item text, options similarity_options) (
+	SFUNC = recsys_similarity_trans,
+	STYPE = internal,
+	SSPACE = 1000000,
+	FINALFUNC = recsys_similarity_final_text,
+	FINALFUNC_MODIFY = READ_WRITE,
+	COMBINEFUNC = recsys_similarity_combine,
+	SERIALFUNC = recsys_similarity_serialize,
+	DESERIALFUNC = recsys_similarity_deserialize,
+	PARALLEL = SAFE
+);
+COMMENT ON AGGREGATE item_similarity_agg(anyelement, text, similarity_options)
+	IS 'nearest neighbours of each item by the users they share, of interactions, with options';
+
+CREATE FUNCTION recsys_similarity_trans(internal, anyelement, text, double precision, similarity_options) RETURNS internal
+AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE PARALLEL SAFE;
+COMMENT ON FUNCTION recsys_similarity_trans(internal, anyelement, text, double precision, similarity_options) IS 'part of item_similarity_agg()';
+CREATE AGGREGATE item_similarity_agg("user" anyelement, item text, weight double precision, options similarity_options) (
+	SFUNC = recsys_similarity_trans,
+	STYPE = internal,
+	SSPACE = 1000000,
+	FINALFUNC = recsys_similarity_final_text,
+	FINALFUNC_MODIFY = READ_WRITE,
+	COMBINEFUNC = recsys_similarity_combine,
+	SERIALFUNC = recsys_similarity_serialize,
+	DESERIALFUNC = recsys_similarity_deserialize,
+	PARALLEL = SAFE
+);
+COMMENT ON AGGREGATE item_similarity_agg(anyelement, text, double precision, similarity_options)
+	IS 'nearest neighbours of each item by the users they share, of weighted interactions, with options';
