@@ -1,0 +1,49 @@
+-- What an analyst wants to see first, from the tables products and purchases
+-- and left_out, which test/demo.sh has made from a file or a generated shop.
+-- Each section prints the statement that it takes, and its result.
+
+\set QUIET on
+\pset footer off
+\pset null ''
+\pset format aligned
+SET client_min_messages = warning;
+SET timezone = 'UTC';
+SET intervalstyle = postgres;
+
+SELECT CASE WHEN pg_typeof(max(product_id))::text = 'bigint' THEN '' ELSE 'NULL::text, ' END AS witness,
+       count(ordered_at) > 0 AS has_time, count(product_id) > 0 AS has_items,
+       (max(ordered_at)::date + 1)::text AS as_of
+FROM purchases \gset
+
+\pset tuples_only on
+\pset format unaligned
+SELECT format(E'%s lines in %s orders of %s customers, %s products, revenue %s%s',
+              to_char(count(*), 'FM999,999,999'), to_char(count(DISTINCT order_id), 'FM999,999,999'),
+              to_char(count(DISTINCT customer_id), 'FM999,999,999'), to_char(count(DISTINCT product_id), 'FM999,999,999'),
+              to_char(sum(amount), 'FM999,999,999,999'),
+              to_char(min(ordered_at), '", from "YYYY-MM-DD') || to_char(max(ordered_at), '" to "YYYY-MM-DD'))
+FROM purchases;
+SELECT 'Left out:' WHERE EXISTS (SELECT FROM left_out);
+SELECT format('  %s lines: %s (%s in money)', to_char(lines, 'FM999,999,999'), reason, to_char(amount, 'FM999,999,999,990'))
+FROM left_out ORDER BY lines DESC, reason;
+\pset tuples_only off
+\pset format aligned
+
+\if :has_time
+\echo
+\echo '== Who are my customers? =='
+\echo
+\set ECHO queries
+SELECT (grade).segment, count(*) AS customers,
+       round(100.0 * sum(amount) / sum(sum(amount)) OVER (), 1) AS "revenue %",
+       round(avg(orders), 1) AS orders, round(avg(amount)) AS spent,
+       round(avg(:'as_of' - last::date)) AS "days ago"
+FROM (SELECT *, rfm(last, orders, amount) OVER () AS grade
+      FROM (SELECT customer_id, max(ordered_at) AS last,
+                   count(DISTINCT order_id) AS orders, sum(amount) AS amount
+            FROM purchases GROUP BY customer_id) c) g
+GROUP BY 1 ORDER BY sum(amount) DESC;
+\set ECHO none
+\else
+\echo 'No column of times, so no customer segments: --time names it.'
+\endif
