@@ -23,7 +23,7 @@ SQL_RFM = src/rfm/rfm.sql
 
 SQL_TAGS =
 
-SQL_AUDIENCE =
+SQL_AUDIENCE = src/audience/audience.sql
 
 SQL_RULES =
 
