@@ -23,13 +23,13 @@ SQL_RFM = src/rfm/rfm.sql
 
 SQL_TAGS =
 
-SQL_AUDIENCE = src/audience/audience.sql
+SQL_AUDIENCE =
 
 SQL_RULES =
 
 SQL_SIMILARITY = src/similarity/similarity.sql
 
-SQL_RECOMMEND =
+SQL_RECOMMEND = src/recommend/recommend.sql
 
 sources := $(sort $(wildcard $(here)src/*.c $(here)src/*/*.c))
 OBJS = $(patsubst $(here)%.c,%.o,$(sources))

@@ -1,0 +1,364 @@
+/*-------------------------------------------------------------------------
+ *
+ * build.c
+ *		Building the model and putting it in the place of the old one.
+ *
+ * The rows of the recommender's query go into the similarity engine, which
+ * gives the neighbours of each item; they are written into the table of the
+ * model in one transaction, and so is what the definition says about them.
+ * Nothing is locked against readers: their snapshots show the old model until
+ * the transaction commits, and all of the new one afterwards.  A crash or a
+ * cancel leaves the old model, and dead rows for vacuum.
+ *
+ * Rows that have not changed are not written, so that a refresh costs as much
+ * WAL and bloat as there is news.
+ *
+ * As with REFRESH MATERIALIZED VIEW the query runs with the rights of the
+ * owner, in a restricted security context: the model is the same whoever
+ * refreshes it.  It is a lock on the model that keeps two refreshes apart; the
+ * second looks at the data after the first has committed.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "core/compat.h"
+
+#include <math.h>
+
+#include "access/table.h"
+#include "access/xact.h"
+#include "catalog/pg_class.h"
+#include "catalog/pg_type.h"
+#include "executor/spi.h"
+#include "storage/lmgr.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+#include "utils/datum.h"
+#include "utils/guc.h"
+#include "utils/lsyscache.h"
+#include "utils/snapmgr.h"
+#include "utils/syscache.h"
+#include "utils/timestamp.h"
+
+#include "core/progress.h"
+#include "recommend/recommend.h"
+#include "similarity/similarity.h"
+
+typedef struct Build
+{
+	SimilarityBuild *similarity;
+	MemoryContext cxt;			/* of what lives as long as the build */
+	MemoryContext row_cxt;		/* of the row that is being written */
+	IdType		item;
+	IdDict	   *items;			/* items of the new model */
+	SPIPlanPtr	upsert;
+	bool		weighted;
+	bool		timed;
+	int64		nrows;
+	double		max_score;
+	/* items of the old model that the new one has not */
+	Datum	   *gone;
+	int			ngone;
+	int			gone_capacity;
+} Build;
+
+static void
+add_row(void *arg, const Datum *values, const bool *nulls)
+{
+	Build	   *build = (Build *) arg;
+	double		weight = 1;
+	TimestampTz ts = DT_NOBEGIN;
+
+	/* guests and orders without an article: dirt of any shop */
+	if (nulls[0] || nulls[1])
+		return;
+	if (build->weighted)
+	{
+		if (nulls[2])
+			ereport(ERROR,
+					(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+					 errmsg("weight must not be null"),
+					 errhint("Give such rows a weight in the query, with coalesce(), or leave them out.")));
+		weight = DatumGetFloat8(values[2]);
+		if (isnan(weight) || isinf(weight))
+			ereport(ERROR,
+					(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
+					 errmsg("weight must be finite")));
+	}
+	if (build->timed)
+	{
+		if (nulls[3])
+			ereport(ERROR,
+					(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+					 errmsg("ts must not be null"),
+					 errhint("Give such rows a time in the query, with coalesce(), or leave them out.")));
+		ts = DatumGetTimestampTz(values[3]);
+	}
+	similarity_add(build->similarity, values[0], values[1], weight, ts);
+	build->nrows++;
+}
+
+/* Writes the row of one item, unless it is there already as it should be. */
+static void
+write_item(void *arg, Datum item, int n, const Datum *neighbours, const double *scores,
+		   const int64 *together)
+{
+	Build	   *build = (Build *) arg;
+	IdType	   *type = &build->item;
+	MemoryContext old;
+	Datum		values[5];
+	Datum	   *reals;
+	int64		users = similarity_item_users(build->similarity);
+	int			i;
+
+	iddict_put(build->items, item);
+	MemoryContextReset(build->row_cxt);
+	old = MemoryContextSwitchTo(build->row_cxt);
+	reals = palloc_array(Datum, Max(n, 1));
+	for (i = 0; i < n; i++)
+	{
+		float4		score = (float4) scores[i];
+
+		if (isinf(score))
+			ereport(ERROR,
+					(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
+					 errmsg("a score is too large for type real"),
+					 errhint("Scale the weights down in the query.")));
+		build->max_score = Max(build->max_score, fabs((double) score));
+		reals[i] = Float4GetDatum(score);
+	}
+	values[0] = item;
+	values[1] = Int64GetDatum(users);
+	values[2] = Float8GetDatum((double) users);
+	values[3] = PointerGetDatum(construct_array((Datum *) neighbours, n, type->type, type->typlen,
+												type->typbyval, type->typalign));
+	values[4] = PointerGetDatum(construct_array(reals, n, FLOAT4OID, sizeof(float4), true,
+												TYPALIGN_INT));
+	MemoryContextSwitchTo(old);
+
+	if (SPI_execute_plan(build->upsert, values, NULL, false, 0) != SPI_OK_INSERT)
+		elog(ERROR, "could not write the model");
+	progress_update(iddict_count(build->items));
+}
+
+/* Collects an item of the old model that is not in the new one. */
+static void
+find_gone(void *arg, const Datum *values, const bool *nulls)
+{
+	Build	   *build = (Build *) arg;
+	MemoryContext old;
+
+	if (iddict_find(build->items, values[0]) != IDDICT_NOT_FOUND)
+		return;
+	if (build->ngone == build->gone_capacity)
+	{
+		build->gone_capacity *= 2;
+		build->gone = repalloc_huge(build->gone, build->gone_capacity * sizeof(Datum));
+	}
+	old = MemoryContextSwitchTo(build->cxt);
+	build->gone[build->ngone++] = datumCopy(values[0], build->item.typbyval, build->item.typlen);
+	MemoryContextSwitchTo(old);
+}
+
+static void
+delete_gone(Build *build, const char *model)
+{
+	char	   *text = psprintf("SELECT item FROM ONLY %s", model);
+	QueryColumn column = {"item", InvalidOid, false};
+	SPIPlanPtr	plan;
+	int			i;
+
+	build->gone_capacity = 64;
+	build->gone = palloc_array(Datum, build->gone_capacity);
+	/* the row type of the model is known: read what the upserts have left */
+	query_run(query_prepare(text, &column, 1, 0, NULL), NULL, NULL, find_gone, build);
+	if (build->ngone == 0)
+		return;
+	text = psprintf("DELETE FROM ONLY %s WHERE item OPERATOR(pg_catalog.=) $1", model);
+	plan = SPI_prepare(text, 1, &build->item.type);
+	if (plan == NULL)
+		elog(ERROR, "SPI_prepare failed: %s", SPI_result_code_string(SPI_result));
+	for (i = 0; i < build->ngone; i++)
+	{
+		CHECK_FOR_INTERRUPTS();
+		if (SPI_execute_plan(plan, &build->gone[i], NULL, false, 0) != SPI_OK_DELETE)
+			elog(ERROR, "could not write the model");
+	}
+}
+
+static void
+prepare_upsert(Build *build, const char *model)
+{
+	Oid			types[5] = {build->item.type, INT8OID, FLOAT8OID, build->item.array_type,
+	FLOAT4ARRAYOID};
+	char	   *text;
+
+	text = psprintf("INSERT INTO %s AS m (item, users, popularity, neighbours, scores)"
+					" VALUES ($1, $2, $3, $4, $5) ON CONFLICT (item) DO UPDATE"
+					" SET users = excluded.users, popularity = excluded.popularity,"
+					" neighbours = excluded.neighbours, scores = excluded.scores"
+					" WHERE NOT (m.users OPERATOR(pg_catalog.=) excluded.users"
+					" AND m.popularity OPERATOR(pg_catalog.=) excluded.popularity"
+					" AND m.neighbours OPERATOR(pg_catalog.=) excluded.neighbours"
+					" AND m.scores OPERATOR(pg_catalog.=) excluded.scores)", model);
+	build->upsert = SPI_prepare(text, 5, types);
+	if (build->upsert == NULL)
+		elog(ERROR, "SPI_prepare failed: %s", SPI_result_code_string(SPI_result));
+}
+
+/* Query and options of a definition. */
+static char *
+read_definition(Oid relid, Oid definition_type, SimilarityOptions *options)
+{
+	char	   *schema = get_namespace_name(get_rel_namespace(get_typ_typrelid(definition_type)));
+	const char *qualified_type = quote_qualified_identifier(schema, "similarity_options");
+	char	   *query;
+	bool		isnull[2];
+	Datum		values[2];
+
+	if (SPI_execute(psprintf("SELECT query, pg_catalog.jsonb_populate_record(NULL::%s, options)"
+							 " FROM ONLY %s", qualified_type, qualified_relation_name(relid)),
+					false, 2) != SPI_OK_SELECT || SPI_processed != 1)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("table \"%s\" must have one row, the definition", get_rel_name(relid)),
+				 errhint("Drop the recommender and create it again.")));
+	values[0] = SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull[0]);
+	values[1] = SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 2, &isnull[1]);
+	if (isnull[0] || isnull[1])
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("the definition of recommender \"%s\" is not complete",
+						get_rel_name(relid)),
+				 errhint("Create it anew with create_recommender(..., replace => true).")));
+	query = TextDatumGetCString(values[0]);
+	similarity_read_options(options, values[1]);
+	return query;
+}
+
+/* Owner of a table. */
+static Oid
+relation_owner(Oid relid)
+{
+	HeapTuple	tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(relid));
+	Oid			owner;
+
+	if (!HeapTupleIsValid(tuple))
+		elog(ERROR, "cache lookup failed for relation %u", relid);
+	owner = ((Form_pg_class) GETSTRUCT(tuple))->relowner;
+	ReleaseSysCache(tuple);
+	return owner;
+}
+
+/* Says in the definition what was built, in the transaction that built it. */
+static void
+write_result(Oid relid, const char *model, const Build *build, TimestampTz start)
+{
+	Oid			types[7] = {TEXTOID, TIMESTAMPTZOID, INTERVALOID, INT8OID, INT8OID, INT8OID,
+	FLOAT8OID};
+	Datum		values[7];
+
+	values[0] = CStringGetTextDatum(model);
+	values[1] = TimestampTzGetDatum(start);
+	values[2] = DirectFunctionCall2(timestamp_mi, TimestampTzGetDatum(GetCurrentTimestamp()),
+									TimestampTzGetDatum(start));
+	values[3] = Int64GetDatum(build->nrows);
+	values[4] = Int64GetDatum(similarity_user_count(build->similarity));
+	values[5] = Int64GetDatum(iddict_count(build->items));
+	values[6] = Float8GetDatum(build->max_score);
+	if (SPI_execute_with_args(psprintf("UPDATE ONLY %s SET model = $1::pg_catalog.regclass,"
+									   " built_at = $2, build_time = $3, rows = $4, users = $5,"
+									   " items = $6, max_score = $7",
+									   qualified_relation_name(relid)),
+							  7, types, values, NULL, false, 0) != SPI_OK_UPDATE)
+		elog(ERROR, "could not write the definition");
+}
+
+/*
+ * Runs the query into the engine and the result into the table of the model,
+ * whose qualified name is returned.  Items are converted to the type that the
+ * model has; a model that was dropped is created again.
+ */
+static char *
+build_model(Build *build, const char *text, const SimilarityOptions *options, Oid relid)
+{
+	QueryColumn columns[4];
+	UserQuery  *query;
+	Oid			model_oid = definition_model(relid);
+	Oid			item_type;
+	Oid			item_collation;
+	char	   *model;
+
+	memcpy(columns, recommender_columns, sizeof(columns));
+	if (OidIsValid(model_oid))
+		columns[1].type = model_item_type(model_oid, &item_collation);
+	query = query_prepare(text, columns, 4, 0, NULL);
+	item_type = query_column_type(query, 1);
+	if (OidIsValid(model_oid))
+		model = qualified_relation_name(model_oid);
+	else
+	{
+		item_collation = query_column_collation(query, 1);
+		model = create_model(relid, item_type, item_collation);
+	}
+
+	build->cxt = CurrentMemoryContext;
+	idtype_init(&build->item, item_type, item_collation);
+	build->weighted = query_column_count(query) > 2;
+	build->timed = query_column_count(query) > 3;
+	build->row_cxt = AllocSetContextCreate(CurrentMemoryContext, "recsys model row",
+										   ALLOCSET_DEFAULT_SIZES);
+	build->items = iddict_create(CurrentMemoryContext, item_type, item_collation, "item");
+	build->similarity = similarity_begin(CurrentMemoryContext, query_column_type(query, 0),
+										 query_column_collation(query, 0),
+										 item_type, item_collation, options);
+	prepare_upsert(build, model);
+	progress_phase("reading", 0);
+	query_run(query, NULL, NULL, add_row, build);
+	progress_phase("building", 0);
+	similarity_finish(build->similarity, write_item, build);
+	delete_gone(build, model);
+	return model;
+}
+
+/*
+ * Builds the model of a recommender anew.  Returns the number of its items.
+ * To be called within SPI, by a role that has the rights of the owner.
+ */
+int64
+recommender_build(Oid relid, Oid definition_type)
+{
+	Build		build = {0};
+	SimilarityOptions options;
+	Oid			owner = relation_owner(relid);
+	Oid			save_user;
+	int			save_context;
+	int			level;
+	TimestampTz start;
+	char	   *query;
+	char	   *model;
+
+	/* one refresh at a time; readers do not mind this lock */
+	LockRelationOid(relid, ShareUpdateExclusiveLock);
+	if (get_rel_name(relid) == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_OBJECT),
+				 errmsg("the recommender was dropped while it was being refreshed")));
+
+	/* what others committed while we waited is to be seen */
+	start = GetCurrentTimestamp();
+	PushActiveSnapshot(GetTransactionSnapshot());
+	GetUserIdAndSecContext(&save_user, &save_context);
+	SetUserIdAndSecContext(owner, save_context | SECURITY_RESTRICTED_OPERATION);
+	level = NewGUCNestLevel();
+	progress_begin("recommender");
+
+	query = read_definition(relid, definition_type, &options);
+	model = build_model(&build, query, &options, relid);
+	write_result(relid, model, &build, start);
+
+	progress_end();
+	AtEOXact_GUC(false, level);
+	SetUserIdAndSecContext(save_user, save_context);
+	PopActiveSnapshot();
+	return iddict_count(build.items);
+}

@@ -1,0 +1,477 @@
+/*-------------------------------------------------------------------------
+ *
+ * definition.c
+ *		Creating, replacing, renaming and dropping recommenders.
+ *
+ * A recommender is two ordinary tables of the user who creates it, in a schema
+ * of his choice:
+ *
+ *		shop		one row, the definition, in a table OF the extension's
+ *					type recommender_definition, which is what tells it from
+ *					other tables
+ *		shop_model	the model, one row an item
+ *
+ * So everything PostgreSQL does for tables holds for recommenders: names are
+ * found through search_path, GRANT and ownership decide who may use and who
+ * may change one, DROP OWNED and ALTER TABLE ... SET SCHEMA work, and pg_dump
+ * and replication carry definition and model with nothing done on our side.
+ * The definition refers to the model by oid (regclass), which follows renaming
+ * and is dumped as a name.  The model depends on the definition: dropping
+ * that drops both.
+ *
+ * The model is refreshed in place (build.c), in one transaction: readers go by
+ * their snapshot, wait for nobody and see the old model or the new one.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "core/compat.h"
+
+#include "access/relation.h"
+#include "catalog/dependency.h"
+#include "catalog/namespace.h"
+#include "catalog/pg_class.h"
+#include "catalog/pg_type.h"
+#include "commands/defrem.h"
+#include "executor/spi.h"
+#include "lib/stringinfo.h"
+#include "utils/acl.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
+#include "utils/regproc.h"
+#include "utils/ruleutils.h"
+#include "utils/syscache.h"
+#include "utils/typcache.h"
+#include "utils/varlena.h"
+
+#include "recommend/recommend.h"
+
+/* Shape of the query of a recommender. */
+const QueryColumn recommender_columns[4] = {
+	{"user", InvalidOid, false},
+	{"item", InvalidOid, false},
+	{"weight", FLOAT8OID, true},
+	{"ts", TIMESTAMPTZOID, true}
+};
+
+/*
+ * The type recommender_definition: it is in the schema of the function that is
+ * being called, wherever the extension was installed or moved to.
+ */
+Oid
+definition_type(FunctionCallInfo fcinfo)
+{
+	Oid			schema = get_func_namespace(fcinfo->flinfo->fn_oid);
+	Oid			type = GetSysCacheOid2(TYPENAMENSP, Anum_pg_type_oid,
+									   CStringGetDatum("recommender_definition"),
+									   ObjectIdGetDatum(schema));
+
+	if (!OidIsValid(type))
+		elog(ERROR, "type recommender_definition is missing");
+	return type;
+}
+
+/* A recommender's name, which is that of a table: 'shop' or 'myschema.shop'. */
+RangeVar *
+recommender_name(text *name)
+{
+	return makeRangeVarFromNameList(textToQualifiedNameList(name));
+}
+
+/*
+ * Table of a recommender, locked.  Errors: undefined object where there is
+ * none of that name, wrong object type where it is something else.
+ */
+Oid
+recommender_relid(text *name, Oid definition_type, LOCKMODE lockmode)
+{
+	RangeVar   *rangevar = recommender_name(name);
+	Oid			relid = RangeVarGetRelid(rangevar, lockmode, true);
+	HeapTuple	tuple;
+	Oid			type;
+
+	if (!OidIsValid(relid))
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_OBJECT),
+				 errmsg("recommender \"%s\" does not exist", text_to_cstring(name)),
+				 errhint("The view recommenders lists those you may use.")));
+	tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(relid));
+	if (!HeapTupleIsValid(tuple))
+		elog(ERROR, "cache lookup failed for relation %u", relid);
+	type = ((Form_pg_class) GETSTRUCT(tuple))->reloftype;
+	ReleaseSysCache(tuple);
+	if (type != definition_type)
+		ereport(ERROR,
+				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
+				 errmsg("\"%s\" is not a recommender", text_to_cstring(name)),
+				 errhint("The view recommenders lists those you may use.")));
+	return relid;
+}
+
+/* schema.table, quoted where needed, in the current memory context */
+char *
+qualified_relation_name(Oid relid)
+{
+	return quote_qualified_identifier(get_namespace_name(get_rel_namespace(relid)),
+									  get_rel_name(relid));
+}
+
+static void
+execute(const char *command)
+{
+	if (SPI_execute(command, false, 0) < 0)
+		elog(ERROR, "could not execute: %s", command);
+}
+
+static void
+check_owner(Oid relid)
+{
+	if (!relation_ownercheck(relid, GetUserId()))
+		aclcheck_error(ACLCHECK_NOT_OWNER, OBJECT_TABLE, get_rel_name(relid));
+}
+
+/* What cannot be an item: there has to be a hash, an order and an array. */
+static void
+check_item_type(Oid type)
+{
+	TypeCacheEntry *entry = lookup_type_cache(type, TYPECACHE_HASH_PROC | TYPECACHE_CMP_PROC);
+
+	if (!OidIsValid(entry->hash_proc) || !OidIsValid(entry->cmp_proc) ||
+		!OidIsValid(get_array_type(type)))
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_FUNCTION),
+				 errmsg("type %s cannot be used for item: it cannot be hashed and sorted",
+						format_type_be(type)),
+				 errhint("Cast it to a type such as bigint, text or uuid.")));
+}
+
+/*
+ * Creates the table of a recommender's model beside its definition and returns
+ * its qualified name.  To be called within SPI.
+ */
+char *
+create_model(Oid relid, Oid item_type, Oid item_collation)
+{
+	char	   *schema = get_namespace_name(get_rel_namespace(relid));
+	char	   *name = makeObjectName(get_rel_name(relid), NULL, "model");
+	char	   *qualified = quote_qualified_identifier(schema, name);
+	char	   *type = format_type_extended(item_type, -1, FORMAT_TYPE_FORCE_QUALIFY);
+	char	   *collation = "";
+	StringInfoData buf;
+	ObjectAddress definition;
+	ObjectAddress model;
+
+	if (OidIsValid(item_collation) && item_collation != get_typcollation(item_type))
+		collation = psprintf(" COLLATE %s", generate_collation_name(item_collation));
+
+	/* rows stay in line, uncompressed, as long as they fit into a page */
+	initStringInfo(&buf);
+	appendStringInfo(&buf,
+					 "CREATE TABLE %s (item %s%s PRIMARY KEY, users bigint NOT NULL,"
+					 " popularity double precision NOT NULL, neighbours %s[]%s NOT NULL,"
+					 " scores real[] NOT NULL) WITH (toast_tuple_target = 8160)",
+					 qualified, type, collation, type, collation);
+	execute(buf.data);
+	resetStringInfo(&buf);
+	appendStringInfo(&buf, "CREATE INDEX ON %s (popularity DESC, item)", qualified);
+	execute(buf.data);
+	resetStringInfo(&buf);
+	appendStringInfo(&buf, "COMMENT ON TABLE %s IS %s", qualified,
+					 quote_literal_cstr(psprintf("model of recommender %s",
+												 qualified_relation_name(relid))));
+	execute(buf.data);
+
+	ObjectAddressSet(definition, RelationRelationId, relid);
+	ObjectAddressSet(model, RelationRelationId,
+					 get_relname_relid(name, get_rel_namespace(relid)));
+	recordDependencyOn(&model, &definition, DEPENDENCY_AUTO);
+	return qualified;
+}
+
+/*
+ * Table of the model, InvalidOid where the definition has none.  To be called
+ * within SPI.
+ */
+Oid
+definition_model(Oid relid)
+{
+	Oid			model = InvalidOid;
+	char	   *text = psprintf("SELECT model::pg_catalog.oid FROM ONLY %s",
+								qualified_relation_name(relid));
+
+	if (SPI_execute(text, false, 1) != SPI_OK_SELECT)
+		elog(ERROR, "could not read the definition");
+	if (SPI_processed == 1)
+	{
+		bool		isnull;
+		Datum		value = SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull);
+
+		/* the table may have been dropped */
+		if (!isnull && get_rel_name(DatumGetObjectId(value)) != NULL)
+			model = DatumGetObjectId(value);
+	}
+	return model;
+}
+
+static void
+drop_model(Oid relid)
+{
+	Oid			model = definition_model(relid);
+
+	if (OidIsValid(model))
+		execute(psprintf("DROP TABLE %s", qualified_relation_name(model)));
+}
+
+/* Type of the items in a model, which somebody may have altered. */
+Oid
+model_item_type(Oid model, Oid *collation)
+{
+	AttrNumber	attno = get_attnum(model, "item");
+	Oid			type;
+	int32		typmod;
+
+	if (attno == InvalidAttrNumber)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("table \"%s\" is not a model: it has no column \"item\"",
+						get_rel_name(model)),
+				 errhint("Drop it and call refresh_recommender().")));
+	get_atttypetypmodcoll(model, attno, &type, &typmod, collation);
+	return type;
+}
+
+/* Can the model of a recommender hold items of this type? */
+static bool
+model_has_type(Oid model, Oid item_type, Oid item_collation)
+{
+	Oid			collation;
+
+	return model_item_type(model, &collation) == item_type && collation == item_collation;
+}
+
+/*
+ * Writes query, options and model into the one row of the definition; an old
+ * model stays where model is NULL.
+ */
+static void
+write_definition(Oid relid, const char *query, Datum options, Oid options_type, const char *model,
+				 bool replace)
+{
+	char	   *table = qualified_relation_name(relid);
+	char	   *text;
+	Oid			types[3] = {TEXTOID, options_type, TEXTOID};
+	Datum		values[3] = {CStringGetTextDatum(query), options, (Datum) 0};
+	const char *nulls = model ? NULL : "  n";
+
+	if (model)
+		values[2] = CStringGetTextDatum(model);
+	if (replace)
+		text = psprintf("UPDATE ONLY %s SET query = $1, options = pg_catalog.to_jsonb($2),"
+						" model = COALESCE($3::pg_catalog.regclass, model)", table);
+	else
+		text = psprintf("INSERT INTO %s (query, options, model)"
+						" VALUES ($1, pg_catalog.to_jsonb($2), $3::pg_catalog.regclass)", table);
+	if (SPI_execute_with_args(text, 3, types, values, nulls, false, 0) < 0 || SPI_processed != 1)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("table %s must have one row, the definition", table),
+				 errhint("Drop the recommender and create it again.")));
+}
+
+/* Creates the table of a definition; errors where the name is taken. */
+static Oid
+create_definition(RangeVar *rangevar, Oid schema, Oid definition_type)
+{
+	StringInfoData buf;
+	char	   *qualified = quote_qualified_identifier(get_namespace_name(schema),
+													   rangevar->relname);
+
+	initStringInfo(&buf);
+	appendStringInfo(&buf, "CREATE TABLE %s OF %s", qualified,
+					 format_type_extended(definition_type, -1, FORMAT_TYPE_FORCE_QUALIFY));
+	execute(buf.data);
+	resetStringInfo(&buf);
+	appendStringInfo(&buf, "COMMENT ON TABLE %s IS 'definition of a recommender'", qualified);
+	execute(buf.data);
+	return get_relname_relid(rangevar->relname, schema);
+}
+
+/*
+ * The existing recommender that is to be replaced, InvalidOid where the name
+ * is free.
+ */
+static Oid
+find_existing(RangeVar *rangevar, Oid schema, Oid definition_type, bool replace)
+{
+	Oid			relid = get_relname_relid(rangevar->relname, schema);
+	Relation	rel;
+	Oid			oftype;
+
+	if (!OidIsValid(relid))
+		return InvalidOid;
+	rel = relation_open(relid, AccessShareLock);
+	oftype = rel->rd_rel->reloftype;
+	relation_close(rel, NoLock);
+	if (oftype != definition_type)
+		ereport(ERROR,
+				(errcode(ERRCODE_DUPLICATE_TABLE),
+				 errmsg("relation \"%s\" already exists", rangevar->relname),
+				 errdetail("A recommender is kept in a table of its name."),
+				 errhint("Give the recommender another name, or another schema.")));
+	if (!replace)
+		ereport(ERROR,
+				(errcode(ERRCODE_DUPLICATE_OBJECT),
+				 errmsg("recommender \"%s\" already exists", rangevar->relname),
+				 errhint("Use replace => true to change its definition, or refresh_recommender() to rebuild its model.")));
+	check_owner(relid);
+	return relid;
+}
+
+/* Tells about a query for which the history of one user is no index lookup. */
+static void
+notice_scan(const char *name, const char *query, int ncolumns, Oid usertype)
+{
+	if (query_needs_scan(pushdown_query(query, ncolumns, usertype, usertype), usertype))
+		ereport(NOTICE,
+				(errmsg("reading one user's history for recommender \"%s\" has to scan a whole table",
+						name),
+				 errhint("Create an index on the table column that the query's first column comes from.")));
+}
+
+/*
+ * create_recommender(name text, query text, options similarity_options,
+ *					  replace boolean) returns bigint, the number of items
+ */
+RECSYS_FUNCTION(recsys_create_recommender);
+Datum
+recsys_create_recommender(PG_FUNCTION_ARGS)
+{
+	static const char *const arguments[] = {"name", "query", "options", "replace"};
+	Oid			deftype = definition_type(fcinfo);
+	RangeVar   *rangevar;
+	char	   *input;
+	bool		replace;
+	Oid			schema;
+	Oid			relid;
+	Oid			old_model;
+	UserQuery  *query;
+	char	   *qualified;
+	char	   *model = NULL;
+	bool		exists;
+	Oid			usertype;
+	Oid			itemtype;
+	Oid			collation;
+	int64		nitems;
+	int			i;
+
+	for (i = 0; i < 4; i++)
+		if (PG_ARGISNULL(i))
+			ereport(ERROR,
+					(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+					 errmsg("%s must not be null", arguments[i])));
+	rangevar = recommender_name(PG_GETARG_TEXT_PP(0));
+	input = text_to_cstring(PG_GETARG_TEXT_PP(1));
+	replace = PG_GETARG_BOOL(3);
+
+	schema = RangeVarGetCreationNamespace(rangevar);
+	if (isAnyTempNamespace(schema))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_TABLE_DEFINITION),
+				 errmsg("a recommender cannot be created in a temporary schema")));
+	relid = find_existing(rangevar, schema, deftype, replace);
+	exists = OidIsValid(relid);
+
+	if (SPI_connect() != SPI_OK_CONNECT)
+		elog(ERROR, "SPI_connect failed");
+	query = query_prepare(input, recommender_columns, 4, 0, NULL);
+	usertype = query_column_type(query, 0);
+	itemtype = query_column_type(query, 1);
+	collation = query_column_collation(query, 1);
+	check_item_type(itemtype);
+	qualified = qualify_query(input);
+
+	if (!exists)
+		relid = create_definition(rangevar, schema, deftype);
+	old_model = exists ? definition_model(relid) : InvalidOid;
+	if (!OidIsValid(old_model) || !model_has_type(old_model, itemtype, collation))
+	{
+		if (exists)
+			drop_model(relid);
+		model = create_model(relid, itemtype, collation);
+	}
+	write_definition(relid, qualified, PG_GETARG_DATUM(2),
+					 get_fn_expr_argtype(fcinfo->flinfo, 2), model, exists);
+	nitems = recommender_build(relid, deftype);
+	notice_scan(rangevar->relname, qualified, query_column_count(query), usertype);
+	SPI_finish();
+	PG_RETURN_INT64(nitems);
+}
+
+/* refresh_recommender(name text) returns bigint, the number of items */
+RECSYS_FUNCTION(recsys_refresh_recommender);
+Datum
+recsys_refresh_recommender(PG_FUNCTION_ARGS)
+{
+	Oid			deftype = definition_type(fcinfo);
+	Oid			relid = recommender_relid(PG_GETARG_TEXT_PP(0), deftype, AccessShareLock);
+	int64		nitems;
+
+	check_owner(relid);
+	if (SPI_connect() != SPI_OK_CONNECT)
+		elog(ERROR, "SPI_connect failed");
+	nitems = recommender_build(relid, deftype);
+	SPI_finish();
+	PG_RETURN_INT64(nitems);
+}
+
+/* drop_recommender(name text, if_exists boolean) returns void */
+RECSYS_FUNCTION(recsys_drop_recommender);
+Datum
+recsys_drop_recommender(PG_FUNCTION_ARGS)
+{
+	text	   *name = PG_GETARG_TEXT_PP(0);
+	Oid			relid;
+
+	if (PG_GETARG_BOOL(1) && !OidIsValid(RangeVarGetRelid(recommender_name(name), NoLock, true)))
+	{
+		ereport(NOTICE,
+				(errmsg("recommender \"%s\" does not exist, skipping", text_to_cstring(name))));
+		PG_RETURN_VOID();
+	}
+	relid = recommender_relid(name, definition_type(fcinfo), AccessShareLock);
+	check_owner(relid);
+	if (SPI_connect() != SPI_OK_CONNECT)
+		elog(ERROR, "SPI_connect failed");
+	/* after a restore from a dump nothing but the definition leads to the model */
+	drop_model(relid);
+	execute(psprintf("DROP TABLE %s", qualified_relation_name(relid)));
+	SPI_finish();
+	PG_RETURN_VOID();
+}
+
+/* rename_recommender(name text, new_name text) returns void: both tables */
+RECSYS_FUNCTION(recsys_rename_recommender);
+Datum
+recsys_rename_recommender(PG_FUNCTION_ARGS)
+{
+	Oid			relid = recommender_relid(PG_GETARG_TEXT_PP(0), definition_type(fcinfo),
+										  AccessShareLock);
+	RangeVar   *rangevar = recommender_name(PG_GETARG_TEXT_PP(1));
+	Oid			model;
+
+	if (rangevar->schemaname)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_NAME),
+				 errmsg("the new name must not have a schema"),
+				 errhint("ALTER TABLE ... SET SCHEMA moves the tables of a recommender.")));
+	check_owner(relid);
+	if (SPI_connect() != SPI_OK_CONNECT)
+		elog(ERROR, "SPI_connect failed");
+	model = definition_model(relid);
+	execute(psprintf("ALTER TABLE %s RENAME TO %s", qualified_relation_name(relid),
+					 quote_identifier(rangevar->relname)));
+	if (OidIsValid(model))
+		execute(psprintf("ALTER TABLE %s RENAME TO %s", qualified_relation_name(model),
+						 quote_identifier(makeObjectName(rangevar->relname, NULL, "model"))));
+	SPI_finish();
+	PG_RETURN_VOID();
+}

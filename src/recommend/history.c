@@ -1,0 +1,167 @@
+/*-------------------------------------------------------------------------
+ *
+ * history.c
+ *		What one user has done until now, read live.
+ *
+ * The recommender's query is run for the one user with a plan that is kept
+ * for the session, with the rights of the caller and in the caller's snapshot:
+ * an order of the same transaction counts, row-level security holds.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "core/compat.h"
+
+#include <math.h>
+
+#include "catalog/pg_type.h"
+#include "executor/spi.h"
+#include "parser/parse_coerce.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
+
+#include "recommend/recommend.h"
+
+/* One row of the query; rows of an item are added up afterwards. */
+typedef struct HistoryRow
+{
+	uint32		id;
+	double		weight;
+} HistoryRow;
+
+typedef struct HistoryBuffer
+{
+	MemoryContext cxt;
+	IdDict	   *items;
+	HistoryRow *rows;
+	int			nrows;
+	int			capacity;
+	bool		weighted;
+} HistoryBuffer;
+
+static void
+add_row(void *arg, const Datum *values, const bool *nulls)
+{
+	HistoryBuffer *buffer = (HistoryBuffer *) arg;
+	HistoryRow *row;
+
+	if (nulls[0])
+		return;
+	if (buffer->nrows == buffer->capacity)
+	{
+		buffer->capacity *= 2;
+		buffer->rows = repalloc_huge(buffer->rows, buffer->capacity * sizeof(HistoryRow));
+	}
+	row = &buffer->rows[buffer->nrows++];
+	row->id = iddict_put(buffer->items, values[0]);
+	row->weight = 1;
+	if (buffer->weighted)
+	{
+		if (nulls[1])
+			ereport(ERROR,
+					(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+					 errmsg("weight must not be null")));
+		row->weight = DatumGetFloat8(values[1]);
+		if (isnan(row->weight) || isinf(row->weight))
+			ereport(ERROR,
+					(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
+					 errmsg("weight must be finite")));
+	}
+}
+
+static int
+compare_rows(const void *a, const void *b)
+{
+	const HistoryRow *x = (const HistoryRow *) a;
+	const HistoryRow *y = (const HistoryRow *) b;
+
+	if (x->id != y->id)
+		return x->id < y->id ? -1 : 1;
+	return (x->weight > y->weight) - (x->weight < y->weight);
+}
+
+/* Prepares the query for one user, whose id comes as a value of argtype. */
+static void
+prepare(Recommender *recommender, Oid argtype)
+{
+	UserQuery  *whole;
+	QueryColumn columns[3];
+	MemoryContext old;
+	Oid			usertype;
+	Oid			function;
+	char	   *text;
+
+	whole = query_prepare(recommender->query, recommender_columns, 4, 0, NULL);
+	recommender->ncolumns = query_column_count(whole);
+	usertype = query_column_type(whole, 0);
+	if (argtype != usertype && argtype != UNKNOWNOID &&
+		find_coercion_pathway(usertype, argtype, COERCION_EXPLICIT, &function) == COERCION_PATH_NONE)
+		ereport(ERROR,
+				(errcode(ERRCODE_DATATYPE_MISMATCH),
+				 errmsg("user must be of type %s, not %s",
+						format_type_be(usertype), format_type_be(argtype))));
+
+	text = pushdown_query(recommender->query, recommender->ncolumns, usertype, argtype);
+	memcpy(columns, &recommender_columns[1], sizeof(columns));
+	columns[0].type = recommender->item.type;
+
+	if (recommender->history)
+	{
+		UserQuery  *stale = recommender->history;
+
+		recommender->history = NULL;
+		query_forget(stale);
+	}
+	if (recommender->history_cxt == NULL)
+		recommender->history_cxt = AllocSetContextCreate(recommender->cxt, "recsys history plan",
+														 ALLOCSET_SMALL_SIZES);
+	MemoryContextReset(recommender->history_cxt);
+	old = MemoryContextSwitchTo(recommender->history_cxt);
+	recommender->history = query_prepare_saved(text, columns, 3, 1, &argtype);
+	recommender->history_argtype = argtype;
+	MemoryContextSwitchTo(old);
+}
+
+/*
+ * Items of a user's history with the sums of their weights, in no particular
+ * order.  Rows without an item are left out.  The result is in the current
+ * memory context.
+ *
+ * Weights of an item are added from the least to the greatest, so that the sum
+ * does not depend on the order of rows.
+ */
+HistoryItem *
+history_read(Recommender *recommender, Datum user, Oid usertype, int *n)
+{
+	HistoryBuffer buffer;
+	HistoryItem *result;
+	int			nitems;
+	int			i;
+
+	buffer.items = iddict_create(CurrentMemoryContext, recommender->item.type,
+								 recommender->item.collation, "item");
+	buffer.capacity = 64;
+	buffer.rows = palloc_array(HistoryRow, buffer.capacity);
+	buffer.nrows = 0;
+
+	if (SPI_connect() != SPI_OK_CONNECT)
+		elog(ERROR, "SPI_connect failed");
+	if (recommender->history == NULL || recommender->history_argtype != usertype ||
+		!query_is_valid(recommender->history))
+		prepare(recommender, usertype);
+	buffer.weighted = recommender->ncolumns > 2;
+	query_run(recommender->history, &user, NULL, add_row, &buffer);
+	SPI_finish();
+
+	qsort(buffer.rows, buffer.nrows, sizeof(HistoryRow), compare_rows);
+	nitems = iddict_count(buffer.items);
+	result = palloc_array(HistoryItem, Max(nitems, 1));
+	for (i = 0; i < nitems; i++)
+	{
+		result[i].item = iddict_value(buffer.items, i);
+		result[i].weight = 0;
+	}
+	for (i = 0; i < buffer.nrows; i++)
+		result[buffer.rows[i].id].weight += buffer.rows[i].weight;
+	*n = nitems;
+	return result;
+}

@@ -1,0 +1,242 @@
+/*-------------------------------------------------------------------------
+ *
+ * plan.c
+ *		The text and the plan of a recommender's query.
+ *
+ * The query is kept as text in which every name is qualified, the form in
+ * which pg_dump prints a view: it means the same whatever search_path is in
+ * force when it is run, by whomever, and there is nothing to set on each call.
+ *
+ * The history of one user is the same query with a condition on its first
+ * column around it.  The planner moves the condition down to the tables where
+ * that is right; whether it then finds an index is what we tell at creation.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "core/compat.h"
+
+#include "catalog/pg_operator.h"
+#include "executor/spi.h"
+#include "lib/stringinfo.h"
+#include "nodes/plannodes.h"
+#include "parser/analyze.h"
+#include "parser/parse_relation.h"
+#include "tcop/tcopprot.h"
+#include "utils/builtins.h"
+#include "utils/guc.h"
+#include "utils/lsyscache.h"
+#include "utils/plancache.h"
+#include "utils/ruleutils.h"
+#include "utils/syscache.h"
+
+#include "recommend/recommend.h"
+
+/* Sets a parameter until AtEOXact_GUC() closes the nest level. */
+static void
+set_local(const char *name, const char *value)
+{
+	(void) set_config_option(name, value, PGC_USERSET, PGC_S_SESSION,
+							 GUC_ACTION_SAVE, true, 0, false);
+}
+
+static void
+temporary_table_error(void)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_INVALID_TABLE_DEFINITION),
+			 errmsg("the query of a recommender must not use temporary tables or views"),
+			 errdetail("Other sessions could not read them.")));
+}
+
+#if PG_VERSION_NUM >= 150000
+
+/*
+ * The query with every name qualified.  It has been checked to be a single
+ * statement that returns rows.  The result is in the current memory context.
+ */
+char *
+qualify_query(const char *text)
+{
+	List	   *parsed = pg_parse_query(text);
+	Query	   *query;
+	char	   *result;
+	int			level;
+
+	query = parse_analyze_fixedparams(linitial_node(RawStmt, parsed), text, NULL, 0, NULL);
+	if (query->commandType != CMD_SELECT || query->utilityStmt || query->hasModifyingCTE)
+		ereport(ERROR,
+				(errcode(ERRCODE_SYNTAX_ERROR),
+				 errmsg("the query of a recommender must be a SELECT")));
+	if (query->rowMarks != NIL)
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("the query of a recommender must not lock rows")));
+	if (isQueryUsingTempRelation(query))
+		temporary_table_error();
+
+	level = NewGUCNestLevel();
+	set_local("search_path", "pg_catalog");
+	result = pg_get_querydef(query, false);
+	AtEOXact_GUC(false, level);
+	return result;
+}
+
+#else
+
+/*
+ * Before 15 only views can be printed: one is made in the schema of temporary
+ * objects and dropped again.
+ */
+char *
+qualify_query(const char *text)
+{
+	StringInfoData buf;
+	char	   *result;
+	int			level;
+	int			length;
+
+	initStringInfo(&buf);
+	appendStringInfo(&buf, "CREATE TEMPORARY VIEW recsys_definition AS %s", text);
+	if (SPI_execute(buf.data, false, 0) != SPI_OK_UTILITY)
+		elog(ERROR, "could not make a view of the query");
+
+	level = NewGUCNestLevel();
+	set_local("search_path", "pg_catalog");
+	if (SPI_execute("SELECT pg_catalog.pg_get_viewdef('pg_temp.recsys_definition'"
+					"::pg_catalog.regclass)", false, 1) != SPI_OK_SELECT || SPI_processed != 1)
+		elog(ERROR, "could not print the query");
+	result = SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1);
+	AtEOXact_GUC(false, level);
+	length = strlen(result);
+	if (length > 0 && result[length - 1] == ';')
+		result[length - 1] = '\0';
+	if (strstr(result, "pg_temp") != NULL)
+		temporary_table_error();
+	SPI_execute("DROP VIEW pg_temp.recsys_definition", false, 0);
+	return result;
+}
+
+#endif
+
+/* schema.= of a type, for use in OPERATOR() */
+static char *
+qualified_equality(Oid type)
+{
+	Oid			operator = lookup_type_cache(type, TYPECACHE_EQ_OPR)->eq_opr;
+	HeapTuple	tuple;
+	Form_pg_operator form;
+	char	   *result;
+
+	if (!OidIsValid(operator))
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_FUNCTION),
+				 errmsg("could not identify an equality operator for type %s",
+						format_type_be(type))));
+	tuple = SearchSysCache1(OPEROID, ObjectIdGetDatum(operator));
+	if (!HeapTupleIsValid(tuple))
+		elog(ERROR, "cache lookup failed for operator %u", operator);
+	form = (Form_pg_operator) GETSTRUCT(tuple);
+	result = psprintf("%s.%s", quote_identifier(get_namespace_name(form->oprnamespace)),
+					  NameStr(form->oprname));
+	ReleaseSysCache(tuple);
+	return result;
+}
+
+/*
+ * The query for one user: item [, weight [, ts]] of the rows of user $1, a
+ * parameter of type argtype that is cast to the type of the user column.
+ */
+char *
+pushdown_query(const char *text, int ncolumns, Oid usertype, Oid argtype)
+{
+	StringInfoData buf;
+	int			i;
+
+	initStringInfo(&buf);
+	appendStringInfoString(&buf, "SELECT q.c2");
+	for (i = 3; i <= ncolumns; i++)
+		appendStringInfo(&buf, ", q.c%d", i);
+	appendStringInfo(&buf, " FROM (%s) AS q(c1", text);
+	for (i = 2; i <= ncolumns; i++)
+		appendStringInfo(&buf, ", c%d", i);
+	appendStringInfo(&buf, ") WHERE q.c1 OPERATOR(%s) CAST($1 AS %s)",
+					 qualified_equality(usertype),
+					 format_type_extended(usertype, -1, FORMAT_TYPE_FORCE_QUALIFY));
+	return buf.data;
+}
+
+static bool plan_scans(Plan *plan);
+
+static bool
+any_plan_scans(List *plans)
+{
+	ListCell   *lc;
+
+	foreach(lc, plans)
+	{
+		if (plan_scans((Plan *) lfirst(lc)))
+			return true;
+	}
+	return false;
+}
+
+/* Does a plan read a whole table, or a whole index? */
+static bool
+plan_scans(Plan *plan)
+{
+	if (plan == NULL)
+		return false;
+	check_stack_depth();
+	switch (nodeTag(plan))
+	{
+		case T_SeqScan:
+		case T_SampleScan:
+			return true;
+		case T_IndexScan:
+			return ((IndexScan *) plan)->indexqual == NIL;
+		case T_IndexOnlyScan:
+			return ((IndexOnlyScan *) plan)->indexqual == NIL;
+		case T_Append:
+			return any_plan_scans(((Append *) plan)->appendplans);
+		case T_MergeAppend:
+			return any_plan_scans(((MergeAppend *) plan)->mergeplans);
+		case T_SubqueryScan:
+			return plan_scans(((SubqueryScan *) plan)->subplan);
+		default:
+			return plan_scans(plan->lefttree) || plan_scans(plan->righttree);
+	}
+}
+
+/*
+ * Would a query with one parameter read a whole table, even if the planner
+ * does all it can to avoid that?  Small tables are read whole for good
+ * reasons: it is the best plan that counts, not the cheapest of today.
+ * To be called within SPI.
+ */
+bool
+query_needs_scan(const char *text, Oid argtype)
+{
+	int			level = NewGUCNestLevel();
+	SPIPlanPtr	plan;
+	CachedPlan *cached;
+	bool		result = false;
+
+	set_local("enable_seqscan", "off");
+	set_local("enable_hashjoin", "off");
+	set_local("enable_mergejoin", "off");
+	set_local("enable_material", "off");
+	plan = SPI_prepare_cursor(text, 1, &argtype, CURSOR_OPT_GENERIC_PLAN);
+	if (plan == NULL)
+		elog(ERROR, "SPI_prepare_cursor failed: %s", SPI_result_code_string(SPI_result));
+	cached = SPI_plan_get_cached_plan(plan);
+	if (cached)
+	{
+		PlannedStmt *stmt = linitial_node(PlannedStmt, cached->stmt_list);
+
+		result = plan_scans(stmt->planTree) || any_plan_scans(stmt->subplans);
+		release_unowned_plan(cached);
+	}
+	SPI_freeplan(plan);
+	AtEOXact_GUC(false, level);
+	return result;
+}

@@ -1,0 +1,170 @@
+/*-------------------------------------------------------------------------
+ *
+ * recommend.h
+ *		What the files of the recommender share.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef RECSYS_RECOMMEND_H
+#define RECSYS_RECOMMEND_H
+
+#include "core/compat.h"
+
+#include "access/genam.h"
+#include "access/relscan.h"
+#include "access/skey.h"
+#include "executor/tuptable.h"
+#include "nodes/primnodes.h"
+#include "storage/itemptr.h"
+#include "utils/rel.h"
+#include "utils/typcache.h"
+
+#include "core/iddict.h"
+#include "core/query.h"
+
+/* Columns of the type recommender_definition. */
+typedef enum
+{
+	Anum_definition_query = 1,	/* text, every name in it qualified */
+	Anum_definition_options,	/* jsonb: similarity_options */
+	Anum_definition_model,		/* regclass */
+	Anum_definition_built_at,	/* timestamptz: what was committed then is in the model */
+	Anum_definition_build_time, /* interval */
+	Anum_definition_rows,		/* bigint: rows of the query that were used */
+	Anum_definition_users,		/* bigint */
+	Anum_definition_items,		/* bigint */
+	Anum_definition_max_score	/* double precision: greatest score in the model */
+} DefinitionColumn;
+
+#define Natts_definition 9
+
+/* A type of ids and what is needed to handle its values. */
+typedef struct IdType
+{
+	Oid			type;
+	Oid			collation;
+	Oid			array_type;
+	int16		typlen;
+	bool		typbyval;
+	char		typalign;
+	bool		isint;			/* int2, int4 or int8 */
+	FmgrInfo	compare;		/* btree order */
+} IdType;
+
+/*
+ * A recommender as this backend knows it: read from its definition, kept
+ * until the definition or one of its tables changes.
+ */
+typedef struct Recommender
+{
+	Oid			relid;			/* table that holds the definition */
+	MemoryContext cxt;			/* everything here is allocated in it */
+	bool		stale;			/* a table was altered */
+	bool		busy;			/* in use by a call */
+	bool		cached;			/* in the backend's table, else private to one call */
+	ItemPointerData tid;		/* identity of the row it was read from */
+	TransactionId xmin;
+
+	char	   *query;
+	double		max_score;
+	Oid			model;
+	Oid			pkey;			/* indexes of the model */
+	Oid			popularity;
+	AttrNumber	item_att;
+	AttrNumber	popularity_att;
+	AttrNumber	neighbours_att;
+	AttrNumber	scores_att;
+	IdType		item;
+	Oid			equal_proc;		/* equality of the primary key's operator class */
+	Oid			pkey_collation;
+
+	/* the plan that reads one user's history */
+	MemoryContext history_cxt;
+	UserQuery  *history;
+	Oid			history_argtype;
+	int			ncolumns;		/* of the definition's query */
+} Recommender;
+
+/* definition.c */
+extern const QueryColumn recommender_columns[4];
+extern Oid	definition_type(FunctionCallInfo fcinfo);
+extern RangeVar *recommender_name(text *name);
+extern Oid	recommender_relid(text *name, Oid definition_type, LOCKMODE lockmode);
+extern char *qualified_relation_name(Oid relid);
+extern Oid	definition_model(Oid relid);
+extern Oid	model_item_type(Oid model, Oid *collation);
+extern char *create_model(Oid relid, Oid item_type, Oid item_collation);
+
+/* build.c */
+extern int64 recommender_build(Oid relid, Oid definition_type);
+
+/* plan.c */
+extern char *qualify_query(const char *text);
+extern char *pushdown_query(const char *text, int ncolumns, Oid usertype, Oid argtype);
+extern bool query_needs_scan(const char *text, Oid argtype);
+
+/* cache.c */
+extern Recommender *recommender_acquire(FunctionCallInfo fcinfo, text *name);
+extern void recommender_release(Recommender *recommender);
+extern void idtype_init(IdType *idtype, Oid type, Oid collation);
+extern bool definition_read(Relation rel, TupleTableSlot *slot);
+
+/* model.c */
+typedef struct ModelReader
+{
+	Recommender *recommender;
+	Relation	heap;
+	Relation	index;
+	IndexScanDesc scan;
+	TupleTableSlot *slot;
+	ScanKeyData key;
+	MemoryContext cxt;			/* for values that had to be detoasted */
+} ModelReader;
+
+/* One row of the model; pointers are good until the next row is read. */
+typedef struct ModelRow
+{
+	int			n;
+	char	   *neighbours;		/* array data: walk with idtype_next() */
+	float4	   *scores;
+} ModelRow;
+
+extern void model_open(ModelReader *reader, Recommender *recommender);
+extern bool model_find(ModelReader *reader, Datum item, ModelRow *row);
+extern void model_close(ModelReader *reader);
+extern void popularity_open(ModelReader *reader, Recommender *recommender);
+extern bool popularity_next(ModelReader *reader, Datum *item, double *popularity);
+
+/* history.c */
+typedef struct HistoryItem
+{
+	Datum		item;
+	double		weight;			/* the sum over the user's rows */
+} HistoryItem;
+
+extern HistoryItem *history_read(Recommender *recommender, Datum user, Oid usertype, int *n);
+
+/* score.c */
+typedef struct Candidate
+{
+	Datum		item;
+	double		score;
+	int			nreasons;
+	Datum	   *reasons;		/* items of the history, most important first */
+	double	   *contributions;	/* add up to score, exactly and in any order */
+} Candidate;
+
+typedef struct Scoring Scoring;
+
+extern Scoring *scoring_create(Recommender *recommender, const HistoryItem *history, int n);
+extern void scoring_exclude(Scoring *scoring, Datum item);
+extern Candidate *scoring_best(Scoring *scoring, int64 n, int64 *nfound);
+extern bool scoring_is_taken(Scoring *scoring, Datum item);
+
+static inline Datum
+idtype_fetch(const IdType *idtype, const char *data)
+{
+	return fetch_att(data, idtype->typbyval, idtype->typlen);
+}
+
+#endif							/* RECSYS_RECOMMEND_H */

@@ -1,0 +1,116 @@
+-- recommend: a named definition, the model built from it, and what is served.
+
+CREATE TYPE recommender_definition AS (
+	query text,
+	options jsonb,
+	model regclass,
+	built_at timestamptz,
+	build_time interval,
+	rows bigint,
+	users bigint,
+	items bigint,
+	max_score double precision
+);
+COMMENT ON TYPE recommender_definition IS
+	'row of the table that is a recommender: its query, its options and what was built last';
+
+CREATE FUNCTION create_recommender(name text, query text,
+	options similarity_options DEFAULT similarity_options(), replace boolean DEFAULT false)
+RETURNS bigint
+LANGUAGE C VOLATILE PARALLEL UNSAFE COST 100000
+AS 'MODULE_PATHNAME', 'recsys_create_recommender';
+COMMENT ON FUNCTION create_recommender(text, text, similarity_options, boolean) IS
+	'creates a recommender over the rows (user, item [, weight [, ts]]) of a query, builds its model and returns the number of its items';
+
+CREATE FUNCTION refresh_recommender(name text)
+RETURNS bigint
+LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE COST 100000
+AS 'MODULE_PATHNAME', 'recsys_refresh_recommender';
+COMMENT ON FUNCTION refresh_recommender(text) IS
+	'builds the model of a recommender anew while readers go on with the old one, and returns the number of its items';
+
+CREATE FUNCTION drop_recommender(name text, if_exists boolean DEFAULT false)
+RETURNS void
+LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE
+AS 'MODULE_PATHNAME', 'recsys_drop_recommender';
+COMMENT ON FUNCTION drop_recommender(text, boolean) IS
+	'drops a recommender, definition and model';
+
+CREATE FUNCTION rename_recommender(name text, new_name text)
+RETURNS void
+LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE
+AS 'MODULE_PATHNAME', 'recsys_rename_recommender';
+COMMENT ON FUNCTION rename_recommender(text, text) IS
+	'renames the tables of a recommender';
+
+CREATE FUNCTION list_recommenders(OUT name regclass, OUT query text, OUT options jsonb,
+	OUT model regclass, OUT built_at timestamptz, OUT build_time interval, OUT rows bigint,
+	OUT users bigint, OUT items bigint, OUT max_score double precision)
+RETURNS SETOF record
+LANGUAGE C STABLE STRICT PARALLEL RESTRICTED ROWS 10
+AS 'MODULE_PATHNAME', 'recsys_list_recommenders';
+COMMENT ON FUNCTION list_recommenders() IS
+	'the recommenders that the caller may read';
+
+CREATE VIEW recommenders AS
+SELECT l.name, l.query, l.options, l.model, l.built_at,
+	pg_catalog.statement_timestamp() OPERATOR(pg_catalog.-) l.built_at AS age,
+	l.build_time, l.rows, l.users, l.items
+FROM list_recommenders() l;
+COMMENT ON VIEW recommenders IS
+	'the recommenders that the caller may read: definition, size and age of the model';
+GRANT SELECT ON recommenders TO PUBLIC;
+
+CREATE FUNCTION recommend(name text, "user" anycompatible, n integer DEFAULT NULL,
+	OUT item bigint, OUT score double precision, OUT source text, OUT because bigint[],
+	OUT contributions double precision[])
+RETURNS SETOF record
+LANGUAGE C STABLE PARALLEL RESTRICTED COST 1000 ROWS 10
+AS 'MODULE_PATHNAME', 'recsys_recommend';
+COMMENT ON FUNCTION recommend(text, anycompatible, integer) IS
+	'the n best items for a user, with the items of the history that speak for each and what each contributes to the score';
+
+CREATE FUNCTION recommend(witness anyelement, name text, "user" anycompatible,
+	n integer DEFAULT NULL,
+	OUT item anyelement, OUT score double precision, OUT source text, OUT because anyarray,
+	OUT contributions double precision[])
+RETURNS SETOF record
+LANGUAGE C STABLE PARALLEL RESTRICTED COST 1000 ROWS 10
+AS 'MODULE_PATHNAME', 'recsys_recommend_typed';
+COMMENT ON FUNCTION recommend(anyelement, text, anycompatible, integer) IS
+	'the n best items for a user, for items of the type of the first argument';
+
+CREATE FUNCTION recommend_basket(name text, items bigint[], n integer DEFAULT NULL,
+	OUT item bigint, OUT score double precision, OUT source text, OUT because bigint[],
+	OUT contributions double precision[])
+RETURNS SETOF record
+LANGUAGE C STABLE PARALLEL RESTRICTED COST 1000 ROWS 10
+AS 'MODULE_PATHNAME', 'recsys_recommend_basket';
+COMMENT ON FUNCTION recommend_basket(text, bigint[], integer) IS
+	'the n best items to go with the items of a basket';
+
+CREATE FUNCTION recommend_basket(witness anyelement, name text, items anyarray,
+	n integer DEFAULT NULL,
+	OUT item anyelement, OUT score double precision, OUT source text, OUT because anyarray,
+	OUT contributions double precision[])
+RETURNS SETOF record
+LANGUAGE C STABLE PARALLEL RESTRICTED COST 1000 ROWS 10
+AS 'MODULE_PATHNAME', 'recsys_recommend_basket_typed';
+COMMENT ON FUNCTION recommend_basket(anyelement, text, anyarray, integer) IS
+	'the n best items to go with the items of a basket, for items of the type of the first argument';
+
+CREATE FUNCTION similar_items(name text, item bigint, n integer DEFAULT NULL,
+	OUT item bigint, OUT score double precision)
+RETURNS SETOF record
+LANGUAGE C STABLE PARALLEL RESTRICTED COST 500 ROWS 10
+AS 'MODULE_PATHNAME', 'recsys_similar_items';
+COMMENT ON FUNCTION similar_items(text, bigint, integer) IS
+	'the n items that are most similar to an item';
+
+CREATE FUNCTION similar_items(witness anyelement, name text, item anyelement,
+	n integer DEFAULT NULL, OUT item anyelement, OUT score double precision)
+RETURNS SETOF record
+LANGUAGE C STABLE PARALLEL RESTRICTED COST 500 ROWS 10
+AS 'MODULE_PATHNAME', 'recsys_similar_items_typed';
+COMMENT ON FUNCTION similar_items(anyelement, text, anyelement, integer) IS
+	'the n items that are most similar to an item, for items of the type of the first argument';
