@@ -25,7 +25,7 @@ SQL_TAGS =
 
 SQL_AUDIENCE =
 
-SQL_RULES =
+SQL_RULES = src/rules/types.sql src/rules/aggregates.sql src/rules/functions.sql
 
 SQL_SIMILARITY = src/similarity/similarity.sql
 

@@ -1,0 +1,67 @@
+/*-------------------------------------------------------------------------
+ *
+ * baskets.h
+ *		Collecting baskets of items, and encoding them for the miner.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef RECSYS_RULES_BASKETS_H
+#define RECSYS_RULES_BASKETS_H
+
+#include "core/compat.h"
+#include "core/iddict.h"
+#include "lib/stringinfo.h"
+#include "rules/miner.h"
+#include "utils/array.h"
+
+/*
+ * Rows as they came: a stream of (basket, item) numbers, each as the
+ * difference to the basket before and the number of the item, in bytes of
+ * seven bits.  Rows of one basket together take two to three bytes each.
+ */
+typedef struct Baskets
+{
+	MemoryContext cxt;
+	IdDict	   *items;			/* NULL until the first item */
+	IdDict	   *keys;			/* of the baskets, NULL where each array is one */
+	uint32		nbaskets;
+	uint32		last;			/* basket of the last row */
+	Datum		last_key;		/* its key, valid if caches_key */
+	bool		caches_key;		/* keys are passed by value and rows come from one place */
+	uint64		nrows;
+	uint8	   *stream;
+	Size		used;
+	Size		capacity;
+} Baskets;
+
+/* What a miner needs, and what turns its numbers back into items. */
+typedef struct EncodedBaskets
+{
+	Transactions transactions;
+	uint32		nbaskets;		/* those mined */
+	uint32		nskipped;		/* those above max_basket */
+	uint32		min_count;
+	uint32	   *dict_id;		/* by item of the miner: number in the dictionary */
+	uint32	   *rank;			/* by item of the miner: place in the order of items */
+} EncodedBaskets;
+
+/* What encode_baskets() leaves out, and where the bar is. */
+typedef struct EncodeOptions
+{
+	double		min_support;	/* share; below 0: min_count counts */
+	uint32		min_count;
+	uint32		max_basket;		/* 0: no limit */
+	bool	   *dropped;		/* by number in the dictionary: not mined; or NULL */
+} EncodeOptions;
+
+extern void baskets_init(Baskets *baskets, MemoryContext cxt);
+extern void baskets_add(Baskets *baskets, Datum key, Datum item);
+extern void baskets_add_items(Baskets *baskets, ArrayType *array);
+extern void baskets_combine(Baskets *baskets, Baskets *other);
+extern void baskets_serialize(Baskets *baskets, StringInfo buf);
+extern void baskets_deserialize(Baskets *baskets, StringInfo buf);
+extern EncodedBaskets *encode_baskets(Baskets *baskets, const EncodeOptions *options,
+									  const MemoryBudget *budget);
+extern uint32 count_of_share(double share, uint32 n);
+
+#endif							/* RECSYS_RULES_BASKETS_H */

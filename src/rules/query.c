@@ -1,0 +1,236 @@
+/*-------------------------------------------------------------------------
+ *
+ * query.c
+ *		association_rules() and frequent_itemsets(): from a query to rows.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "core/compat.h"
+
+#include "catalog/pg_type.h"
+#include "executor/spi.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
+#include "utils/tuplestore.h"
+
+#include "core/progress.h"
+#include "core/query.h"
+#include "rules/output.h"
+
+static bool
+is_integer(Oid type)
+{
+	return type == INT2OID || type == INT4OID || type == INT8OID;
+}
+
+static bool
+is_text(Oid type)
+{
+	return type == TEXTOID || type == VARCHAROID;
+}
+
+typedef struct Reading
+{
+	Baskets    *baskets;
+	const MemoryBudget *budget;
+	MemoryContext row;			/* for arrays that have to be unpacked */
+	uint64		nrows;
+} Reading;
+
+static inline void
+row_done(Reading *reading)
+{
+	if ((++reading->nrows & 0xfff) == 0)
+	{
+		budget_check(reading->budget, 0, "baskets");
+		progress_update(reading->nrows);
+	}
+}
+
+static void
+read_pair(void *arg, const Datum *values, const bool *nulls)
+{
+	Reading    *reading = arg;
+
+	if (!nulls[0] && !nulls[1])
+		baskets_add(reading->baskets, values[0], values[1]);
+	row_done(reading);
+}
+
+static void
+read_array(void *arg, const Datum *values, const bool *nulls)
+{
+	Reading    *reading = arg;
+
+	if (!nulls[0])
+	{
+		MemoryContext old;
+
+		MemoryContextReset(reading->row);
+		old = MemoryContextSwitchTo(reading->row);
+		baskets_add_items(reading->baskets, DatumGetArrayTypeP(values[0]));
+		MemoryContextSwitchTo(old);
+	}
+	row_done(reading);
+}
+
+/* A query of one column: an array of items per basket. */
+static void
+check_arrays(UserQuery *query, bool bigint_items)
+{
+	Oid			type = get_element_type(query_column_type(query, 0));
+
+	if (!(bigint_items ? is_integer(type) : is_text(type)))
+		ereport(ERROR,
+				(errcode(ERRCODE_DATATYPE_MISMATCH),
+				 errmsg("the only column of the query must be an array of %s, not %s",
+						bigint_items ? "bigint" : "text",
+						format_type_be(query_column_type(query, 0))),
+				 bigint_items && is_text(type) ?
+				 errhint("For items of type text pass NULL::text before the query.") :
+				 errhint("Return the columns (basket, item), or one array of items per basket.")));
+}
+
+/*
+ * Prepares the query so that items arrive as an integer type or as text.
+ */
+static UserQuery *
+prepare(const char *text, bool bigint_items)
+{
+	QueryColumn columns[2] = {
+		{"basket", InvalidOid, false},
+		{"item", InvalidOid, true}
+	};
+	UserQuery  *query = query_prepare(text, columns, 2, 0, NULL);
+	Oid			type;
+
+	if (query_column_count(query) == 1)
+	{
+		check_arrays(query, bigint_items);
+		return query;
+	}
+	type = query_column_type(query, 1);
+	if (bigint_items && is_text(type))
+		ereport(ERROR,
+				(errcode(ERRCODE_DATATYPE_MISMATCH),
+				 errmsg("column 2 of the query must be item of type bigint, not %s",
+						format_type_be(type)),
+				 errhint("For items of type text pass NULL::text before the query.")));
+	if (bigint_items ? is_integer(type) : is_text(type))
+		return query;
+	columns[1].type = bigint_items ? INT8OID : TEXTOID;
+	return query_prepare(text, columns, 2, 0, NULL);
+}
+
+static void
+read_query(const char *text, bool bigint_items, Baskets *baskets, const MemoryBudget *budget)
+{
+	UserQuery  *query;
+	Reading		reading;
+	bool		arrays;
+	int			item_column;
+	Oid			item_type;
+
+	SPI_connect();
+	query = prepare(text, bigint_items);
+	arrays = query_column_count(query) == 1;
+	item_column = arrays ? 0 : 1;
+	item_type = query_column_type(query, item_column);
+	if (!bigint_items)
+		item_type = TEXTOID;
+	else if (arrays)
+		item_type = get_element_type(item_type);
+	baskets->items = iddict_create(baskets->cxt, item_type,
+								   query_column_collation(query, item_column), "item");
+	if (!arrays)
+	{
+		baskets->keys = iddict_create(baskets->cxt, query_column_type(query, 0),
+									  query_column_collation(query, 0), "basket");
+		baskets->caches_key = get_typbyval(query_column_type(query, 0));
+	}
+	reading.baskets = baskets;
+	reading.budget = budget;
+	reading.nrows = 0;
+	reading.row = AllocSetContextCreate(CurrentMemoryContext, "recsys rules row",
+										ALLOCSET_DEFAULT_SIZES);
+	progress_phase("reading", 0);
+	query_run(query, NULL, NULL, arrays ? read_array : read_pair, &reading);
+	SPI_finish();
+}
+
+static void
+mine_query(FunctionCallInfo fcinfo, bool rules)
+{
+	ReturnSetInfo *rsinfo;
+	MemoryContext run;
+	MemoryContext old;
+	MemoryBudget budget;
+	Baskets		baskets;
+	OptionsReader reader;
+	RulesOptions options;
+	MiningResult *result;
+	RuleOutput	output;
+	int			query_arg;
+	uint64		i;
+
+	InitMaterializedSRF(fcinfo, 0);
+	rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
+	if (rsinfo->setDesc->natts != (rules ? RULE_FIELDS : ITEMSET_FIELDS))
+		elog(ERROR, "unexpected row type of itemsets or rules");
+	/* a witness of the items' type comes before the query where that is not bigint */
+	query_arg = TupleDescAttr(rsinfo->setDesc, 0)->atttypid == TEXTARRAYOID ? 1 : 0;
+	if (PG_ARGISNULL(query_arg))
+		ereport(ERROR,
+				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+				 errmsg("query must not be null")));
+
+	run = AllocSetContextCreate(CurrentMemoryContext, "recsys rules", ALLOCSET_DEFAULT_SIZES);
+	old = MemoryContextSwitchTo(run);
+	rules_options_arguments(&reader, fcinfo, query_arg + 1);
+	rules_options_read(&options, &reader, rules);
+	budget.cxt = run;
+	budget.limit = (Size) maintenance_work_mem * 1024;
+	baskets_init(&baskets, run);
+
+	progress_begin(rules ? "association rules" : "frequent itemsets");
+	read_query(text_to_cstring(PG_GETARG_TEXT_PP(query_arg)), query_arg == 0, &baskets, &budget);
+	result = rules ? mine_rules(&baskets, &options) : mine_itemsets(&baskets, &options);
+	if (result->n == 0 && result->limits)
+		ereport(NOTICE,
+				(errmsg("nothing was found, and a limit was met"),
+				 errdetail("%s.", result->limits)));
+
+	progress_phase("output", result->n);
+	output_open(&output, result);
+	for (i = 0; i < result->n; i++)
+	{
+		Datum		values[OUTPUT_MAX_FIELDS];
+		bool		nulls[OUTPUT_MAX_FIELDS];
+
+		CHECK_FOR_INTERRUPTS();
+		output_row(&output, i, values, nulls);
+		tuplestore_putvalues(rsinfo->setResult, rsinfo->setDesc, values, nulls);
+		progress_update(i);
+	}
+	progress_end();
+	MemoryContextSwitchTo(old);
+	MemoryContextDelete(run);
+}
+
+/* association_rules([item_type text,] query text, options...) */
+RECSYS_FUNCTION(recsys_association_rules);
+Datum
+recsys_association_rules(PG_FUNCTION_ARGS)
+{
+	mine_query(fcinfo, true);
+	return (Datum) 0;
+}
+
+/* frequent_itemsets([item_type text,] query text, options...) */
+RECSYS_FUNCTION(recsys_frequent_itemsets);
+Datum
+recsys_frequent_itemsets(PG_FUNCTION_ARGS)
+{
+	mine_query(fcinfo, false);
+	return (Datum) 0;
+}

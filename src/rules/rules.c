@@ -1,0 +1,714 @@
+/*-------------------------------------------------------------------------
+ *
+ * rules.c
+ *		From collected baskets to sorted itemsets and rules.
+ *
+ * Baskets are encoded, mined, and the sets in the store made into rules: each
+ * set of two items or more is divided into a left and a right side in every
+ * way that the options allow, and both sides are looked up for their counts.
+ *
+ * Where the best k are wanted of a measure that cannot be high at a low count,
+ * rules are made while the miner runs, after each of its items, and the count
+ * at which the k-th best could just be reached becomes the new bar.
+ *
+ * Results are in a total order that depends on counts and items only.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "core/compat.h"
+
+#include <math.h>
+
+#include "lib/binaryheap.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+#include "utils/float.h"
+
+#include "core/progress.h"
+#include "rules/itemlists.h"
+#include "rules/rules.h"
+#include "rules/setindex.h"
+
+/* A run that makes rules. */
+typedef struct RuleMaker
+{
+	MiningResult *result;
+	const RulesOptions *options;
+	const MemoryBudget *budget;
+	SetIndex   *index;
+	ItemLists  *lists;
+	uint32		nmade;			/* sets that have been made into rules */
+	uint64		capacity;
+	double		threshold;		/* rules below are not among the best k */
+	bool		keeps_best;		/* only the best k are kept */
+	bool		raises;			/* the miner's bar follows */
+	uint64		capacity_p;
+	uint32	   *chosen;			/* positions of the right side */
+} RuleMaker;
+
+uint32
+itemset_ranks(const MiningResult *result, uint32 set, uint32 *ranks)
+{
+	const Itemset *sets = result->store->sets;
+	uint32		n = 0;
+
+	for (; set != NO_ITEMSET; set = sets[set].parent)
+	{
+		uint32		rank = result->encoded->rank[sets[set].item];
+		uint32		i = n++;
+
+		for (; i > 0 && ranks[i - 1] > rank; i--)
+			ranks[i] = ranks[i - 1];
+		ranks[i] = rank;
+	}
+	return n;
+}
+
+/* Sets by their items in order, as arrays compare. */
+static int
+compare_items(const MiningResult *result, uint32 a, uint32 b)
+{
+	uint32		x[ITEMSET_MAX_LENGTH];
+	uint32		y[ITEMSET_MAX_LENGTH];
+	uint32		nx;
+	uint32		ny;
+	uint32		i;
+
+	if (a == b)
+		return 0;
+	nx = itemset_ranks(result, a, x);
+	ny = itemset_ranks(result, b, y);
+	for (i = 0; i < nx && i < ny; i++)
+		if (x[i] != y[i])
+			return x[i] < y[i] ? -1 : 1;
+	return (nx > ny) - (nx < ny);
+}
+
+static int
+compare_rules(const void *a, const void *b, void *arg)
+{
+	const MiningResult *result = arg;
+	const Itemset *sets = result->store->sets;
+	const Rule *x = a;
+	const Rule *y = b;
+	uint64		cx;
+	uint64		cy;
+	int			order;
+
+	if (x->key != y->key)
+		return x->key > y->key ? -1 : 1;
+	/* the more confident first, compared exactly */
+	cx = (uint64) sets[x->set].count * sets[y->lhs].count;
+	cy = (uint64) sets[y->set].count * sets[x->lhs].count;
+	if (cx != cy)
+		return cx > cy ? -1 : 1;
+	order = compare_items(result, x->lhs, y->lhs);
+	return order != 0 ? order : compare_items(result, x->rhs, y->rhs);
+}
+
+static void
+sort_rules(MiningResult *result)
+{
+	CHECK_FOR_INTERRUPTS();
+	qsort_arg(result->rules, result->n, sizeof(Rule), compare_rules, result);
+}
+
+/* Leverage that a rule with this count can have at most: both sides have no more. */
+static inline double
+leverage_bound(double count, double n)
+{
+	return (n * count - count * count) / (n * n);
+}
+
+/* Lowest count at which a rule can still have the key. */
+static uint32
+count_for_key(const RuleMaker *maker, double key)
+{
+	double		n = maker->result->encoded->nbaskets;
+	uint32		low = 1;
+	uint32		high = Max((uint32) (n / 2), 1);
+
+	if (maker->options->rank_by == MEASURE_SUPPORT)
+	{
+		high = (uint32) n;
+		while (low < high)
+		{
+			uint32		middle = low + (high - low) / 2;
+
+			if (middle / n >= key)
+				high = middle;
+			else
+				low = middle + 1;
+		}
+		return low;
+	}
+	while (low < high)
+	{
+		uint32		middle = low + (high - low) / 2;
+
+		if (leverage_bound(middle, n) >= key)
+			high = middle;
+		else
+			low = middle + 1;
+	}
+	return low;
+}
+
+/* Drops all but the best k rules, and remembers how good the k-th is. */
+static void
+keep_best(RuleMaker *maker)
+{
+	MiningResult *result = maker->result;
+
+	if (result->n < maker->options->top_k)
+		return;
+	sort_rules(result);
+	result->n = maker->options->top_k;
+	maker->threshold = result->rules[result->n - 1].key;
+}
+
+static void
+add_rule(RuleMaker *maker, const Rule *rule)
+{
+	MiningResult *result = maker->result;
+
+	if (result->n == maker->capacity)
+	{
+		if (maker->keeps_best && result->n >= 2 * (uint64) maker->options->top_k)
+			keep_best(maker);
+		else
+		{
+			budget_check(maker->budget, maker->capacity * sizeof(Rule), "rules");
+			maker->capacity *= 2;
+			result->rules = repalloc_huge(result->rules, maker->capacity * sizeof(Rule));
+		}
+	}
+	result->rules[result->n++] = *rule;
+}
+
+static void
+add_p(RuleMaker *maker, double p)
+{
+	MiningResult *result = maker->result;
+
+	if (result->ntested == maker->capacity_p)
+	{
+		/* the adjusted ones will take as much again */
+		budget_check(maker->budget, 3 * maker->capacity_p * sizeof(double), "rules tested");
+		maker->capacity_p *= 2;
+		result->p_values = repalloc_huge(result->p_values, maker->capacity_p * sizeof(double));
+	}
+	result->p_values[result->ntested++] = p;
+}
+
+/*
+ * How much more confident the rule is than the most confident one with the
+ * same right side and fewer items on the left, none among them.  Sets *better
+ * where it is more confident than all, decided in whole numbers.
+ */
+static double
+improvement(RuleMaker *maker, const uint32 *rhs, uint32 nrhs, uint32 nboth, uint32 nlhs,
+			bool *better)
+{
+	SetIndex   *index = maker->index;
+	const Itemset *sets = index->store->sets;
+	uint32		length = index->length;
+	uint32		nleft = length - nrhs;
+	uint32		left[ITEMSET_MAX_LENGTH];
+	uint32		positions[ITEMSET_MAX_LENGTH];
+	uint32		n = 0;
+	uint64		best_both;
+	uint64		best_lhs = maker->result->encoded->nbaskets;
+	uint64		subset;
+	uint32		i;
+	uint32		k;
+
+	/* positions that are not on the right side, which ascend there */
+	for (i = 0, k = 0; i < length; i++)
+		if (k < nrhs && rhs[k] == i)
+			k++;
+		else
+			left[n++] = i;
+	if (nleft > 30)
+		ereport(ERROR,
+				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+				 errmsg("rules of more than 30 items on the left cannot be compared with all simpler ones"),
+				 errhint("Lower max_lhs or max_length.")));
+
+	best_both = sets[set_index_find(index, rhs, nrhs, false)].count;
+	for (subset = 1; subset + 1 < UINT64CONST(1) << nleft; subset++)
+	{
+		uint64		lhs;
+		uint64		both;
+
+		n = 0;
+		for (i = 0; i < nleft; i++)
+			if (subset >> i & 1)
+				positions[n++] = left[i];
+		lhs = sets[set_index_find(index, positions, n, false)].count;
+		for (i = 0; i < nrhs; i++)
+			positions[n++] = rhs[i];
+		both = sets[set_index_find(index, positions, n, false)].count;
+		if (both * best_lhs > best_both * lhs)
+		{
+			best_both = both;
+			best_lhs = lhs;
+		}
+		if ((subset & 0xff) == 0)
+			CHECK_FOR_INTERRUPTS();
+	}
+	*better = (uint64) nboth * best_lhs > best_both * nlhs;
+	return (double) nboth / nlhs - (double) best_both / best_lhs;
+}
+
+/*
+ * Makes the rule whose right side are the items at the given positions,
+ * ascending, of the open set.  Returns its confidence.
+ */
+static double
+make_rule(RuleMaker *maker, uint32 set, const uint32 *rhs, uint32 nrhs)
+{
+	const RulesOptions *options = maker->options;
+	const Itemset *sets = maker->index->store->sets;
+	RuleTable	table;
+	Rule		rule;
+	double		confidence;
+
+	rule.set = set;
+	rule.lhs = set_index_find(maker->index, rhs, nrhs, true);
+	rule.improvement = rule.p = get_float8_nan();
+	table.both = sets[set].count;
+	table.lhs = sets[rule.lhs].count;
+	table.n = maker->result->encoded->nbaskets;
+	confidence = table.both / table.lhs;
+	if (confidence < options->min_confidence && options->significance == SIGNIFICANCE_NONE)
+		return confidence;
+	if (maker->index->length - nrhs > options->max_lhs ||
+		!item_lists_allow(maker->lists, maker->index->items, maker->index->length, rhs, nrhs))
+		return confidence;
+
+	rule.rhs = set_index_find(maker->index, rhs, nrhs, false);
+	table.rhs = sets[rule.rhs].count;
+	if (options->significance != SIGNIFICANCE_NONE)
+	{
+		rule.p = fisher_p(table.both, table.lhs, table.rhs, table.n);
+		add_p(maker, rule.p);
+	}
+	if (confidence < options->min_confidence ||
+		rule_measure(MEASURE_LIFT, &table) < options->min_lift)
+		return confidence;
+
+	rule.key = rule_measure(options->rank_by, &table) * rule_measure_sign(options->rank_by);
+	if (isnan(rule.key))
+		rule.key = -get_float8_infinity();
+	if (maker->keeps_best && rule.key < maker->threshold)
+		return confidence;
+	if (options->wants_improvement)
+	{
+		bool		better;
+
+		rule.improvement = improvement(maker, rhs, nrhs, sets[set].count, sets[rule.lhs].count,
+									   &better);
+		if ((options->strictly_better && !better) ||
+			rule.improvement < options->min_improvement)
+			return confidence;
+	}
+	add_rule(maker, &rule);
+	return confidence;
+}
+
+/*
+ * All right sides that extend the one chosen so far by items at later
+ * positions.  The fewer items on the left the lower the confidence, so that
+ * nothing is to be found beyond a rule that is not confident enough.
+ */
+static void
+choose_rhs(RuleMaker *maker, uint32 set, uint32 nchosen, uint32 from)
+{
+	uint32		length = maker->index->length;
+	uint32		i;
+
+	CHECK_FOR_INTERRUPTS();
+	for (i = from; i < length; i++)
+	{
+		double		confidence;
+
+		maker->chosen[nchosen] = i;
+		confidence = make_rule(maker, set, maker->chosen, nchosen + 1);
+		if (nchosen + 1 < maker->options->max_rhs && nchosen + 2 < length &&
+			(confidence >= maker->options->min_confidence ||
+			 maker->options->significance != SIGNIFICANCE_NONE))
+			choose_rhs(maker, set, nchosen + 1, i + 1);
+	}
+}
+
+/* Makes rules of all sets that have come to the store since the last time. */
+static void
+make_rules(RuleMaker *maker)
+{
+	const ItemsetStore *store = maker->result->store;
+	RulesTarget target = maker->options->target;
+
+	set_index_update(maker->index, maker->options->max_length > 2);
+	for (; maker->nmade < store->nsets; maker->nmade++)
+	{
+		const Itemset *set = &store->sets[maker->nmade];
+
+		progress_update(maker->nmade);
+		if (set->length < 2 ||
+			(target == TARGET_CLOSED && (set->flags & ITEMSET_NOT_CLOSED)) ||
+			(target == TARGET_MAXIMAL && (set->flags & ITEMSET_NOT_MAXIMAL)))
+			continue;
+		set_index_open(maker->index, maker->nmade);
+		choose_rhs(maker, maker->nmade, 0, 0);
+	}
+}
+
+/* After each item of the miner, where its bar is to rise. */
+static void
+rules_item_done(void *arg, Miner *miner, uint32 item)
+{
+	RuleMaker  *maker = arg;
+
+	make_rules(maker);
+	progress_update(item);
+	if (!maker->raises || maker->result->n < maker->options->top_k)
+		return;
+	/* sorting pays only if it can lift the bar */
+	if (isinf(maker->threshold) || maker->result->n >= 2 * (uint64) maker->options->top_k)
+		keep_best(maker);
+	miner_raise_min_count(miner, count_for_key(maker, maker->threshold));
+}
+
+static void
+item_done(void *arg, Miner *miner, uint32 item)
+{
+	progress_update(item);
+}
+
+/* The counts of the k most frequent sets, for itemsets with top_k. */
+typedef struct BestCounts
+{
+	const ItemsetStore *store;
+	uint32		nseen;
+	uint32		k;
+	binaryheap *heap;
+} BestCounts;
+
+static int
+compare_counts(Datum a, Datum b, void *arg)
+{
+	uint32		x = DatumGetUInt32(a);
+	uint32		y = DatumGetUInt32(b);
+
+	return (x < y) - (x > y);
+}
+
+static void
+itemsets_item_done(void *arg, Miner *miner, uint32 item)
+{
+	BestCounts *best = arg;
+
+	for (; best->nseen < best->store->nsets; best->nseen++)
+	{
+		uint32		count = best->store->sets[best->nseen].count;
+
+		if (best->heap->bh_size < best->k)
+			binaryheap_add(best->heap, UInt32GetDatum(count));
+		else if (count > DatumGetUInt32(binaryheap_first(best->heap)))
+			binaryheap_replace_first(best->heap, UInt32GetDatum(count));
+	}
+	if (best->heap->bh_size == best->k)
+		miner_raise_min_count(miner, DatumGetUInt32(binaryheap_first(best->heap)));
+	progress_update(item);
+}
+
+/*
+ * Marks the sets that are not closed, with a superset of the same count, and
+ * not maximal, with any frequent superset.  One item more is enough to look at.
+ */
+static void
+mark_targets(const ItemsetStore *store, SetIndex *index)
+{
+	uint32		set;
+
+	set_index_update(index, true);
+	for (set = 0; set < store->nsets; set++)
+	{
+		uint32		i;
+
+		CHECK_FOR_INTERRUPTS();
+		if (store->sets[set].length < 2)
+			continue;
+		set_index_open(index, set);
+		for (i = 0; i < index->length; i++)
+		{
+			Itemset    *subset = &store->sets[set_index_find(index, &i, 1, true)];
+
+			subset->flags |= ITEMSET_NOT_MAXIMAL;
+			if (subset->count == store->sets[set].count)
+				subset->flags |= ITEMSET_NOT_CLOSED;
+		}
+	}
+}
+
+static int
+compare_doubles(const void *a, const void *b)
+{
+	double		x = *(const double *) a;
+	double		y = *(const double *) b;
+
+	return (x > y) - (x < y);
+}
+
+/*
+ * Adjusts the p values for the number of rules tested: Holm's step-down bounds
+ * the chance of any false rule, Benjamini and Hochberg's step-up the expected
+ * share of false ones.
+ */
+static void
+adjust_p_values(MiningResult *result, RulesSignificance significance)
+{
+	double		m = result->ntested;
+	double		bound;
+	uint64		i;
+
+	result->p_adjusted = MemoryContextAllocHuge(CurrentMemoryContext,
+												Max(result->ntested, 1) * sizeof(double));
+	qsort(result->p_values, result->ntested, sizeof(double), compare_doubles);
+	if (significance == SIGNIFICANCE_HOLM)
+		for (i = 0, bound = 0; i < result->ntested; i++)
+		{
+			bound = Max(bound, Min(1, (m - i) * result->p_values[i]));
+			result->p_adjusted[i] = bound;
+		}
+	else
+		for (i = result->ntested, bound = 1; i-- > 0;)
+		{
+			bound = Min(bound, m / (i + 1) * result->p_values[i]);
+			result->p_adjusted[i] = bound;
+		}
+}
+
+/* What a p value that is among those tested has become. */
+double
+adjusted_p(const MiningResult *result, double p)
+{
+	uint64		low = 0;
+	uint64		high = result->ntested;
+
+	while (low < high)
+	{
+		uint64		middle = low + (high - low) / 2;
+
+		if (result->p_values[middle] < p)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return result->p_adjusted[low];
+}
+
+static void
+drop_insignificant(MiningResult *result, double alpha)
+{
+	uint64		kept = 0;
+	uint64		i;
+
+	for (i = 0; i < result->n; i++)
+		if (adjusted_p(result, result->rules[i].p) <= alpha)
+			result->rules[kept++] = result->rules[i];
+	result->n = kept;
+}
+
+/* Says which limits kept something from being found. */
+static void
+note_limits(MiningResult *result, const RulesOptions *options)
+{
+	StringInfoData buf;
+	uint32		i;
+
+	initStringInfo(&buf);
+	if (result->encoded->nskipped > 0)
+		appendStringInfo(&buf, "max_basket: %u baskets of more than %u items left out",
+						 result->encoded->nskipped, options->max_basket);
+	if (options->max_length_given)
+		for (i = 0; i < result->store->nsets; i++)
+			if (result->store->sets[i].length == options->max_length)
+			{
+				appendStringInfo(&buf, "%smax_length: sets of more than %u items not looked for",
+								 buf.len > 0 ? "; " : "", options->max_length);
+				break;
+			}
+	result->limits = buf.len > 0 ? buf.data : NULL;
+}
+
+/* Encodes the baskets and prepares to mine them. */
+static Miner *
+start_mining(MiningResult *result, Baskets *baskets, const RulesOptions *options,
+			 const MemoryBudget *budget, ItemLists *lists)
+{
+	EncodeOptions encode;
+	Miner	   *miner;
+
+	item_lists_open(lists, baskets->items, options);
+	encode.min_support = options->min_support;
+	encode.min_count = options->min_count;
+	encode.max_basket = options->max_basket;
+	encode.dropped = lists->dropped;
+	progress_phase("encoding", 0);
+	result->dict = baskets->items;
+	result->encoded = encode_baskets(baskets, &encode, budget);
+	item_lists_encode(lists, result->encoded);
+	miner = miner_create(&result->encoded->transactions, result->encoded->min_count,
+						 options->max_length, budget);
+	result->store = miner_store(miner);
+	progress_phase("mining", result->encoded->transactions.nitems);
+	return miner;
+}
+
+static MemoryBudget *
+make_budget(Baskets *baskets)
+{
+	MemoryBudget *budget = palloc_object(MemoryBudget);
+
+	budget->cxt = baskets->cxt;
+	budget->limit = (Size) maintenance_work_mem * 1024;
+	return budget;
+}
+
+typedef struct SetKey
+{
+	uint64		count_length;	/* more baskets first, then fewer items */
+	uint64		ranks;			/* first two items */
+	uint32		set;
+} SetKey;
+
+static int
+compare_set_keys(const void *a, const void *b, void *arg)
+{
+	const SetKey *x = a;
+	const SetKey *y = b;
+
+	if (x->count_length != y->count_length)
+		return x->count_length < y->count_length ? -1 : 1;
+	if (x->ranks != y->ranks)
+		return x->ranks < y->ranks ? -1 : 1;
+	return compare_items(arg, x->set, y->set);
+}
+
+/* Puts the sets that are wanted in order. */
+static void
+sort_itemsets(MiningResult *result, const RulesOptions *options, const MemoryBudget *budget)
+{
+	const ItemsetStore *store = result->store;
+	uint16		unwanted = options->target == TARGET_CLOSED ? ITEMSET_NOT_CLOSED :
+		options->target == TARGET_MAXIMAL ? ITEMSET_NOT_MAXIMAL : 0;
+	uint32		ranks[ITEMSET_MAX_LENGTH];
+	SetKey	   *keys;
+	uint32		n = 0;
+	uint32		i;
+
+	budget_check(budget, (Size) store->nsets * (sizeof(SetKey) + sizeof(uint32)),
+				 "frequent itemsets");
+	keys = MemoryContextAllocHuge(CurrentMemoryContext,
+								  (Size) Max(store->nsets, 1) * sizeof(SetKey));
+	for (i = 0; i < store->nsets; i++)
+	{
+		const Itemset *set = &store->sets[i];
+
+		if (set->flags & unwanted)
+			continue;
+		itemset_ranks(result, i, ranks);
+		keys[n].count_length = ((uint64) ~set->count << 16) | set->length;
+		keys[n].ranks = ((uint64) ranks[0] << 32) | (set->length > 1 ? ranks[1] : 0);
+		keys[n++].set = i;
+	}
+	CHECK_FOR_INTERRUPTS();
+	qsort_arg(keys, n, sizeof(SetKey), compare_set_keys, result);
+
+	result->n = options->top_k > 0 ? Min(n, options->top_k) : n;
+	result->itemsets = MemoryContextAllocHuge(CurrentMemoryContext,
+											  (Size) Max(n, 1) * sizeof(uint32));
+	for (i = 0; i < result->n; i++)
+		result->itemsets[i] = keys[i].set;
+	pfree(keys);
+}
+
+/* All frequent itemsets that the options ask for, in the current memory context. */
+MiningResult *
+mine_itemsets(Baskets *baskets, const RulesOptions *options)
+{
+	MiningResult *result = palloc0_object(MiningResult);
+	MemoryBudget *budget = make_budget(baskets);
+	ItemLists	lists;
+	Miner	   *miner = start_mining(result, baskets, options, budget, &lists);
+
+	if (options->top_k > 0 && options->target == TARGET_ALL)
+	{
+		BestCounts	best;
+
+		best.store = result->store;
+		best.nseen = 0;
+		best.k = options->top_k;
+		budget_check(budget, (Size) best.k * sizeof(Datum), "the best itemsets");
+		best.heap = binaryheap_allocate(best.k, compare_counts, NULL);
+		miner_run(miner, itemsets_item_done, &best);
+	}
+	else
+		miner_run(miner, item_done, NULL);
+
+	progress_phase("sorting", 0);
+	if (options->target != TARGET_ALL)
+		mark_targets(result->store, set_index_create(result->store,
+													 result->encoded->transactions.nitems,
+													 budget));
+	result->min_count = miner_min_count(miner);
+	note_limits(result, options);
+	sort_itemsets(result, options, budget);
+	return result;
+}
+
+/* All rules that the options ask for, in the current memory context. */
+MiningResult *
+mine_rules(Baskets *baskets, const RulesOptions *options)
+{
+	MiningResult *result = palloc0_object(MiningResult);
+	MemoryBudget *budget = make_budget(baskets);
+	RuleMaker	maker = {0};
+	ItemLists	lists;
+	Miner	   *miner = start_mining(result, baskets, options, budget, &lists);
+
+	maker.result = result;
+	maker.options = options;
+	maker.budget = budget;
+	maker.lists = &lists;
+	maker.index = set_index_create(result->store, result->encoded->transactions.nitems, budget);
+	maker.threshold = -get_float8_infinity();
+	maker.keeps_best = options->top_k > 0 && options->significance == SIGNIFICANCE_NONE;
+	maker.raises = maker.keeps_best && options->target == TARGET_ALL &&
+		(options->rank_by == MEASURE_LEVERAGE || options->rank_by == MEASURE_SUPPORT);
+	maker.chosen = palloc_array(uint32, ITEMSET_MAX_LENGTH);
+	maker.capacity = maker.capacity_p = 1024;
+	result->rules = palloc_array(Rule, maker.capacity);
+	result->p_values = palloc_array(double, maker.capacity_p);
+
+	miner_run(miner, maker.raises ? rules_item_done : item_done, &maker);
+	progress_phase("rules", result->store->nsets);
+	if (options->target != TARGET_ALL)
+		mark_targets(result->store, maker.index);
+	make_rules(&maker);
+	result->min_count = miner_min_count(miner);
+	note_limits(result, options);
+
+	progress_phase("sorting", 0);
+	if (options->significance != SIGNIFICANCE_NONE)
+	{
+		adjust_p_values(result, options->significance);
+		drop_insignificant(result, options->alpha);
+	}
+	sort_rules(result);
+	if (options->top_k > 0)
+		result->n = Min(result->n, options->top_k);
+	return result;
+}

@@ -1,0 +1,50 @@
+/*-------------------------------------------------------------------------
+ *
+ * rules.h
+ *		From collected baskets to sorted itemsets and rules.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef RECSYS_RULES_RULES_H
+#define RECSYS_RULES_RULES_H
+
+#include "core/compat.h"
+#include "rules/baskets.h"
+#include "rules/options.h"
+
+/* A rule that is to be shown: its sides and their union, in the store. */
+typedef struct Rule
+{
+	double		key;			/* what it is ranked by: the larger the earlier */
+	double		improvement;	/* NaN where it was not asked for */
+	double		p;				/* the same */
+	uint32		set;
+	uint32		lhs;
+	uint32		rhs;
+} Rule;
+
+/* Everything that a run has found, in the memory context it ran in. */
+typedef struct MiningResult
+{
+	EncodedBaskets *encoded;
+	IdDict	   *dict;
+	const ItemsetStore *store;
+	uint32		min_count;		/* the bar, where it was in the end */
+	char	   *limits;			/* those that bit, NULL where none did */
+	/* one of these, sorted */
+	uint32	   *itemsets;
+	Rule	   *rules;
+	uint64		n;				/* number of these */
+	/* p of all rules tested, ascending, and what each becomes for their number */
+	double	   *p_values;
+	double	   *p_adjusted;
+	uint64		ntested;
+} MiningResult;
+
+/* Items of a set as places in the order of items, ascending; returns how many. */
+extern uint32 itemset_ranks(const MiningResult *result, uint32 set, uint32 *ranks);
+extern MiningResult *mine_itemsets(Baskets *baskets, const RulesOptions *options);
+extern MiningResult *mine_rules(Baskets *baskets, const RulesOptions *options);
+extern double adjusted_p(const MiningResult *result, double p);
+
+#endif							/* RECSYS_RULES_RULES_H */
