@@ -103,10 +103,25 @@ run_tap() {
 	done
 }
 
-find_postgres libipc-run-perl "perl"
+# For test/tools/coverage.sh: lines executed per source file and in all.
+report_coverage() {
+	stop_cluster fast
+	(cd "$WORK/src" && find src -name '*.gcno' -exec gcov -n {} + 2>/dev/null) |
+		awk -F"[':% ]+" '/^File/ { file = $2 }
+			/^Lines executed/ && file ~ /^src\/.*\.c$/ {
+				printf "%6.1f %% of %5d lines  %s\n", $3, $5, file
+				done += $3 * $5 / 100; lines += $5
+			}
+			/^Lines executed|^No executable/ { file = "" }
+			END { printf "%6.1f %% of %5d lines in all\n", lines ? 100 * done / lines : 0, lines }'
+}
+
+find_postgres libipc-run-perl perl
 make_workdir
 say "building in $WORK with $("$PG_CONFIG" --version)"
 build_extension ${CC:+CC="$CC"} ${PROFILE:+PROFILE="$PROFILE"}
+# backends write down what they have executed beside the objects
+[ -z "${COVERAGE:-}" ] || give_to_server "$WORK/src"
 start_cluster "max_worker_processes = 16" "max_parallel_workers = 8"
 
 for suite in "${suites[@]}"; do
@@ -121,6 +136,7 @@ done
 if [ "$failed" -gt 0 ]; then
 	grep -E 'terminated by signal|TRAP: |runtime error: ' "$WORK/run/server.log" || true
 fi
+[ -z "${COVERAGE:-}" ] || report_coverage
 if [ $((passed + failed)) -eq 0 ]; then
 	echo "no test was run" >&2
 	failed=1
