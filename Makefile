@@ -21,7 +21,7 @@ SQL_PARTS = \
 
 SQL_RFM = src/rfm/rfm.sql
 
-SQL_TAGS =
+SQL_TAGS = src/tags/tagset.sql src/tags/tagquery.sql src/tags/tagset_op.sql src/tags/tagset_gin.sql
 
 SQL_AUDIENCE =
 

@@ -107,4 +107,16 @@ extern void recsys_materialized_srf(FunctionCallInfo fcinfo);
 #include "nodes/miscnodes.h"
 #endif
 
+/* ANALYZE: the target moved out of the copied pg_attribute row in 17, the delay got an argument in 18 */
+#if PG_VERSION_NUM >= 170000
+#define VAC_STATS_TARGET(stats) ((stats)->attstattarget)
+#else
+#define VAC_STATS_TARGET(stats) ((stats)->attr->attstattarget)
+#endif
+#if PG_VERSION_NUM >= 180000
+#define VACUUM_DELAY_POINT() vacuum_delay_point(true)
+#else
+#define VACUUM_DELAY_POINT() vacuum_delay_point()
+#endif
+
 #endif							/* RECSYS_COMPAT_H */
