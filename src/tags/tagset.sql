@@ -38,9 +38,9 @@ CREATE FUNCTION tagset(tags text[]) RETURNS tagset
 	AS 'MODULE_PATHNAME', 'recsys_tagset_from_array' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
 COMMENT ON FUNCTION tagset(text[]) IS 'tagset of the elements of an array, each with weight 1';
 
-CREATE FUNCTION tagset(tags text[], weights real[]) RETURNS tagset
+CREATE FUNCTION tagset(tags text[], weights double precision[]) RETURNS tagset
 	AS 'MODULE_PATHNAME', 'recsys_tagset_from_arrays' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
-COMMENT ON FUNCTION tagset(text[], real[]) IS 'tagset of the elements of an array with the weights of the other';
+COMMENT ON FUNCTION tagset(text[], double precision[]) IS 'tagset of the elements of an array with the weights of the other';
 
 CREATE FUNCTION tagset(tags jsonb) RETURNS tagset
 	AS 'MODULE_PATHNAME', 'recsys_tagset_from_jsonb' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;

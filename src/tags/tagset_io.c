@@ -7,7 +7,7 @@
  * Text form:	tag [= weight] , ...
  *
  * White space around a tag does not count.  A tag in double quotes may hold
- * anything, with \ before " and \; without quotes it may not hold , = " \.
+ * anything, with \ before " and \; without quotes it may not hold , = " \ { }.
  * The output quotes whatever could be misread in a tagset or a tagquery and
  * gives weights their shortest exact form, hence reading it back is lossless.
  *
@@ -95,7 +95,7 @@ taglex_append(StringInfo buf, const char *tag, int len)
 	bool		plain = true;
 
 	for (int i = 0; i < len && plain; i++)
-		plain = !((unsigned char) tag[i] <= ' ' || tag[i] == 0x7f || strchr(",=\"\\&|!()*<>", tag[i]));
+		plain = !((unsigned char) tag[i] <= ' ' || tag[i] == 0x7f || strchr(",=\"\\{}&|!()*<>", tag[i]));
 	if (plain)
 	{
 		appendBinaryStringInfo(buf, tag, len);
@@ -141,7 +141,11 @@ next_item(TagItem **items, int *n, int *room)
 	return &(*items)[(*n)++];
 }
 
-/* Reads one tag without quotes: up to a comma, an equals sign or the end. */
+/*
+ * Reads one tag without quotes: up to a comma, an equals sign, the end, or what
+ * the caller will not expect there.  Braces are that: whoever writes them most
+ * likely means an array or jsonb.
+ */
 static const char *
 unquoted_tag(const char *p, StringInfo tag)
 {
@@ -150,8 +154,8 @@ unquoted_tag(const char *p, StringInfo tag)
 
 	for (; *p != '\0' && *p != ',' && *p != '='; p++)
 	{
-		if (*p == '"' || *p == '\\')
-			return p;			/* the caller finds it unexpected */
+		if (strchr("\"\\{}", *p))
+			break;
 		if (!tag_isspace(*p))
 			last = p + 1;
 	}
@@ -172,7 +176,7 @@ text_error(struct Node *escontext, const char *text, const char *p, const char *
 			 errmsg("invalid input syntax for type %s: \"%s\"", "tagset", text),
 			 errdetail("Unexpected \"%.*s\" at character %d: %s was expected.",
 					   pg_mblen(p), p, taglex_position(text, p), expected),
-			 errhint("A tag that contains , = \" or \\ must be in double quotes, with \\ before \" and \\.")));
+			 errhint("A tag that contains , = \" \\ { or } must be in double quotes, with \\ before \" and \\.")));
 }
 
 RECSYS_FUNCTION(recsys_tagset_in);
@@ -399,7 +403,7 @@ recsys_tagset_from_arrays(PG_FUNCTION_ARGS)
 				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
 				 errmsg("an array of weights must not contain nulls")));
 	for (int i = 0; i < n; i++)
-		items[i].weight = ((float4 *) ARR_DATA_PTR(weights))[i];
+		items[i].weight = (float4) ((float8 *) ARR_DATA_PTR(weights))[i];
 	tagset_sort(items, &n, NULL);
 	PG_RETURN_POINTER(tagset_form(items, n, NULL));
 }

@@ -37,11 +37,9 @@
 #include "tags/tagquery.h"
 #include "tags/tagset.h"
 #include "tags/tagset_op.h"
-#include "utils/fmgrprotos.h"
-#include "utils/fmgroids.h"
+#include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/selfuncs.h"
-#include "utils/varlena.h"
 
 /* 10000 to 30000 are for private use: see catalog/pg_statistic.h */
 #define STATISTIC_KIND_TAG_WEIGHTS	12719
