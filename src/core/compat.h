@@ -89,6 +89,15 @@ extern void recsys_materialized_srf(FunctionCallInfo fcinfo);
 #define release_unowned_plan(plan) ReleaseCachedPlan(plan, NULL)
 #endif
 
+/* tells since 16 whether it is to copy */
+#if PG_VERSION_NUM < 160000
+#define recsys_tuplesort_getdatum(state, value, isnull) \
+	tuplesort_getdatum(state, true, value, isnull, NULL)
+#else
+#define recsys_tuplesort_getdatum(state, value, isnull) \
+	tuplesort_getdatum(state, true, true, value, isnull, NULL)
+#endif
+
 /* soft errors came with 16: before that the same call throws */
 #if PG_VERSION_NUM < 160000
 #define ereturn(context, dummy_value, ...) \

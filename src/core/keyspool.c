@@ -96,12 +96,23 @@ keyspool_free(KeySpool *spool)
 }
 
 static void
+seek(KeySpool *spool, uint64 row)
+{
+	if (BufFileSeek(spool->file, 0, row * spool->width * sizeof(uint64), SEEK_SET) != 0)
+		ereport(ERROR,
+				(errcode_for_file_access(),
+				 errmsg("could not seek in a temporary file of recsys: %m")));
+}
+
+/* Moves the rows in memory to the end of the file. */
+static void
 write_rows(KeySpool *spool)
 {
 	MemoryContext old = MemoryContextSwitchTo(spool->cxt);
 
 	if (spool->file == NULL)
 		spool->file = BufFileCreateTemp(true);
+	seek(spool, spool->filed);
 	BufFileWrite(spool->file, spool->keys, spool->used * spool->width * sizeof(uint64));
 	MemoryContextSwitchTo(old);
 	spool->filed += spool->used;
@@ -126,7 +137,7 @@ make_room(KeySpool *spool)
 	spool->capacity = capacity;
 }
 
-/* Adds a row; not after reading has begun, except after a reset. */
+/* Adds a row.  What was read so far is no longer good, and reading starts anew. */
 void
 keyspool_append(KeySpool *spool, const uint64 *row)
 {
@@ -151,10 +162,7 @@ keyspool_rewind(KeySpool *spool)
 	{
 		if (spool->used > 0)
 			write_rows(spool);
-		if (BufFileSeek(spool->file, 0, 0, SEEK_SET) != 0)
-			ereport(ERROR,
-					(errcode_for_file_access(),
-					 errmsg("could not seek in a temporary file of recsys: %m")));
+		seek(spool, 0);
 	}
 	spool->position = 0;
 	spool->left = 0;

@@ -55,8 +55,8 @@ row_list(const uint64 *row, void *arg)
 }
 
 /* Position, from 0, of percentile_disc(fraction) among count values, as PostgreSQL rounds it. */
-static uint64
-percentile_rank(double fraction, uint64 count)
+uint64
+rfm_percentile_rank(double fraction, uint64 count)
 {
 	double		rank = ceil(fraction * (double) count);
 
@@ -89,8 +89,8 @@ cut_by_rank(KeySpool *spool, RfmCutKeys *result, int dimension, KeyGroup group, 
 		for (k = 1; k <= ncuts; k++)
 		{
 			ranks[nranks].group = list;
-			ranks[nranks].rank = percentile_rank(cut_fraction(&result->setup, dimension, k),
-												 stats[list].count);
+			ranks[nranks].rank = rfm_percentile_rank(cut_fraction(&result->setup, dimension, k),
+													 stats[list].count);
 			nranks++;
 		}
 	}

@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * grade.h
- *		Keys of a customer's values, and the composite result rfm_grade.
+ *		Options, keys of a customer's values, and the composite result rfm_grade.
  *
  *-------------------------------------------------------------------------
  */
@@ -15,9 +15,18 @@
 typedef struct RfmGrades RfmGrades;
 
 extern void rfm_default_setup(RfmSetup *setup);
-extern uint64 rfm_key(int dimension, Oid type, Datum value);
-extern RfmGrades *rfm_grades_create(FunctionCallInfo fcinfo, const RfmSetup *setup);
-extern Datum rfm_grade(RfmGrades *grades, const int *scores);
+extern void rfm_read_setup(RfmSetup *setup, Datum options);
+extern void rfm_make_setup(RfmSetup *setup, int scheme, const int *bins, int method, double top,
+						   bool nested);
+extern bool rfm_same_setup(const RfmSetup *a, const RfmSetup *b);
+
+extern uint64 rfm_time_key(Oid type, Datum value);
+extern uint64 rfm_recency_key(Datum days);
+extern uint64 rfm_orders_key(Datum value);
+extern uint64 rfm_amount_key(Datum value);
+
+extern RfmGrades *rfm_grades_create(FunctionCallInfo fcinfo);
+extern Datum rfm_grade(RfmGrades *grades, const RfmSetup *setup, const int *scores);
 
 /*
  * Scores as one number.  Digits run from 1 to at most 10, never 0, so that no

@@ -15,29 +15,25 @@
  */
 #include "core/compat.h"
 
-#include "access/htup_details.h"
-#include "catalog/pg_type.h"
-#include "utils/builtins.h"
-#include "utils/date.h"
-#include "utils/numeric.h"
-#include "utils/timestamp.h"
 #include "windowapi.h"
 
+#include "core/options.h"
 #include "rfm/cuts.h"
 #include "rfm/grade.h"
-#include "rfm/scheme.h"
 
 /*
- * The window's rows can be read for one argument at a time only: the executor
- * steps back for the next.  Short steps stay within its buffer.
+ * The window's rows can be read for one argument at a time only, so the
+ * executor steps back for the next.  Where it keeps the rows in a file a step
+ * back is cheap within a buffer of it and dear beyond: steps must be short.
  */
-#define BLOCK_ROWS 256
+#define BLOCK_ROWS 8
 
 typedef struct RfmWindow
 {
 	MemoryContext cxt;			/* lives as long as the query */
 	MemoryContext argcxt;		/* for evaluating arguments, reset with each block */
-	Oid			types[RFM_DIMENSIONS];
+	Oid			time_type;		/* of last_order */
+	bool		has_options;
 	RfmSetup	setup;
 	KeySpool   *spool;
 	bits8	   *nulls;			/* NULL while no row has a NULL */
@@ -93,7 +89,8 @@ load_partition(RfmWindow *w, WindowObject winobj)
 				if (null)
 					isnull[i] = true;
 				else
-					keys[i][d] = rfm_key(d, w->types[d], value);
+					keys[i][d] = d == RFM_R ? rfm_time_key(w->time_type, value) :
+						d == RFM_F ? rfm_orders_key(value) : rfm_amount_key(value);
 			}
 		}
 		MemoryContextSwitchTo(old);
@@ -108,9 +105,28 @@ load_partition(RfmWindow *w, WindowObject winobj)
 	}
 }
 
+/* Options are those of the first row of the partition. */
+static void
+read_options(RfmWindow *w, WindowObject winobj)
+{
+	bool		isnull;
+	Datum		options;
+
+	if (!w->has_options)
+	{
+		rfm_default_setup(&w->setup);
+		return;
+	}
+	options = WinGetFuncArgCurrent(winobj, RFM_DIMENSIONS, &isnull);
+	if (isnull)
+		null_options_error("rfm_options");
+	rfm_read_setup(&w->setup, options);
+}
+
 static void
 start_partition(RfmWindow *w, WindowObject winobj)
 {
+	read_options(w, winobj);
 	keyspool_reset(w->spool);
 	if (w->nulls)
 		pfree(w->nulls);
@@ -139,16 +155,14 @@ create_window(FunctionCallInfo fcinfo)
 											  ALLOCSET_DEFAULT_SIZES);
 	RfmWindow  *w = MemoryContextAllocZero(cxt, sizeof(RfmWindow));
 	MemoryContext old = MemoryContextSwitchTo(cxt);
-	int			d;
 
 	w->cxt = cxt;
 	w->argcxt = AllocSetContextCreate(cxt, "recsys rfm arguments", ALLOCSET_DEFAULT_SIZES);
 	w->cutcxt = AllocSetContextCreate(cxt, "recsys rfm cuts", ALLOCSET_SMALL_SIZES);
-	for (d = 0; d < RFM_DIMENSIONS; d++)
-		w->types[d] = get_fn_expr_argtype(fcinfo->flinfo, d);
-	rfm_default_setup(&w->setup);
+	w->time_type = get_fn_expr_argtype(fcinfo->flinfo, RFM_R);
+	w->has_options = get_fn_expr_argtype(fcinfo->flinfo, RFM_DIMENSIONS) != InvalidOid;
 	w->spool = keyspool_create(cxt, RFM_DIMENSIONS, work_mem * (Size) 1024);
-	w->grades = rfm_grades_create(fcinfo, &w->setup);
+	w->grades = rfm_grades_create(fcinfo);
 	MemoryContextSwitchTo(old);
 	fcinfo->flinfo->fn_extra = w;
 	return w;
@@ -156,7 +170,7 @@ create_window(FunctionCallInfo fcinfo)
 
 RECSYS_FUNCTION(recsys_rfm);
 
-/* rfm(last_order, orders, amount): a window function */
+/* rfm(last_order, orders, amount [, options]): a window function */
 Datum
 recsys_rfm(PG_FUNCTION_ARGS)
 {
@@ -177,5 +191,5 @@ recsys_rfm(PG_FUNCTION_ARGS)
 	if (is_null_row(w, w->position++))
 		PG_RETURN_NULL();
 	rfm_score_row(w->cutkeys, keyspool_next(w->spool), scores, RFM_DIMENSIONS);
-	return rfm_grade(w->grades, scores);
+	return rfm_grade(w->grades, &w->setup, scores);
 }
