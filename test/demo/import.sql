@@ -92,7 +92,7 @@ FROM judged WHERE reason IS NULL;
 
 -- the title that a product is sold under most often
 CREATE TABLE products AS
-SELECT item:: :item_type AS id, coalesce(mode() WITHIN GROUP (ORDER BY title COLLATE "C"), item) AS title
+SELECT item:: :item_type AS id, coalesce(mode() WITHIN GROUP (ORDER BY regexp_replace(title, '\s+', ' ', 'g') COLLATE "C"), item) AS title
 FROM judged WHERE reason IS NULL AND item IS NOT NULL GROUP BY item;
 ALTER TABLE products ADD PRIMARY KEY (id);
 CREATE INDEX ON purchases (customer_id);

@@ -11,6 +11,7 @@ SET timezone = 'UTC';
 SET intervalstyle = postgres;
 
 SELECT CASE WHEN pg_typeof(max(product_id))::text = 'bigint' THEN '' ELSE 'NULL::text, ' END AS witness,
+       CASE WHEN pg_typeof(max(customer_id))::text = 'bigint' THEN '-1' ELSE '''nobody''' END AS nobody,
        count(ordered_at) > 0 AS has_time, count(product_id) > 0 AS has_items,
        (max(ordered_at)::date + 1)::text AS as_of
 FROM purchases \gset
@@ -46,4 +47,44 @@ GROUP BY 1 ORDER BY sum(amount) DESC;
 \set ECHO none
 \else
 \echo 'No column of times, so no customer segments: --time names it.'
+\endif
+
+\if :has_items
+\echo
+\echo '== What is alike?  The best sellers and what the same customers buy =='
+\echo
+\set ECHO queries
+SELECT create_recommender('shop', 'SELECT customer_id, product_id FROM purchases') AS products;
+
+SELECT p.title AS product,
+       (SELECT string_agg(s.title || to_char(score, ' (FM0.00)'), ', ' ORDER BY score DESC)
+        FROM similar_items(:witness'shop', p.id, 3) JOIN products s ON s.id = item) AS "customers also buy"
+FROM (SELECT product_id, count(*) AS lines FROM purchases GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT 6) best
+JOIN products p ON p.id = product_id
+ORDER BY lines DESC, p.id;
+\set ECHO none
+
+-- three customers with a history that can be shown
+SELECT string_agg(CASE WHEN :'nobody' = '-1' THEN customer_id::text ELSE quote_literal(customer_id) END, ', ' ORDER BY customer_id) AS chosen
+FROM (SELECT customer_id FROM purchases GROUP BY 1
+      ORDER BY abs(count(DISTINCT product_id) - 12), md5(customer_id::text) LIMIT 3) c \gset
+\echo
+\echo '== What shall I offer them now, and why? =='
+\echo
+\set ECHO queries
+SELECT c.id AS customer, p.title AS offer, round(r.score::numeric, 2) AS score,
+       (SELECT string_agg(b.title || to_char(100 * part / r.score, ' FM999"%"'), ', ' ORDER BY part DESC)
+        FROM unnest(because[1:3], contributions[1:3]) u(bought, part) JOIN products b ON b.id = bought) AS because
+FROM unnest(ARRAY[:chosen]) c(id), recommend(:witness'shop', c.id, 4) r
+JOIN products p ON p.id = r.item
+ORDER BY c.id, r.score DESC, r.item;
+\set ECHO none
+
+\echo 'A customer who has not bought yet gets what sells best, and is told so:'
+\echo
+\set ECHO queries
+SELECT p.title AS offer, round(r.score::numeric, 2) AS score, r.source
+FROM recommend(:witness'shop', :nobody, 3) r JOIN products p ON p.id = r.item
+ORDER BY r.score DESC, r.item;
+\set ECHO none
 \endif
