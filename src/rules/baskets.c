@@ -351,8 +351,11 @@ number_items(EncodedBaskets *encoded, IdDict *dict, const uint32 *count, const b
 	uint32	   *rank = iddict_sort(dict);
 	ItemSupport *frequent;
 	uint32	   *support;
+	uint32	   *place = MemoryContextAllocHuge(CurrentMemoryContext,
+											   (Size) Max(nitems, 1) * sizeof(uint32));
 	uint32		n = 0;
 	uint32		i;
+	uint32		k;
 
 	frequent = MemoryContextAllocHuge(CurrentMemoryContext, (Size) nitems * sizeof(ItemSupport));
 	for (i = 0; i < nitems; i++)
@@ -377,9 +380,16 @@ number_items(EncodedBaskets *encoded, IdDict *dict, const uint32 *count, const b
 		number[frequent[i].id] = i + 1;
 		support[i] = frequent[i].count;
 		encoded->dict_id[i] = frequent[i].id;
-		encoded->rank[i] = frequent[i].rank;
 	}
 	encoded->transactions.support = support;
+
+	/* places among the frequent items alone: item of the miner by place first */
+	for (i = 0; i < nitems; i++)
+		place[rank[i]] = number[i];
+	for (i = 0, k = 0; i < nitems; i++)
+		if (place[i] > 0)
+			encoded->rank[place[i] - 1] = k++;
+	pfree(place);
 	pfree(frequent);
 	pfree(rank);
 }
@@ -406,7 +416,7 @@ encode_baskets(Baskets *baskets, const EncodeOptions *options, const MemoryBudge
 	uint32		i;
 	uint32		k;
 
-	budget_check(budget, 2 * size + ((Size) baskets->nrows + 3 * (Size) nitems) * sizeof(uint32),
+	budget_check(budget, 2 * size + ((Size) baskets->nrows + 8 * (Size) nitems) * sizeof(uint32),
 				 "baskets");
 	start = MemoryContextAllocHuge(CurrentMemoryContext, size);
 	items = MemoryContextAllocHuge(CurrentMemoryContext,

@@ -42,7 +42,7 @@ typedef struct EncodedBaskets
 	uint32		nskipped;		/* those above max_basket */
 	uint32		min_count;
 	uint32	   *dict_id;		/* by item of the miner: number in the dictionary */
-	uint32	   *rank;			/* by item of the miner: place in the order of items */
+	uint32	   *rank;			/* by item of the miner: place among them in the items' order */
 } EncodedBaskets;
 
 /* What encode_baskets() leaves out, and where the bar is. */

@@ -53,10 +53,8 @@ output_open(RuleOutput *output, const MiningResult *result)
 	output->limits = output->no_limits ? (Datum) 0 : CStringGetTextDatum(result->limits);
 	output->cxt = AllocSetContextCreate(CurrentMemoryContext, "recsys rules row",
 										ALLOCSET_DEFAULT_SIZES);
-	/* places are those among all items, of which the frequent ones are kept */
 	output->by_rank = MemoryContextAllocHuge(CurrentMemoryContext,
-											 (Size) Max(iddict_count(result->dict), 1) *
-											 sizeof(RankedItem));
+											 (Size) Max(nitems, 1) * sizeof(RankedItem));
 	for (i = 0; i < nitems; i++)
 	{
 		Datum		value = iddict_value(result->dict, encoded->dict_id[i]);

@@ -20,6 +20,7 @@
 #include <math.h>
 
 #include "lib/binaryheap.h"
+#include "port/pg_bitutils.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/float.h"
@@ -95,6 +96,7 @@ compare_rules(const void *a, const void *b, void *arg)
 	uint64		cy;
 	int			order;
 
+	CHECK_FOR_INTERRUPTS();
 	if (x->key != y->key)
 		return x->key > y->key ? -1 : 1;
 	/* the more confident first, compared exactly */
@@ -458,6 +460,7 @@ compare_doubles(const void *a, const void *b)
 	double		x = *(const double *) a;
 	double		y = *(const double *) b;
 
+	CHECK_FOR_INTERRUPTS();
 	return (x > y) - (x < y);
 }
 
@@ -577,10 +580,11 @@ make_budget(Baskets *baskets)
 	return budget;
 }
 
+/* What a set is sorted by, as far as it fits; the rest is compared item by item. */
 typedef struct SetKey
 {
 	uint64		count_length;	/* more baskets first, then fewer items */
-	uint64		ranks;			/* first two items */
+	uint64		ranks[2];		/* first items */
 	uint32		set;
 } SetKey;
 
@@ -590,11 +594,26 @@ compare_set_keys(const void *a, const void *b, void *arg)
 	const SetKey *x = a;
 	const SetKey *y = b;
 
+	CHECK_FOR_INTERRUPTS();
 	if (x->count_length != y->count_length)
 		return x->count_length < y->count_length ? -1 : 1;
-	if (x->ranks != y->ranks)
-		return x->ranks < y->ranks ? -1 : 1;
+	if (x->ranks[0] != y->ranks[0])
+		return x->ranks[0] < y->ranks[0] ? -1 : 1;
+	if (x->ranks[1] != y->ranks[1])
+		return x->ranks[1] < y->ranks[1] ? -1 : 1;
 	return compare_items(arg, x->set, y->set);
+}
+
+/* As many of the ranks from the i-th on as fit into a word, the first on top. */
+static inline uint64
+pack_ranks(const uint32 *ranks, uint32 n, uint32 i, int bits)
+{
+	uint64		word = 0;
+	int			shift = 64 - bits;
+
+	for (; i < n && shift >= 0; i++, shift -= bits)
+		word |= (uint64) ranks[i] << shift;
+	return word;
 }
 
 /* Puts the sets that are wanted in order. */
@@ -604,6 +623,7 @@ sort_itemsets(MiningResult *result, const RulesOptions *options, const MemoryBud
 	const ItemsetStore *store = result->store;
 	uint16		unwanted = options->target == TARGET_CLOSED ? ITEMSET_NOT_CLOSED :
 		options->target == TARGET_MAXIMAL ? ITEMSET_NOT_MAXIMAL : 0;
+	int			bits = pg_leftmost_one_pos32(Max(result->encoded->transactions.nitems, 1)) + 1;
 	uint32		ranks[ITEMSET_MAX_LENGTH];
 	SetKey	   *keys;
 	uint32		n = 0;
@@ -617,14 +637,16 @@ sort_itemsets(MiningResult *result, const RulesOptions *options, const MemoryBud
 	{
 		const Itemset *set = &store->sets[i];
 
+		if ((i & 0xfff) == 0)
+			CHECK_FOR_INTERRUPTS();
 		if (set->flags & unwanted)
 			continue;
 		itemset_ranks(result, i, ranks);
 		keys[n].count_length = ((uint64) ~set->count << 16) | set->length;
-		keys[n].ranks = ((uint64) ranks[0] << 32) | (set->length > 1 ? ranks[1] : 0);
+		keys[n].ranks[0] = pack_ranks(ranks, set->length, 0, bits);
+		keys[n].ranks[1] = pack_ranks(ranks, set->length, 64 / bits, bits);
 		keys[n++].set = i;
 	}
-	CHECK_FOR_INTERRUPTS();
 	qsort_arg(keys, n, sizeof(SetKey), compare_set_keys, result);
 
 	result->n = options->top_k > 0 ? Min(n, options->top_k) : n;
