@@ -179,6 +179,13 @@ parallel_area_data(ParallelArea *area)
 	return area->data;
 }
 
+/* Its segment of shared memory; NULL where it is private and there are no workers. */
+dsm_segment *
+parallel_area_segment(ParallelArea *area)
+{
+	return area->segment;
+}
+
 void
 parallel_area_free(ParallelArea *area)
 {

@@ -273,19 +273,6 @@ sort_items(uint32 *items, uint32 n)
 	}
 }
 
-static uint32
-make_distinct(uint32 *items, uint32 n)
-{
-	uint32		kept = 0;
-	uint32		i;
-
-	sort_items(items, n);
-	for (i = 0; i < n; i++)
-		if (kept == 0 || items[kept - 1] != items[i])
-			items[kept++] = items[i];
-	return kept;
-}
-
 /* Puts the rows of each basket together: start[] and the items, in any order. */
 static void
 group_rows(const Baskets *baskets, uint32 *start, uint32 *items)
@@ -424,27 +411,36 @@ encode_baskets(Baskets *baskets, const EncodeOptions *options, const MemoryBudge
 	count = MemoryContextAllocExtended(CurrentMemoryContext,
 									   (Size) Max(nitems, 1) * sizeof(uint32),
 									   MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
-	number = MemoryContextAllocHuge(CurrentMemoryContext, (Size) Max(nitems, 1) * sizeof(uint32));
+	number = MemoryContextAllocExtended(CurrentMemoryContext,
+										(Size) Max(nitems, 1) * sizeof(uint32),
+										MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
 	group_rows(baskets, start, items);
 
-	/* distinct items of the baskets that count, one after another */
+	/* distinct items of the baskets that count; number[] remembers where an item was last */
 	for (i = 0; i < nbaskets; i++)
 	{
-		uint32		n = make_distinct(items + start[i], start[i + 1] - start[i]);
-		uint32		first = start[i];
+		uint32		end = used;
 
 		if ((i & 0xfff) == 0)
 			CHECK_FOR_INTERRUPTS();
-		if (options->max_basket > 0 && n > options->max_basket)
+		for (k = start[i]; k < start[i + 1]; k++)
+		{
+			uint32		item = items[k];
+
+			if (number[item] == i + 1)
+				continue;
+			number[item] = i + 1;
+			items[end++] = item;
+		}
+		if (options->max_basket > 0 && end - used > options->max_basket)
 		{
 			encoded->nskipped++;
 			continue;
 		}
-		memmove(items + used, items + first, n * sizeof(uint32));
-		for (k = used; k < used + n; k++)
+		for (k = used; k < end; k++)
 			count[items[k]]++;
 		start[kept++] = used;
-		used += n;
+		used = end;
 	}
 	start[kept] = used;
 	encoded->nbaskets = kept;

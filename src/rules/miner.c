@@ -35,6 +35,7 @@
 
 #include "port/pg_bitutils.h"
 
+#include "core/parallel.h"
 #include "rules/miner.h"
 
 /* Above this the table of counters is not worth it, and would leave the caches. */
@@ -68,8 +69,8 @@ typedef struct Projection
 	const uint32 *support;		/* by item */
 	const uint32 *global;		/* numbers in the whole database, NULL: the same */
 	/* where each item occurs */
-	uint32	   *occurrence_start;
-	uint32	   *occurrences;	/* transactions, by item */
+	const uint32 *occurrence_start;
+	const uint32 *occurrences;	/* transactions, by item */
 	uint32	   *cursor;			/* by transaction: items before this one are done */
 	/* while one item is worked at */
 	uint32	   *count;			/* by item: all 0 in between */
@@ -95,7 +96,7 @@ struct Miner
 	MemoryContext cxt;
 	uint32		min_count;
 	uint32		max_length;
-	ItemsetStore store;
+	ItemsetStore *store;
 	Projection	root;
 	/* perfect extensions of the path that is worked at */
 	uint32	   *extensions;
@@ -181,29 +182,43 @@ arena_shrink(Miner *miner, void *piece, Size size)
 	block->used = (char *) piece - block->memory + MAXALIGN(size);
 }
 
-static pg_noinline void
-enlarge_store(Miner *miner)
+/* An empty store, in the current memory context. */
+void
+itemset_store_init(ItemsetStore *store)
 {
-	ItemsetStore *store = &miner->store;
-	Size		size;
+	store->cxt = CurrentMemoryContext;
+	store->nsets = 0;
+	store->capacity = 1024;
+	store->sets = palloc_array(Itemset, store->capacity);
+}
 
-	if (store->capacity >= PG_UINT32_MAX / 2)
+/* Makes room for so many sets in all. */
+pg_noinline void
+itemset_store_reserve(ItemsetStore *store, uint64 wanted, const MemoryBudget *budget)
+{
+	uint64		capacity = store->capacity;
+
+	if (wanted > PG_UINT32_MAX / 2)
 		ereport(ERROR,
 				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
 				 errmsg("more than %u frequent itemsets", PG_UINT32_MAX / 2),
 				 errhint("Raise min_support or min_count, or lower max_length.")));
-	size = (Size) store->capacity * sizeof(Itemset);
-	budget_check(miner->budget, size, "frequent itemsets");
-	CHECK_FOR_INTERRUPTS();
-	store->sets = repalloc_huge(store->sets, 2 * size);
-	store->capacity *= 2;
+	if (wanted <= capacity)
+		return;
+	while (capacity < wanted)
+		capacity *= 2;
+	/* the old array and the new one may both be there for a moment */
+	budget_check(budget, capacity * sizeof(Itemset), "frequent itemsets");
+	parallel_check_interrupts();
+	store->sets = repalloc_huge(store->sets, capacity * sizeof(Itemset));
+	store->capacity = capacity;
 }
 
 /* Adds a set to the store; NO_ITEMSET where it would be too long. */
 static inline uint32
 emit_one(Miner *miner, uint32 parent, uint32 item, uint32 count)
 {
-	ItemsetStore *store = &miner->store;
+	ItemsetStore *store = miner->store;
 	uint32		length = 1;
 	Itemset    *set;
 
@@ -212,7 +227,7 @@ emit_one(Miner *miner, uint32 parent, uint32 item, uint32 count)
 	if (length > miner->max_length)
 		return NO_ITEMSET;
 	if (store->nsets == store->capacity)
-		enlarge_store(miner);
+		itemset_store_reserve(store, (uint64) store->nsets + 1, miner->budget);
 	set = &store->sets[store->nsets];
 	set->parent = parent;
 	set->item = item;
@@ -233,14 +248,14 @@ emit(Miner *miner, uint32 parent, uint32 item, uint32 count)
 		return first;
 	for (i = 0; i < miner->nextensions; i++)
 	{
-		uint32		end = miner->store.nsets;
+		uint32		end = miner->store->nsets;
 		uint32		set;
 
 		for (set = first; set < end; set++)
 		{
 			emit_one(miner, set, miner->extensions[i], count);
 			if ((set & 0xffff) == 0)
-				CHECK_FOR_INTERRUPTS();
+				parallel_check_interrupts();
 		}
 	}
 	return first;
@@ -507,7 +522,7 @@ mine_word_item(Miner *miner, const WordProjection *words, int bit, uint32 parent
 	}
 
 	set = emit(miner, parent, words->global[bit], support);
-	if (sub.items != 0 && set != NO_ITEMSET && miner->store.sets[set].length < miner->max_length)
+	if (sub.items != 0 && set != NO_ITEMSET && miner->store->sets[set].length < miner->max_length)
 	{
 		uint32		kept = 0;
 
@@ -530,46 +545,71 @@ mine_words(Miner *miner, const WordProjection *words, uint32 parent)
 {
 	uint64		left;
 
-	CHECK_FOR_INTERRUPTS();
+	parallel_check_interrupts();
 	for (left = words->items; left; left &= left - 1)
 		mine_word_item(miner, words, pg_rightmost_one_pos64(left), parent);
 }
 
-/* Lists where each item of a projection occurs, and makes its working arrays. */
+/*
+ * Counting sort: where each of nitems items occurs.  occurrence_start has room
+ * for nitems + 2: starts are kept two places on, and have moved one back at
+ * the end.
+ */
 static void
-index_projection(Miner *miner, Projection *projection)
+list_occurrences(uint32 nitems, uint32 ntransactions, const uint32 *start, const uint32 *items,
+				 uint32 *occurrence_start, uint32 *occurrences)
 {
-	uint32		nitems = projection->nitems;
-	uint32		total = projection->start[projection->ntransactions];
-	uint32	   *next;
+	uint32		total = start[ntransactions];
+	uint32	   *next = occurrence_start + 1;
 	uint32		t;
 	uint32		i;
 
-	projection->occurrence_start = arena_alloc(miner, ((Size) nitems + 2) * sizeof(uint32));
-	projection->occurrences = arena_alloc(miner, (Size) total * sizeof(uint32));
-	projection->cursor = arena_alloc(miner, (Size) projection->ntransactions * sizeof(uint32));
+	memset(occurrence_start, 0, ((Size) nitems + 2) * sizeof(uint32));
+	for (i = 0; i < total; i++)
+		next[items[i] + 1]++;
+	for (i = 0; i < nitems; i++)
+		next[i + 1] += next[i];
+	for (t = 0; t < ntransactions; t++)
+	{
+		if ((t & 0xffff) == 0)
+			parallel_check_interrupts();
+		for (i = start[t]; i < start[t + 1]; i++)
+			occurrences[next[items[i]]++] = t;
+	}
+}
+
+/* Makes the arrays that are needed while a projection is worked at. */
+static void
+open_projection(Miner *miner, Projection *projection)
+{
+	uint32		nitems = projection->nitems;
+	Size		cursors = (Size) projection->ntransactions * sizeof(uint32);
+
+	projection->cursor = arena_alloc(miner, cursors);
 	projection->count = arena_alloc(miner, (Size) nitems * sizeof(uint32));
 	projection->newid = arena_alloc(miner, (Size) nitems * sizeof(uint32));
 	projection->frequent = arena_alloc(miner, (Size) nitems * sizeof(uint32));
-	memset(projection->occurrence_start, 0, ((Size) nitems + 2) * sizeof(uint32));
-	memcpy(projection->cursor, projection->start,
-		   (Size) projection->ntransactions * sizeof(uint32));
+	memcpy(projection->cursor, projection->start, cursors);
 	memset(projection->count, 0, (Size) nitems * sizeof(uint32));
 	memset(projection->newid, 0, (Size) nitems * sizeof(uint32));
+}
 
-	/* counting sort: starts are kept two places on, and have moved one back at the end */
-	next = projection->occurrence_start + 1;
-	for (i = 0; i < total; i++)
-		next[projection->items[i] + 1]++;
-	for (i = 0; i < nitems; i++)
-		next[i + 1] += next[i];
-	for (t = 0; t < projection->ntransactions; t++)
-	{
-		if ((t & 0xffff) == 0)
-			CHECK_FOR_INTERRUPTS();
-		for (i = projection->start[t]; i < projection->start[t + 1]; i++)
-			projection->occurrences[next[projection->items[i]]++] = t;
-	}
+/* Lists where each item occurs, in the current memory context. */
+void
+transactions_index(Transactions *db, const MemoryBudget *budget)
+{
+	Size		total = db->start[db->ntransactions];
+	uint32	   *occurrence_start;
+	uint32	   *occurrences;
+
+	budget_check(budget, (total + db->nitems + 2) * sizeof(uint32), "baskets");
+	occurrence_start = MemoryContextAllocHuge(CurrentMemoryContext,
+											  ((Size) db->nitems + 2) * sizeof(uint32));
+	occurrences = MemoryContextAllocHuge(CurrentMemoryContext, Max(total, 1) * sizeof(uint32));
+	list_occurrences(db->nitems, db->ntransactions, db->start, db->items,
+					 occurrence_start, occurrences);
+	db->occurrence_start = occurrence_start;
+	db->occurrences = occurrences;
 }
 
 static inline uint32
@@ -607,7 +647,7 @@ count_prefixes(Projection *projection, uint32 e)
 		for (; item < last; item++)
 			count[*item] += weight;
 		if ((o & 0xfff) == 0)
-			CHECK_FOR_INTERRUPTS();
+			parallel_check_interrupts();
 	}
 	return total;
 }
@@ -716,7 +756,7 @@ project_to_words(Miner *miner, const Projection *projection, uint32 e, uint32 nf
 		words->weight[kept] = projection->weight[t];
 		kept += (word & (word - 1)) != 0;
 		if ((i & 0xfff) == 0)
-			CHECK_FOR_INTERRUPTS();
+			parallel_check_interrupts();
 	}
 	words->ntransactions = kept;
 }
@@ -780,7 +820,7 @@ project_to_arrays(Miner *miner, const Projection *projection, uint32 e, uint32 n
 			end += id > 0;
 		}
 		if ((i & 0xfff) == 0)
-			CHECK_FOR_INTERRUPTS();
+			parallel_check_interrupts();
 		length = end - used;
 		if (length < 2)
 			continue;
@@ -830,13 +870,13 @@ mine_array_item(Miner *miner, Projection *projection, uint32 e, uint32 parent)
 
 	if (is_blocked(miner, global))
 		return;
-	CHECK_FOR_INTERRUPTS();
+	parallel_check_interrupts();
 	block_conflicts(miner, global, 1);
 	seen = count_prefixes(projection, e);
 	nfrequent = find_frequent(miner, projection, e, seen);
 	set = emit(miner, parent, global, projection->support[e]);
 
-	if (set != NO_ITEMSET && miner->store.sets[set].length + 1 >= miner->max_length)
+	if (set != NO_ITEMSET && miner->store->sets[set].length + 1 >= miner->max_length)
 	{
 		/* pairs of what is there already are all that is wanted */
 		for (i = 0; i < nfrequent; i++)
@@ -878,20 +918,30 @@ mine_array_item(Miner *miner, Projection *projection, uint32 e, uint32 parent)
 static void
 mine_projection(Miner *miner, Projection *projection, uint32 parent)
 {
+	uint32	   *occurrence_start = arena_alloc(miner,
+											   ((Size) projection->nitems + 2) * sizeof(uint32));
+	uint32	   *occurrences = arena_alloc(miner,
+										  (Size) projection->start[projection->ntransactions] *
+										  sizeof(uint32));
 	uint32		e;
 
-	index_projection(miner, projection);
+	list_occurrences(projection->nitems, projection->ntransactions, projection->start,
+					 projection->items, occurrence_start, occurrences);
+	projection->occurrence_start = occurrence_start;
+	projection->occurrences = occurrences;
+	open_projection(miner, projection);
 	for (e = 0; e < projection->nitems; e++)
 		mine_array_item(miner, projection, e, parent);
 }
 
 /*
  * Prepares to mine, in the current memory context, which should be one of the
- * budget.  max_length is at least 1; supports are counted up to 2^32 - 1.
+ * budget; sets go to the store.  max_length is at least 1.  The transactions
+ * must have their index where it is above 1.
  */
 Miner *
 miner_create(const Transactions *db, uint32 min_count, uint32 max_length,
-			 const MemoryBudget *budget)
+			 ItemsetStore *store, const MemoryBudget *budget)
 {
 	Miner	   *miner = palloc0_object(Miner);
 
@@ -900,9 +950,7 @@ miner_create(const Transactions *db, uint32 min_count, uint32 max_length,
 	miner->cxt = CurrentMemoryContext;
 	miner->min_count = Max(min_count, 1);
 	miner->max_length = Min(max_length, ITEMSET_MAX_LENGTH);
-	miner->store.cxt = CurrentMemoryContext;
-	miner->store.capacity = 1024;
-	miner->store.sets = palloc_array(Itemset, miner->store.capacity);
+	miner->store = store;
 	miner->extensions_capacity = 64;
 	miner->extensions = palloc_array(uint32, miner->extensions_capacity);
 	if (db->conflict_start)
@@ -916,8 +964,10 @@ miner_create(const Transactions *db, uint32 min_count, uint32 max_length,
 	miner->root.items = db->items;
 	miner->root.weight = db->weight;
 	miner->root.support = db->support;
+	miner->root.occurrence_start = db->occurrence_start;
+	miner->root.occurrences = db->occurrences;
 	if (miner->max_length > 1)
-		index_projection(miner, &miner->root);
+		open_projection(miner, &miner->root);
 	return miner;
 }
 
@@ -934,35 +984,6 @@ miner_item(Miner *miner, uint32 item)
 		emit(miner, NO_ITEMSET, item, miner->db->support[item]);
 	else
 		mine_array_item(miner, &miner->root, item, NO_ITEMSET);
-}
-
-/* Mines everything; done, where given, is called after each item. */
-void
-miner_run(Miner *miner, MinerItemDone done, void *arg)
-{
-	uint32		item;
-
-	for (item = 0; item < miner->db->nitems; item++)
-	{
-		/* the others are no more frequent; the bound may have been raised */
-		if (miner->db->support[item] < miner->min_count)
-			break;
-		miner_item(miner, item);
-		if (done)
-			done(arg, miner, item);
-	}
-}
-
-ItemsetStore *
-miner_store(Miner *miner)
-{
-	return &miner->store;
-}
-
-uint32
-miner_min_count(const Miner *miner)
-{
-	return miner->min_count;
 }
 
 /* From now on only sets with at least this count are looked for. */

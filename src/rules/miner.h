@@ -24,6 +24,9 @@ typedef struct Transactions
 	const uint32 *items;
 	const uint32 *weight;		/* how often the transaction is there */
 	const uint32 *support;		/* by item */
+	/* where each item occurs: set by transactions_index() */
+	const uint32 *occurrence_start;	/* nitems + 1 */
+	const uint32 *occurrences;	/* transactions, ascending within an item */
 	/* items that must not be in one set, both ways round: NULL where there are none */
 	const uint32 *conflict_start;	/* nitems + 1 */
 	const uint32 *conflicts;
@@ -68,16 +71,13 @@ typedef struct MemoryBudget
 
 typedef struct Miner Miner;
 
-/* Called when all sets are there whose least frequent item is the given one. */
-typedef void (*MinerItemDone) (void *arg, Miner *miner, uint32 item);
-
 extern void budget_check(const MemoryBudget *budget, Size more, const char *what);
+extern void itemset_store_init(ItemsetStore *store);
+extern void itemset_store_reserve(ItemsetStore *store, uint64 wanted, const MemoryBudget *budget);
+extern void transactions_index(Transactions *db, const MemoryBudget *budget);
 extern Miner *miner_create(const Transactions *db, uint32 min_count, uint32 max_length,
-						   const MemoryBudget *budget);
-extern void miner_run(Miner *miner, MinerItemDone done, void *arg);
+						   ItemsetStore *store, const MemoryBudget *budget);
 extern void miner_item(Miner *miner, uint32 item);
-extern ItemsetStore *miner_store(Miner *miner);
-extern uint32 miner_min_count(const Miner *miner);
 extern void miner_raise_min_count(Miner *miner, uint32 min_count);
 
 #endif							/* RECSYS_RULES_MINER_H */

@@ -27,6 +27,7 @@
 
 #include "core/progress.h"
 #include "rules/itemlists.h"
+#include "rules/mining.h"
 #include "rules/rules.h"
 #include "rules/setindex.h"
 
@@ -42,7 +43,6 @@ typedef struct RuleMaker
 	uint64		capacity;
 	double		threshold;		/* rules below are not among the best k */
 	bool		keeps_best;		/* only the best k are kept */
-	bool		raises;			/* the miner's bar follows */
 	uint64		capacity_p;
 	uint32	   *chosen;			/* positions of the right side */
 } RuleMaker;
@@ -367,25 +367,26 @@ make_rules(RuleMaker *maker)
 }
 
 /* After each item of the miner, where its bar is to rise. */
-static void
-rules_item_done(void *arg, Miner *miner, uint32 item)
+static uint32
+rules_item_done(void *arg, uint32 item)
 {
 	RuleMaker  *maker = arg;
 
 	make_rules(maker);
 	progress_update(item);
-	if (!maker->raises || maker->result->n < maker->options->top_k)
-		return;
+	if (maker->result->n < maker->options->top_k)
+		return 0;
 	/* sorting pays only if it can lift the bar */
 	if (isinf(maker->threshold) || maker->result->n >= 2 * (uint64) maker->options->top_k)
 		keep_best(maker);
-	miner_raise_min_count(miner, count_for_key(maker, maker->threshold));
+	return count_for_key(maker, maker->threshold);
 }
 
-static void
-item_done(void *arg, Miner *miner, uint32 item)
+static uint32
+item_done(void *arg, uint32 item)
 {
 	progress_update(item);
+	return 0;
 }
 
 /* The counts of the k most frequent sets, for itemsets with top_k. */
@@ -406,8 +407,8 @@ compare_counts(Datum a, Datum b, void *arg)
 	return (x < y) - (x > y);
 }
 
-static void
-itemsets_item_done(void *arg, Miner *miner, uint32 item)
+static uint32
+itemsets_item_done(void *arg, uint32 item)
 {
 	BestCounts *best = arg;
 
@@ -420,9 +421,8 @@ itemsets_item_done(void *arg, Miner *miner, uint32 item)
 		else if (count > DatumGetUInt32(binaryheap_first(best->heap)))
 			binaryheap_replace_first(best->heap, UInt32GetDatum(count));
 	}
-	if (best->heap->bh_size == best->k)
-		miner_raise_min_count(miner, DatumGetUInt32(binaryheap_first(best->heap)));
 	progress_update(item);
+	return best->heap->bh_size < best->k ? 0 : DatumGetUInt32(binaryheap_first(best->heap));
 }
 
 /*
@@ -546,13 +546,12 @@ note_limits(MiningResult *result, const RulesOptions *options)
 	result->limits = buf.len > 0 ? buf.data : NULL;
 }
 
-/* Encodes the baskets and prepares to mine them. */
-static Miner *
-start_mining(MiningResult *result, Baskets *baskets, const RulesOptions *options,
-			 const MemoryBudget *budget, ItemLists *lists)
+/* Encodes the baskets: what is then to be mined is in the result. */
+static void
+encode(MiningResult *result, Baskets *baskets, const RulesOptions *options,
+	   const MemoryBudget *budget, ItemLists *lists)
 {
 	EncodeOptions encode;
-	Miner	   *miner;
 
 	item_lists_open(lists, baskets->items, options);
 	encode.min_support = options->min_support;
@@ -562,12 +561,11 @@ start_mining(MiningResult *result, Baskets *baskets, const RulesOptions *options
 	progress_phase("encoding", 0);
 	result->dict = baskets->items;
 	result->encoded = encode_baskets(baskets, &encode, budget);
+	result->min_count = result->encoded->min_count;
 	item_lists_encode(lists, result->encoded);
-	miner = miner_create(&result->encoded->transactions, result->encoded->min_count,
-						 options->max_length, budget);
-	result->store = miner_store(miner);
+	result->store = palloc_object(ItemsetStore);
+	itemset_store_init(result->store);
 	progress_phase("mining", result->encoded->transactions.nitems);
-	return miner;
 }
 
 static MemoryBudget *
@@ -663,31 +661,31 @@ mine_itemsets(Baskets *baskets, const RulesOptions *options)
 {
 	MiningResult *result = palloc0_object(MiningResult);
 	MemoryBudget *budget = make_budget(baskets);
+	BestCounts	best;
 	ItemLists	lists;
-	Miner	   *miner = start_mining(result, baskets, options, budget, &lists);
+	bool		raises = options->top_k > 0 && options->target == TARGET_ALL;
 
-	if (options->top_k > 0 && options->target == TARGET_ALL)
+	encode(result, baskets, options, budget, &lists);
+	best.store = result->store;
+	best.nseen = 0;
+	best.k = options->top_k;
+	if (raises)
 	{
-		BestCounts	best;
-
-		best.store = result->store;
-		best.nseen = 0;
-		best.k = options->top_k;
 		budget_check(budget, (Size) best.k * sizeof(Datum), "the best itemsets");
 		best.heap = binaryheap_allocate(best.k, compare_counts, NULL);
-		miner_run(miner, itemsets_item_done, &best);
 	}
-	else
-		miner_run(miner, item_done, NULL);
+	mine_transactions(&result->encoded->transactions, result->min_count, options->max_length,
+					  result->store, budget, raises ? itemsets_item_done : item_done, &best);
 
 	progress_phase("sorting", 0);
 	if (options->target != TARGET_ALL)
 		mark_targets(result->store, set_index_create(result->store,
 													 result->encoded->transactions.nitems,
 													 budget));
-	result->min_count = miner_min_count(miner);
 	note_limits(result, options);
 	sort_itemsets(result, options, budget);
+	if (raises && result->n == best.k)
+		result->min_count = result->store->sets[result->itemsets[best.k - 1]].count;
 	return result;
 }
 
@@ -699,8 +697,9 @@ mine_rules(Baskets *baskets, const RulesOptions *options)
 	MemoryBudget *budget = make_budget(baskets);
 	RuleMaker	maker = {0};
 	ItemLists	lists;
-	Miner	   *miner = start_mining(result, baskets, options, budget, &lists);
+	bool		raises;
 
+	encode(result, baskets, options, budget, &lists);
 	maker.result = result;
 	maker.options = options;
 	maker.budget = budget;
@@ -708,19 +707,19 @@ mine_rules(Baskets *baskets, const RulesOptions *options)
 	maker.index = set_index_create(result->store, result->encoded->transactions.nitems, budget);
 	maker.threshold = -get_float8_infinity();
 	maker.keeps_best = options->top_k > 0 && options->significance == SIGNIFICANCE_NONE;
-	maker.raises = maker.keeps_best && options->target == TARGET_ALL &&
-		(options->rank_by == MEASURE_LEVERAGE || options->rank_by == MEASURE_SUPPORT);
 	maker.chosen = palloc_array(uint32, ITEMSET_MAX_LENGTH);
 	maker.capacity = maker.capacity_p = 1024;
 	result->rules = palloc_array(Rule, maker.capacity);
 	result->p_values = palloc_array(double, maker.capacity_p);
+	raises = maker.keeps_best && options->target == TARGET_ALL &&
+		(options->rank_by == MEASURE_LEVERAGE || options->rank_by == MEASURE_SUPPORT);
 
-	miner_run(miner, maker.raises ? rules_item_done : item_done, &maker);
+	mine_transactions(&result->encoded->transactions, result->min_count, options->max_length,
+					  result->store, budget, raises ? rules_item_done : item_done, &maker);
 	progress_phase("rules", result->store->nsets);
 	if (options->target != TARGET_ALL)
 		mark_targets(result->store, maker.index);
 	make_rules(&maker);
-	result->min_count = miner_min_count(miner);
 	note_limits(result, options);
 
 	progress_phase("sorting", 0);
@@ -732,5 +731,8 @@ mine_rules(Baskets *baskets, const RulesOptions *options)
 	sort_rules(result);
 	if (options->top_k > 0)
 		result->n = Min(result->n, options->top_k);
+	if (raises && result->n == options->top_k)
+		result->min_count = Max(result->min_count,
+								count_for_key(&maker, result->rules[result->n - 1].key));
 	return result;
 }

@@ -28,7 +28,7 @@ typedef struct MiningResult
 {
 	EncodedBaskets *encoded;
 	IdDict	   *dict;
-	const ItemsetStore *store;
+	ItemsetStore *store;
 	uint32		min_count;		/* the bar, where it was in the end */
 	char	   *limits;			/* those that bit, NULL where none did */
 	/* one of these, sorted */

@@ -1,0 +1,44 @@
+-- Mining by several processes gives the same rows in the same order as by one.
+CREATE TABLE rules_many AS
+SELECT b AS basket, i AS item FROM generate_series(1, 3000) b, generate_series(1, 150) i
+WHERE ('x' || substr(md5(b || ',' || i), 1, 4))::bit(16)::int < 65536 * 0.45;
+CREATE FUNCTION pg_temp.results(workers text) RETURNS TABLE (what text, n bigint, hash text) LANGUAGE plpgsql AS $$
+BEGIN
+  PERFORM set_config('max_parallel_maintenance_workers', workers, true);
+  RETURN QUERY SELECT 'sets', count(*), md5(string_agg(s::text, ';' ORDER BY ordinality))
+    FROM frequent_itemsets('TABLE rules_many', min_support => 0.22) WITH ORDINALITY s;
+  RETURN QUERY SELECT 'closed', count(*), md5(string_agg(s::text, ';' ORDER BY ordinality))
+    FROM frequent_itemsets('TABLE rules_many', min_support => 0.3, target => 'closed') WITH ORDINALITY s;
+  RETURN QUERY SELECT 'best sets', count(*), md5(string_agg(s::text, ';' ORDER BY ordinality))
+    FROM frequent_itemsets('TABLE rules_many', top_k => 300) WITH ORDINALITY s;
+  RETURN QUERY SELECT 'rules', count(*), md5(string_agg(s::text, ';' ORDER BY ordinality))
+    FROM association_rules('TABLE rules_many', min_support => 0.21, rank_by => 'lift') WITH ORDINALITY s;
+  RETURN QUERY SELECT 'best rules', count(*), md5(string_agg(s::text, ';' ORDER BY ordinality))
+    FROM association_rules('TABLE rules_many', top_k => 50, max_length => 3) WITH ORDINALITY s;
+  RETURN QUERY SELECT 'hierarchy', count(*), md5(string_agg(s::text, ';' ORDER BY ordinality))
+    FROM frequent_itemsets('TABLE rules_many', min_support => 0.21, hierarchy => '{{1,2},{2,3},{5,9},{7,9}}') WITH ORDINALITY s;
+  RETURN QUERY SELECT 'aggregate', cardinality(a)::bigint, md5(a::text)
+    FROM (SELECT association_rules_agg(basket, item, rules_options(min_support => 0.21)) a FROM rules_many) q;
+END $$;
+CREATE TEMP TABLE alone AS SELECT * FROM pg_temp.results('0');
+CREATE TEMP TABLE together AS SELECT * FROM pg_temp.results('3');
+SELECT what, a.n > 0 AS found, a.n = t.n AND a.hash = t.hash AS same FROM alone a JOIN together t USING (what) ORDER BY what COLLATE "C";
+-- without any worker to be had
+SET max_parallel_workers = 0;
+SELECT count(*) FROM (SELECT * FROM pg_temp.results('3') EXCEPT SELECT * FROM alone) d;
+RESET max_parallel_workers;
+
+-- a worker's error reaches the caller
+SET maintenance_work_mem = '10MB';
+SET max_parallel_maintenance_workers = 2;
+\set VERBOSITY sqlstate
+SELECT count(*) FROM frequent_itemsets('TABLE rules_many', min_support => 0.05);
+-- and long mining can be cancelled, by whoever it is done
+RESET maintenance_work_mem;
+SET statement_timeout = '300ms';
+SELECT count(*) FROM frequent_itemsets('TABLE rules_many', min_support => 0.07);
+SET max_parallel_maintenance_workers = 0;
+SELECT count(*) FROM frequent_itemsets('TABLE rules_many', min_support => 0.07);
+RESET statement_timeout;
+\set VERBOSITY default
+DROP TABLE rules_many;
