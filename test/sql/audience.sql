@@ -77,7 +77,8 @@ CREATE TEMP TABLE copied (LIKE sets);
 \set copyfile `echo "${PG_ABS_BUILDDIR:-/tmp}/recsys_audience_$$.bin"`
 COPY sets TO :'copyfile' (FORMAT binary);
 COPY copied FROM :'copyfile' (FORMAT binary);
-\! rm -f ${PG_ABS_BUILDDIR:-/tmp}/recsys_audience_*.bin
+\setenv COPYFILE :copyfile
+\! rm -f "$COPYFILE"
 SELECT name FROM sets EXCEPT SELECT s.name FROM sets s JOIN copied c USING (name, a);
 
 -- the algebra against sets of rows, for each pair but those of the largest, which would take long
