@@ -23,7 +23,7 @@ SQL_RFM = src/rfm/rfm.sql
 
 SQL_TAGS = src/tags/tagset.sql src/tags/tagquery.sql src/tags/tagset_op.sql src/tags/tagset_gin.sql
 
-SQL_AUDIENCE = src/audience/audience.sql
+SQL_AUDIENCE = src/audience/audience.sql src/audience/cross.sql
 
 SQL_RULES = src/rules/types.sql src/rules/aggregates.sql src/rules/functions.sql
 
