@@ -21,7 +21,7 @@ SQL_PARTS = \
 
 SQL_RFM = src/rfm/rfm.sql
 
-SQL_TAGS = src/tags/tagset.sql src/tags/tagquery.sql src/tags/tagset_op.sql src/tags/tagset_gin.sql
+SQL_TAGS = src/tags/tagset.sql src/tags/tagquery.sql src/tags/tagset_op.sql src/tags/tagset_gin.sql src/tags/tagset_agg.sql
 
 SQL_AUDIENCE = src/audience/audience.sql src/audience/cross.sql
 

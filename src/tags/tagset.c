@@ -236,3 +236,23 @@ tagset_items(const TagsetView *set)
 	}
 	return items;
 }
+
+static int
+heavier(const void *a, const void *b)
+{
+	const TagItem *left = a;
+	const TagItem *right = b;
+
+	if (left->weight != right->weight)
+		return left->weight > right->weight ? -1 : 1;
+	return item_compare(left, right);
+}
+
+/* Keeps the heaviest of the items, of equal ones those that sort first, in the order of tags. */
+void
+tagset_keep_heaviest(TagItem *items, int *n, int limit)
+{
+	qsort(items, *n, sizeof(TagItem), heavier);
+	*n = Min(*n, limit);
+	qsort(items, *n, sizeof(TagItem), item_compare);
+}

@@ -121,6 +121,7 @@ extern int	tagset_find(const TagsetView *set, const char *tag, int len);
 extern bool tagset_sort(TagItem *items, int *n, struct Node *escontext);
 extern struct varlena *tagset_form(const TagItem *items, int n, struct Node *escontext);
 extern TagItem *tagset_items(const TagsetView *set);
+extern void tagset_keep_heaviest(TagItem *items, int *n, int limit);
 
 /* tagset_io.c: what the texts of tagset and tagquery have in common */
 extern const char *taglex_quoted(const char *p, StringInfo tag);

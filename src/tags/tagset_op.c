@@ -509,17 +509,6 @@ recsys_tag_filter(PG_FUNCTION_ARGS)
 	PG_RETURN_POINTER(tagset_form(items + first, n, NULL));
 }
 
-static int
-heavier(const void *a, const void *b)
-{
-	const TagItem *left = a;
-	const TagItem *right = b;
-
-	if (left->weight != right->weight)
-		return left->weight > right->weight ? -1 : 1;
-	return tag_compare(left->tag, left->len, right->tag, right->len);
-}
-
 /* The n heaviest tags; of equal ones those that sort first. */
 RECSYS_FUNCTION(recsys_tag_top);
 Datum
@@ -528,15 +517,15 @@ recsys_tag_top(PG_FUNCTION_ARGS)
 	TagsetView	set;
 	int			n = PG_GETARG_INT32(1);
 	TagItem    *items;
+	int			kept;
 
 	if (n < 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("the number of tags must not be negative")));
+				 errmsg("n must not be negative")));
 	PG_GETARG_TAGSET(0, &set);
 	items = tagset_items(&set);
-	n = Min(n, set.n);
-	qsort(items, set.n, sizeof(TagItem), heavier);
-	tagset_sort(items, &n, NULL);
-	PG_RETURN_POINTER(tagset_form(items, n, NULL));
+	kept = set.n;
+	tagset_keep_heaviest(items, &kept, n);
+	PG_RETURN_POINTER(tagset_form(items, kept, NULL));
 }
