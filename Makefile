@@ -21,7 +21,8 @@ SQL_PARTS = \
 
 SQL_RFM = src/rfm/rfm.sql
 
-SQL_TAGS = src/tags/tagset.sql src/tags/tagquery.sql src/tags/tagset_op.sql src/tags/tagset_gin.sql src/tags/tagset_agg.sql
+SQL_TAGS = src/tags/tagset.sql src/tags/tagquery.sql src/tags/tagset_op.sql src/tags/tagset_gin.sql \
+	src/tags/tagset_agg.sql src/tags/tag_portrait.sql
 
 SQL_AUDIENCE = src/audience/audience.sql src/audience/cross.sql
 
