@@ -20,7 +20,7 @@
 #include "rfm/scheme.h"
 
 /* by RfmMethod */
-static const char *const methods[] = {"quantile", "median", "mean", "top", NULL};
+const char *const rfm_method_names[] = {"quantile", "median", "mean", "top", NULL};
 
 /* Five bins by quantiles, the classic segments. */
 void
@@ -60,7 +60,7 @@ rfm_make_setup(RfmSetup *setup, int scheme, const int *bins, int method, double 
 			ereport(ERROR,
 					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 					 errmsg("the method \"%s\" makes two bins, not %d",
-							methods[method], setup->bins[d]),
+							rfm_method_names[method], setup->bins[d]),
 					 errhint("Use the method \"quantile\" for more.")));
 	}
 	setup->method = method;
@@ -87,7 +87,7 @@ rfm_read_setup(RfmSetup *setup, Datum options)
 	for (d = 0; d < RFM_DIMENSIONS; d++)
 		bins[d] = options_int(&reader, names[d], all, 2, RFM_MAX_BINS);
 	scheme = options_word(&reader, "scheme", RFM_CLASSIC, rfm_scheme_names);
-	method = options_word(&reader, "method", -1, methods);
+	method = options_word(&reader, "method", -1, rfm_method_names);
 	top = options_float(&reader, "top", 0, 0.000001, 0.999999);
 	rfm_make_setup(setup, scheme, bins, method, top, options_bool(&reader, "nested", false));
 }

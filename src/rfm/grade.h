@@ -14,6 +14,8 @@
 
 typedef struct RfmGrades RfmGrades;
 
+extern const char *const rfm_method_names[];
+
 extern void rfm_default_setup(RfmSetup *setup);
 extern void rfm_read_setup(RfmSetup *setup, Datum options);
 extern void rfm_make_setup(RfmSetup *setup, int scheme, const int *bins, int method, double top,
