@@ -87,3 +87,61 @@ AS 'MODULE_PATHNAME', 'recsys_frequent_itemsets'
 LANGUAGE C STABLE PARALLEL RESTRICTED COST 100000 ROWS 1000;
 COMMENT ON FUNCTION frequent_itemsets(text, text, double precision, bigint, integer, integer, text, text[], text[], integer)
 IS 'frequent itemsets of the baskets that a query returns as (basket, item) or as one array of items per basket, the most frequent first; items are text';
+CREATE FUNCTION rules_apply(
+	rules text,
+	basket bigint[],
+	n integer DEFAULT 10,
+	OUT item bigint,
+	OUT score double precision,
+	OUT because bigint[]
+) RETURNS SETOF record
+AS 'MODULE_PATHNAME', 'recsys_rules_apply'
+LANGUAGE C STABLE PARALLEL RESTRICTED COST 1000 ROWS 10;
+COMMENT ON FUNCTION rules_apply(text, bigint[], integer)
+IS 'what the rules that a query returns as (lhs, rhs, score) recommend for a basket, which is its $1, the best first';
+
+CREATE FUNCTION rules_apply(
+	rules text,
+	basket text[],
+	n integer DEFAULT 10,
+	OUT item text,
+	OUT score double precision,
+	OUT because text[]
+) RETURNS SETOF record
+AS 'MODULE_PATHNAME', 'recsys_rules_apply'
+LANGUAGE C STABLE PARALLEL RESTRICTED COST 1000 ROWS 10;
+COMMENT ON FUNCTION rules_apply(text, text[], integer)
+IS 'what the rules that a query returns as (lhs, rhs, score) recommend for a basket, which is its $1, the best first';
+
+CREATE FUNCTION sequence_rules(
+	query text,
+	max_gap interval,
+	min_gap interval DEFAULT NULL,
+	min_support double precision DEFAULT NULL,
+	min_count bigint DEFAULT NULL,
+	min_confidence double precision DEFAULT NULL,
+	min_lift double precision DEFAULT NULL,
+	top_k integer DEFAULT NULL,
+	repeats boolean DEFAULT false
+) RETURNS SETOF sequence_rule
+AS 'MODULE_PATHNAME', 'recsys_sequence_rules'
+LANGUAGE C STABLE PARALLEL RESTRICTED COST 100000 ROWS 1000;
+COMMENT ON FUNCTION sequence_rules(text, interval, interval, double precision, bigint, double precision, double precision, integer, boolean)
+IS 'users who had one item and another within max_gap after it, of events that a query returns as (user, item, ts)';
+
+CREATE FUNCTION sequence_rules(
+	item_type text,
+	query text,
+	max_gap interval,
+	min_gap interval DEFAULT NULL,
+	min_support double precision DEFAULT NULL,
+	min_count bigint DEFAULT NULL,
+	min_confidence double precision DEFAULT NULL,
+	min_lift double precision DEFAULT NULL,
+	top_k integer DEFAULT NULL,
+	repeats boolean DEFAULT false
+) RETURNS SETOF sequence_rule_text
+AS 'MODULE_PATHNAME', 'recsys_sequence_rules'
+LANGUAGE C STABLE PARALLEL RESTRICTED COST 100000 ROWS 1000;
+COMMENT ON FUNCTION sequence_rules(text, text, interval, interval, double precision, bigint, double precision, double precision, integer, boolean)
+IS 'users who had one item and another within max_gap after it, of events that a query returns as (user, item, ts); items are text';

@@ -22,8 +22,6 @@
 #include "rules/miner.h"
 #include "rules/options.h"
 
-#define DEFAULT_MIN_SUPPORT 0.01
-
 static const char *const target_words[] = {"all", "closed", "maximal", NULL};
 static const char *const significance_words[] = {"none", "holm", "bh", NULL};
 
@@ -88,7 +86,7 @@ void
 rules_options_defaults(RulesOptions *options, bool rules)
 {
 	memset(options, 0, sizeof(*options));
-	options->min_support = DEFAULT_MIN_SUPPORT;
+	options->min_support = RULES_DEFAULT_MIN_SUPPORT;
 	options->max_length = ITEMSET_MAX_LENGTH;
 	options->min_lift = 0;
 	options->max_lhs = ITEMSET_MAX_LENGTH;

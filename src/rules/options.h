@@ -13,6 +13,9 @@
 #include "rules/measures.h"
 #include "utils/array.h"
 
+/* share of the baskets that a set must be in, where nothing is said */
+#define RULES_DEFAULT_MIN_SUPPORT 0.01
+
 typedef enum RulesTarget
 {
 	TARGET_ALL,

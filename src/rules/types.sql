@@ -121,6 +121,36 @@ CREATE TYPE association_rule_text AS (
 );
 COMMENT ON TYPE association_rule_text IS 'baskets that hold lhs hold rhs as well: how many, and what that is worth';
 
+CREATE TYPE sequence_rule AS (
+	lhs bigint,
+	rhs bigint,
+	together bigint,
+	lhs_count bigint,
+	rhs_count bigint,
+	users bigint,
+	support double precision,
+	confidence double precision,
+	lift double precision,
+	median_delay interval,
+	min_count bigint
+);
+COMMENT ON TYPE sequence_rule IS 'users who had lhs have rhs later: how many, and how much later';
+
+CREATE TYPE sequence_rule_text AS (
+	lhs text,
+	rhs text,
+	together bigint,
+	lhs_count bigint,
+	rhs_count bigint,
+	users bigint,
+	support double precision,
+	confidence double precision,
+	lift double precision,
+	median_delay interval,
+	min_count bigint
+);
+COMMENT ON TYPE sequence_rule_text IS 'users who had lhs have rhs later: how many, and how much later';
+
 CREATE TYPE rule_measures AS (
 	support double precision,
 	coverage double precision,
