@@ -46,6 +46,9 @@ typedef struct CacheEntry
 	Recommender *recommender;
 } CacheEntry;
 
+/* Memory for so many products is kept from call to call, and no more. */
+#define KEEP_PRODUCTS (512 * 1024)
+
 static HTAB *cache = NULL;
 
 /* Relcache invalidation: an altered or dropped table, or InvalidOid for all. */
@@ -100,25 +103,6 @@ create_cache(void)
 	ctl.hcxt = CacheMemoryContext;
 	cache = hash_create("recsys recommenders", 16, &ctl, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
 	CacheRegisterRelcacheCallback(invalidate, (Datum) 0);
-}
-
-/* Fills what is needed to handle ids of a type, in the current memory context. */
-void
-idtype_init(IdType *idtype, Oid type, Oid collation)
-{
-	TypeCacheEntry *entry = lookup_type_cache(type, TYPECACHE_CMP_PROC);
-
-	if (!OidIsValid(entry->cmp_proc))
-		ereport(ERROR,
-				(errcode(ERRCODE_UNDEFINED_FUNCTION),
-				 errmsg("could not identify a comparison function for type %s",
-						format_type_be(type))));
-	idtype->type = type;
-	idtype->collation = collation;
-	idtype->array_type = get_array_type(type);
-	get_typlenbyvalalign(type, &idtype->typlen, &idtype->typbyval, &idtype->typalign);
-	idtype->isint = type == INT2OID || type == INT4OID || type == INT8OID;
-	fmgr_info_cxt(entry->cmp_proc, &idtype->compare, CurrentMemoryContext);
 }
 
 /*
@@ -254,6 +238,8 @@ load(Relation rel, TupleTableSlot *slot)
 		model_missing_error(recommender->relid);
 	recommender->query = TextDatumGetCString(values[Anum_definition_query - 1]);
 	recommender->model = DatumGetObjectId(values[Anum_definition_model - 1]);
+	recommender->items = isnull[Anum_definition_items - 1] ? 0 :
+		DatumGetInt64(values[Anum_definition_items - 1]);
 	recommender->max_score = DatumGetFloat8(values[Anum_definition_max_score - 1]);
 	load_model(recommender);
 	MemoryContextSwitchTo(old);
@@ -326,4 +312,14 @@ recommender_release(Recommender *recommender)
 	recommender->busy = false;
 	if (!recommender->cached)
 		destroy(recommender);
+	else
+	{
+		item_table_trim(&recommender->table);
+		if (recommender->product_capacity > KEEP_PRODUCTS)
+		{
+			pfree(recommender->products);
+			recommender->products = NULL;
+			recommender->product_capacity = 0;
+		}
+	}
 }

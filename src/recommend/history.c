@@ -24,14 +24,13 @@
 /* One row of the query; rows of an item are added up afterwards. */
 typedef struct HistoryRow
 {
-	uint32		id;
+	uint32		item;
 	double		weight;
 } HistoryRow;
 
 typedef struct HistoryBuffer
 {
-	MemoryContext cxt;
-	IdDict	   *items;
+	ItemTable  *items;
 	HistoryRow *rows;
 	int			nrows;
 	int			capacity;
@@ -52,7 +51,7 @@ add_row(void *arg, const Datum *values, const bool *nulls)
 		buffer->rows = repalloc_huge(buffer->rows, buffer->capacity * sizeof(HistoryRow));
 	}
 	row = &buffer->rows[buffer->nrows++];
-	row->id = iddict_put(buffer->items, values[0]);
+	row->item = item_table_put(buffer->items, values[0]);
 	row->weight = 1;
 	if (buffer->weighted)
 	{
@@ -74,8 +73,8 @@ compare_rows(const void *a, const void *b)
 	const HistoryRow *x = (const HistoryRow *) a;
 	const HistoryRow *y = (const HistoryRow *) b;
 
-	if (x->id != y->id)
-		return x->id < y->id ? -1 : 1;
+	if (x->item != y->item)
+		return x->item < y->item ? -1 : 1;
 	return (x->weight > y->weight) - (x->weight < y->weight);
 }
 
@@ -123,8 +122,9 @@ prepare(Recommender *recommender, Oid argtype)
 
 /*
  * Items of a user's history with the sums of their weights, in no particular
- * order.  Rows without an item are left out.  The result is in the current
- * memory context.
+ * order.  Rows without an item are left out.  Items are put into the table of
+ * the recommender, which has to be empty; the result is in the current memory
+ * context.
  *
  * Weights of an item are added from the least to the greatest, so that the sum
  * does not depend on the order of rows.
@@ -137,8 +137,7 @@ history_read(Recommender *recommender, Datum user, Oid usertype, int *n)
 	int			nitems;
 	int			i;
 
-	buffer.items = iddict_create(CurrentMemoryContext, recommender->item.type,
-								 recommender->item.collation, "item");
+	buffer.items = &recommender->table;
 	buffer.capacity = 64;
 	buffer.rows = palloc_array(HistoryRow, buffer.capacity);
 	buffer.nrows = 0;
@@ -153,15 +152,15 @@ history_read(Recommender *recommender, Datum user, Oid usertype, int *n)
 	SPI_finish();
 
 	qsort(buffer.rows, buffer.nrows, sizeof(HistoryRow), compare_rows);
-	nitems = iddict_count(buffer.items);
+	nitems = recommender->table.n;
 	result = palloc_array(HistoryItem, Max(nitems, 1));
 	for (i = 0; i < nitems; i++)
 	{
-		result[i].item = iddict_value(buffer.items, i);
+		result[i].item = i;
 		result[i].weight = 0;
 	}
 	for (i = 0; i < buffer.nrows; i++)
-		result[buffer.rows[i].id].weight += buffer.rows[i].weight;
+		result[buffer.rows[i].item].weight += buffer.rows[i].weight;
 	*n = nitems;
 	return result;
 }

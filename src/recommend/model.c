@@ -7,6 +7,11 @@
  * that would be the better part of its time, so the primary key's index is
  * probed directly, with one scan that is started anew for each key.
  *
+ * Where a row was found is remembered in a directory of row addresses, by the
+ * hash of the item: most probes get along without the index.  An address is
+ * only a hint: what is found there has to be visible to the snapshot and to be
+ * of that item, and then it is the row, as the primary key allows no other.
+ *
  *-------------------------------------------------------------------------
  */
 #include "core/compat.h"
@@ -17,6 +22,7 @@
 #include "access/table.h"
 #include "access/tableam.h"
 #include "catalog/pg_type.h"
+#include "storage/bufmgr.h"
 #include "utils/array.h"
 #include "utils/memutils.h"
 #include "utils/snapmgr.h"
@@ -39,8 +45,72 @@ void
 model_open(ModelReader *reader, Recommender *recommender)
 {
 	open_index(reader, recommender, recommender->pkey, 1);
+	reader->nblocks = RelationGetNumberOfBlocks(reader->heap);
 	ScanKeyEntryInitialize(&reader->key, 0, 1, BTEqualStrategyNumber, InvalidOid,
 						   recommender->pkey_collation, recommender->equal_proc, (Datum) 0);
+}
+
+/* Makes the directory: room for twice the items, up to a megabyte's worth. */
+static void
+create_directory(Recommender *recommender)
+{
+	uint32		size = 1024;
+
+	while (size < 2 * recommender->items && size < 128 * 1024)
+		size *= 2;
+	recommender->directory = MemoryContextAllocZero(recommender->cxt,
+													size * sizeof(ItemPointerData));
+	recommender->directory_mask = size - 1;
+}
+
+/* Tries the address in the directory; the slot holds the row if true. */
+static bool
+find_in_directory(ModelReader *reader, Datum item, const ItemPointerData *hint)
+{
+	Recommender *recommender = reader->recommender;
+	ItemPointerData tid = *hint;
+	bool		call_again = false;
+	bool		isnull;
+	Datum		found;
+
+	/* block 0, offset 0 is an empty place; the table may have been truncated */
+	if (!ItemPointerIsValid(&tid) || ItemPointerGetBlockNumber(&tid) >= reader->nblocks)
+		return false;
+	if (!table_index_fetch_tuple(reader->scan->xs_heapfetch, &tid, reader->scan->xs_snapshot,
+								 reader->slot, &call_again, NULL))
+		return false;
+	found = slot_getattr(reader->slot, recommender->item_att, &isnull);
+	return !isnull && idtype_equal(&recommender->item, found, item);
+}
+
+/* Finds the row of an item and puts it into the slot. */
+static bool
+find_row(ModelReader *reader, Datum item)
+{
+	Recommender *recommender = reader->recommender;
+	ItemPointerData *hint;
+	ItemPointer tid;
+
+	if (recommender->directory == NULL)
+		create_directory(recommender);
+	hint = &recommender->directory[idtype_hash(&recommender->item, item) &
+								   recommender->directory_mask];
+	if (find_in_directory(reader, item, hint))
+		return true;
+
+	reader->key.sk_argument = item;
+	index_rescan(reader->scan, &reader->key, 1, NULL, 0);
+	while ((tid = index_getnext_tid(reader->scan, ForwardScanDirection)) != NULL)
+	{
+		ItemPointerData root = *tid;	/* fetching moves on to the live version */
+
+		if (index_fetch_heap(reader->scan, reader->slot))
+		{
+			*hint = root;
+			return true;
+		}
+	}
+	return false;
 }
 
 /* A flat array, detoasted into the reader's context where need be. */
@@ -84,9 +154,7 @@ model_find(ModelReader *reader, Datum item, ModelRow *row)
 	bool		isnull[2];
 	Datum		values[2];
 
-	reader->key.sk_argument = item;
-	index_rescan(reader->scan, &reader->key, 1, NULL, 0);
-	if (!index_getnext_slot(reader->scan, ForwardScanDirection, reader->slot))
+	if (!find_row(reader, item))
 		return false;
 
 	values[0] = slot_getattr(reader->slot, recommender->neighbours_att, &isnull[0]);

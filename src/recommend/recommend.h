@@ -48,8 +48,69 @@ typedef struct IdType
 	bool		typbyval;
 	char		typalign;
 	bool		isint;			/* int2, int4 or int8 */
+	bool		fast;			/* an integer that is its own Datum */
+	bool		bytewise;		/* text that is equal if and only if the bytes are */
 	FmgrInfo	compare;		/* btree order */
+	FmgrInfo	hash;
+	FmgrInfo	equal;
 } IdType;
+
+/* An integer as a Datum of 8 bytes, whatever its width; others as they are. */
+static inline Datum
+idtype_normal(const IdType *type, Datum value)
+{
+	if (type->fast)
+	{
+		if (type->typlen == 4)
+			return (Datum) (int64) DatumGetInt32(value);
+		if (type->typlen == 2)
+			return (Datum) (int64) DatumGetInt16(value);
+	}
+	return value;
+}
+
+/* itemtable.c */
+#define ITEM_NOT_FOUND PG_UINT32_MAX
+
+#define ITEM_EXCLUDED	0x01	/* must not be recommended */
+#define ITEM_TAKEN		0x02	/* has been recommended by this call */
+#define ITEM_HISTORY	0x04	/* is in the history */
+
+typedef struct ItemEntry
+{
+	Datum		item;
+	double		score;
+	uint32		hash;
+	uint32		flags;
+} ItemEntry;
+
+typedef struct ItemTable
+{
+	IdType	   *type;
+	MemoryContext cxt;			/* of values by reference */
+	uint32		n;				/* items have the numbers 0 .. n - 1 */
+	uint32		capacity;		/* half of nslots: the table is never more than half full */
+	uint32		nslots;			/* a power of 2 */
+	ItemEntry  *entries;
+	uint32	   *slots;			/* number of an item plus 1, 0 is free */
+} ItemTable;
+
+extern void idtype_init(IdType *idtype, Oid type, Oid collation);
+extern bool idtype_equal(IdType *type, Datum a, Datum b);
+extern uint32 idtype_hash(IdType *type, Datum item);
+extern int	idtype_compare(IdType *type, Datum a, Datum b);
+extern void item_table_reset(ItemTable *table, IdType *type, MemoryContext owner,
+							 MemoryContext cxt);
+extern void item_table_trim(ItemTable *table);
+extern uint32 item_table_put(ItemTable *table, Datum item);
+extern uint32 item_table_find(ItemTable *table, Datum item);
+
+/* One product of a weight and a score of the model, kept for the reasons. */
+typedef struct Product
+{
+	uint32		item;			/* number of the candidate */
+	float4		score;
+} Product;
 
 /*
  * A recommender as this backend knows it: read from its definition, kept
@@ -67,6 +128,7 @@ typedef struct Recommender
 
 	char	   *query;
 	double		max_score;
+	int64		items;			/* in the model */
 	Oid			model;
 	Oid			pkey;			/* indexes of the model */
 	Oid			popularity;
@@ -77,6 +139,13 @@ typedef struct Recommender
 	IdType		item;
 	Oid			equal_proc;		/* equality of the primary key's operator class */
 	Oid			pkey_collation;
+
+	/* memory that is kept from call to call */
+	ItemTable	table;
+	Product    *products;
+	Size		product_capacity;
+	ItemPointerData *directory; /* where rows of the model were found: see model.c */
+	uint32		directory_mask;
 
 	/* the plan that reads one user's history */
 	MemoryContext history_cxt;
@@ -106,7 +175,6 @@ extern bool query_needs_scan(const char *text, Oid argtype);
 /* cache.c */
 extern Recommender *recommender_acquire(FunctionCallInfo fcinfo, text *name);
 extern void recommender_release(Recommender *recommender);
-extern void idtype_init(IdType *idtype, Oid type, Oid collation);
 extern bool definition_read(Relation rel, TupleTableSlot *slot);
 
 /* model.c */
@@ -115,6 +183,7 @@ typedef struct ModelReader
 	Recommender *recommender;
 	Relation	heap;
 	Relation	index;
+	BlockNumber nblocks;		/* of the heap */
 	IndexScanDesc scan;
 	TupleTableSlot *slot;
 	ScanKeyData key;
@@ -138,7 +207,7 @@ extern bool popularity_next(ModelReader *reader, Datum *item, double *popularity
 /* history.c */
 typedef struct HistoryItem
 {
-	Datum		item;
+	uint32		item;			/* number in the recommender's table */
 	double		weight;			/* the sum over the user's rows */
 } HistoryItem;
 
@@ -157,9 +226,7 @@ typedef struct Candidate
 typedef struct Scoring Scoring;
 
 extern Scoring *scoring_create(Recommender *recommender, const HistoryItem *history, int n);
-extern void scoring_exclude(Scoring *scoring, Datum item);
 extern Candidate *scoring_best(Scoring *scoring, int64 n, int64 *nfound);
-extern bool scoring_is_taken(Scoring *scoring, Datum item);
 
 static inline Datum
 idtype_fetch(const IdType *idtype, const char *data)

@@ -28,29 +28,14 @@
 
 #include "recommend/recommend.h"
 
-#define FLAG_EXCLUDED	0x01	/* must not be recommended */
-#define FLAG_TAKEN		0x02	/* has been recommended by this call */
-
-/* One product, kept for the reasons. */
-typedef struct Product
-{
-	uint32		id;
-	float4		score;
-} Product;
-
 struct Scoring
 {
 	Recommender *recommender;
-	IdDict	   *items;			/* history first: its items are 0 .. nhistory - 1 */
+	ItemTable  *items;
 	int			nhistory;
-	double	   *weights;		/* of the history */
+	const HistoryItem *history;
 	Size	   *first;			/* first product of each item of the history, and the end */
-	Product    *products;
 	Size		nproducts;
-	Size		product_capacity;
-	double	   *scores;			/* by item number */
-	uint8	   *flags;
-	uint32		capacity;		/* of the two */
 	double		rounder;		/* adding and subtracting it rounds a contribution */
 };
 
@@ -85,70 +70,53 @@ choose_rounder(const Recommender *recommender, const HistoryItem *history, int n
 	return ldexp(1.5, exponent + 1);
 }
 
-static void
-ensure_capacity(Scoring *scoring)
+/* Makes room for n more products; they are kept for the reasons. */
+static Product *
+reserve_products(Scoring *scoring, int n)
 {
-	uint32		count = iddict_count(scoring->items);
+	Recommender *recommender = scoring->recommender;
 
-	if (count > scoring->capacity)
+	if (recommender->products == NULL)
 	{
-		uint32		capacity = scoring->capacity;
-
-		while (capacity < count)
-			capacity *= 2;
-		scoring->scores = repalloc_huge(scoring->scores, (Size) capacity * sizeof(double));
-		scoring->flags = repalloc_huge(scoring->flags, capacity);
-		memset(scoring->scores + scoring->capacity, 0,
-			   (Size) (capacity - scoring->capacity) * sizeof(double));
-		memset(scoring->flags + scoring->capacity, 0, capacity - scoring->capacity);
-		scoring->capacity = capacity;
+		recommender->product_capacity = 1024 + n;
+		recommender->products = MemoryContextAlloc(recommender->cxt,
+												   recommender->product_capacity * sizeof(Product));
 	}
-}
-
-/* Number of an item, new or not, with room for it in the arrays. */
-static uint32
-item_number(Scoring *scoring, Datum item)
-{
-	uint32		id = iddict_put(scoring->items, item);
-
-	ensure_capacity(scoring);
-	return id;
+	if (scoring->nproducts + n > recommender->product_capacity)
+	{
+		recommender->product_capacity = (scoring->nproducts + n) * 2;
+		recommender->products = repalloc_huge(recommender->products,
+											  recommender->product_capacity * sizeof(Product));
+	}
+	return recommender->products + scoring->nproducts;
 }
 
 static void
 add_row(Scoring *scoring, const ModelRow *row, double weight)
 {
-	const IdType *type = &scoring->recommender->item;
+	ItemTable  *items = scoring->items;
+	const IdType *type = items->type;
 	char	   *p = row->neighbours;
-	Product    *product;
+	Product    *product = reserve_products(scoring, row->n);
 	int			i;
 
-	if (scoring->nproducts + row->n > scoring->product_capacity)
-	{
-		scoring->product_capacity = (scoring->nproducts + row->n) * 2;
-		scoring->products = repalloc_huge(scoring->products,
-										  scoring->product_capacity * sizeof(Product));
-	}
-	product = scoring->products + scoring->nproducts;
 	scoring->nproducts += row->n;
-
 	for (i = 0; i < row->n; i++, product++)
 	{
-		product->id = iddict_put(scoring->items, fetch_att(p, type->typbyval, type->typlen));
+		uint32		item = item_table_put(items, idtype_fetch(type, p));
+
+		product->item = item;
 		product->score = row->scores[i];
+		items->entries[item].score += contribution(scoring, weight, product->score);
 		p = att_addlength_pointer(p, type->typlen, p);
 		p = (char *) att_align_nominal(p, type->typalign);
 	}
-
-	ensure_capacity(scoring);
-	product -= row->n;
-	for (i = 0; i < row->n; i++, product++)
-		scoring->scores[product->id] += contribution(scoring, weight, product->score);
 }
 
 /*
- * Scores all candidates of a history, in the current memory context.  Items of
- * the history are candidates too, until they are excluded.
+ * Scores all candidates of a history, in the recommender's table.  Items of
+ * the history are candidates like others unless their flags say no.  The
+ * result is in the current memory context, and good until the table is reset.
  */
 Scoring *
 scoring_create(Recommender *recommender, const HistoryItem *history, int n)
@@ -159,30 +127,20 @@ scoring_create(Recommender *recommender, const HistoryItem *history, int n)
 	int			i;
 
 	scoring->recommender = recommender;
-	scoring->items = iddict_create(CurrentMemoryContext, recommender->item.type,
-								   recommender->item.collation, "item");
+	scoring->items = &recommender->table;
 	scoring->nhistory = n;
-	scoring->weights = palloc_array(double, Max(n, 1));
+	scoring->history = history;
 	scoring->first = palloc_array(Size, n + 1);
-	scoring->capacity = 256;
-	scoring->scores = palloc0(scoring->capacity * sizeof(double));
-	scoring->flags = palloc0(scoring->capacity);
-	scoring->product_capacity = 256;
-	scoring->products = palloc(scoring->product_capacity * sizeof(Product));
 	scoring->rounder = choose_rounder(recommender, history, n);
-
-	for (i = 0; i < n; i++)
-	{
-		item_number(scoring, history[i].item);
-		scoring->weights[i] = history[i].weight;
-	}
 
 	model_open(&reader, recommender);
 	for (i = 0; i < n; i++)
 	{
+		Datum		item = scoring->items->entries[history[i].item].item;
+
 		CHECK_FOR_INTERRUPTS();
 		scoring->first[i] = scoring->nproducts;
-		if (history[i].weight != 0 && model_find(&reader, history[i].item, &row))
+		if (history[i].weight != 0 && model_find(&reader, item, &row))
 			add_row(scoring, &row, history[i].weight);
 	}
 	scoring->first[n] = scoring->nproducts;
@@ -190,33 +148,16 @@ scoring_create(Recommender *recommender, const HistoryItem *history, int n)
 	return scoring;
 }
 
-/* Keeps an item from being recommended. */
-void
-scoring_exclude(Scoring *scoring, Datum item)
-{
-	scoring->flags[item_number(scoring, item)] |= FLAG_EXCLUDED;
-}
-
-/* Was an item excluded, or recommended already? */
-bool
-scoring_is_taken(Scoring *scoring, Datum item)
-{
-	uint32		id = iddict_find(scoring->items, item);
-
-	return id != IDDICT_NOT_FOUND && scoring->flags[id] != 0;
-}
-
 /* Order of two candidates: greater score first, ties by item. */
-static int
+static inline int
 compare_candidates(Scoring *scoring, uint32 a, uint32 b)
 {
-	IdType	   *type = &scoring->recommender->item;
+	ItemEntry  *x = &scoring->items->entries[a];
+	ItemEntry  *y = &scoring->items->entries[b];
 
-	if (scoring->scores[a] != scoring->scores[b])
-		return scoring->scores[a] > scoring->scores[b] ? -1 : 1;
-	return DatumGetInt32(FunctionCall2Coll(&type->compare, type->collation,
-										   iddict_value(scoring->items, a),
-										   iddict_value(scoring->items, b)));
+	if (x->score != y->score)
+		return x->score > y->score ? -1 : 1;
+	return idtype_compare(scoring->items->type, x->item, y->item);
 }
 
 static int
@@ -239,7 +180,8 @@ compare_in_heap(Datum a, Datum b, void *arg)
 static uint32 *
 select_best(Scoring *scoring, int64 n, uint32 *nfound)
 {
-	uint32		count = iddict_count(scoring->items);
+	uint32		count = scoring->items->n;
+	ItemEntry  *entries = scoring->items->entries;
 	uint32	   *best;
 	uint32		found = 0;
 	uint32		i;
@@ -250,7 +192,7 @@ select_best(Scoring *scoring, int64 n, uint32 *nfound)
 	if (n == count)
 	{
 		for (i = 0; i < count; i++)
-			if (scoring->scores[i] > 0 && scoring->flags[i] == 0)
+			if (entries[i].score > 0 && !(entries[i].flags & ITEM_EXCLUDED))
 				best[found++] = i;
 	}
 	else if (n > 0)
@@ -261,7 +203,8 @@ select_best(Scoring *scoring, int64 n, uint32 *nfound)
 		for (i = 0; i < count; i++)
 		{
 			/* most candidates are far from the best: one comparison */
-			if (!(scoring->scores[i] > 0) || scoring->scores[i] < worst || scoring->flags[i] != 0)
+			if (!(entries[i].score > 0) || entries[i].score < worst ||
+				(entries[i].flags & ITEM_EXCLUDED))
 				continue;
 			if (found < n)
 			{
@@ -271,7 +214,7 @@ select_best(Scoring *scoring, int64 n, uint32 *nfound)
 			else if (compare_candidates(scoring, i, DatumGetUInt32(binaryheap_first(heap))) < 0)
 				binaryheap_replace_first(heap, UInt32GetDatum(i));
 			if (found == n)
-				worst = scoring->scores[DatumGetUInt32(binaryheap_first(heap))];
+				worst = entries[DatumGetUInt32(binaryheap_first(heap))].score;
 		}
 		for (i = 0; i < found; i++)
 			best[i] = DatumGetUInt32(binaryheap_remove_first(heap));
@@ -284,93 +227,105 @@ select_best(Scoring *scoring, int64 n, uint32 *nfound)
 
 typedef struct Reason
 {
-	uint32		history;
+	uint32		rank;			/* of the candidate among the best, from 0 */
+	Datum		item;
 	double		contribution;
 } Reason;
 
-/* Greatest contribution first, ties by item. */
+/* By candidate; the greatest contribution first, ties by item. */
 static int
 compare_reasons(const void *a, const void *b, void *arg)
 {
 	const Reason *x = (const Reason *) a;
 	const Reason *y = (const Reason *) b;
-	Scoring    *scoring = (Scoring *) arg;
-	IdType	   *type = &scoring->recommender->item;
 
+	if (x->rank != y->rank)
+		return x->rank < y->rank ? -1 : 1;
 	if (x->contribution != y->contribution)
 		return x->contribution > y->contribution ? -1 : 1;
-	return DatumGetInt32(FunctionCall2Coll(&type->compare, type->collation,
-										   iddict_value(scoring->items, x->history),
-										   iddict_value(scoring->items, y->history)));
+	return idtype_compare(((Scoring *) arg)->items->type, x->item, y->item);
 }
 
+#define BITMAP_WORD(i) ((i) / 64)
+#define BITMAP_BIT(i) (UINT64CONST(1) << ((i) % 64))
+
 /*
- * Fills in what contributed to each of the best candidates: a counting sort of
- * the products by candidate.
+ * What contributed to each of the best candidates, in order.  A bitmap keeps
+ * the products of all others away: it stays in the processor's cache, where
+ * anything bigger would not.
  */
-static void
-find_reasons(Scoring *scoring, const uint32 *best, uint32 nbest, Candidate *candidates)
+static Reason *
+collect_reasons(Scoring *scoring, const uint32 *best, uint32 nbest, Size *nreasons)
 {
-	Size		count = iddict_count(scoring->items);
-	uint32	   *position = MemoryContextAllocHuge(CurrentMemoryContext,
-												  Max(count, 1) * sizeof(uint32));
-	Size	   *place = MemoryContextAllocHuge(CurrentMemoryContext,
-											   ((Size) nbest + 2) * sizeof(Size));
-	Reason	   *reasons;
+	Product    *products = scoring->recommender->products;
+	ItemEntry  *entries = scoring->items->entries;
+	uint64	   *wanted = palloc0((BITMAP_WORD((Size) scoring->items->n) + 1) * sizeof(uint64));
+	uint32	   *rank = MemoryContextAllocHuge(CurrentMemoryContext,
+											  Max((Size) scoring->items->n, 1) * sizeof(uint32));
+	Size		capacity = 256;
+	Reason	   *reasons = palloc_array(Reason, capacity);
+	Size		n = 0;
 	Size		i;
 	int			h;
 
-	/* position of the candidate among the best, from 1; 0 for all others */
-	memset(position, 0, count * sizeof(uint32));
 	for (i = 0; i < nbest; i++)
-		position[best[i]] = i + 1;
-
-	memset(place, 0, ((Size) nbest + 2) * sizeof(Size));
-	for (i = 0; i < scoring->nproducts; i++)
-		place[position[scoring->products[i].id]]++;
-	place[0] = 0;
-	for (i = 1; i <= nbest; i++)
-		place[i] += place[i - 1];
-	place[nbest + 1] = place[nbest];
-
-	/* place[p] is where the reasons of p end, and after this where they start */
-	reasons = MemoryContextAllocHuge(CurrentMemoryContext,
-									 Max(place[nbest], 1) * sizeof(Reason));
+	{
+		wanted[BITMAP_WORD(best[i])] |= BITMAP_BIT(best[i]);
+		rank[best[i]] = i;
+	}
 	for (h = 0; h < scoring->nhistory; h++)
 	{
+		const HistoryItem *item = &scoring->history[h];
+
 		for (i = scoring->first[h]; i < scoring->first[h + 1]; i++)
 		{
-			uint32		p = position[scoring->products[i].id];
+			uint32		candidate = products[i].item;
 
-			if (p > 0)
+			if (!(wanted[BITMAP_WORD(candidate)] & BITMAP_BIT(candidate)))
+				continue;
+			if (n == capacity)
 			{
-				Reason	   *reason = &reasons[--place[p]];
-
-				reason->history = h;
-				reason->contribution = contribution(scoring, scoring->weights[h],
-													scoring->products[i].score);
+				capacity *= 2;
+				reasons = repalloc_huge(reasons, capacity * sizeof(Reason));
 			}
+			reasons[n].rank = rank[candidate];
+			reasons[n].item = entries[item->item].item;
+			reasons[n].contribution = contribution(scoring, item->weight, products[i].score);
+			n++;
 		}
 	}
+	qsort_arg(reasons, n, sizeof(Reason), compare_reasons, scoring);
+	pfree(wanted);
+	pfree(rank);
+	*nreasons = n;
+	return reasons;
+}
+
+static void
+find_reasons(Scoring *scoring, const uint32 *best, uint32 nbest, Candidate *candidates)
+{
+	Size		nreasons;
+	Reason	   *reasons = collect_reasons(scoring, best, nbest, &nreasons);
+	Datum	   *items = MemoryContextAllocHuge(CurrentMemoryContext,
+											   Max(nreasons, 1) * sizeof(Datum));
+	double	   *contributions = MemoryContextAllocHuge(CurrentMemoryContext,
+													   Max(nreasons, 1) * sizeof(double));
+	Size		next = 0;
+	uint32		i;
 
 	for (i = 0; i < nbest; i++)
 	{
-		Reason	   *own = &reasons[place[i + 1]];
-		Candidate  *candidate = &candidates[i];
-		int			k;
+		Size		first = next;
 
-		candidate->nreasons = (int) (place[i + 2] - place[i + 1]);
-		qsort_arg(own, candidate->nreasons, sizeof(Reason), compare_reasons, scoring);
-		candidate->reasons = palloc_array(Datum, Max(candidate->nreasons, 1));
-		candidate->contributions = palloc_array(double, Max(candidate->nreasons, 1));
-		for (k = 0; k < candidate->nreasons; k++)
+		candidates[i].reasons = items + first;
+		candidates[i].contributions = contributions + first;
+		for (; next < nreasons && reasons[next].rank == i; next++)
 		{
-			candidate->reasons[k] = iddict_value(scoring->items, own[k].history);
-			candidate->contributions[k] = own[k].contribution;
+			items[next] = reasons[next].item;
+			contributions[next] = reasons[next].contribution;
 		}
+		candidates[i].nreasons = (int) (next - first);
 	}
-	pfree(position);
-	pfree(place);
 	pfree(reasons);
 }
 
@@ -384,14 +339,16 @@ scoring_best(Scoring *scoring, int64 n, int64 *nfound)
 	uint32		nbest;
 	uint32	   *best = select_best(scoring, n, &nbest);
 	Candidate  *candidates = MemoryContextAllocHuge(CurrentMemoryContext,
-													Max(nbest, 1) * sizeof(Candidate));
+													Max((Size) nbest, 1) * sizeof(Candidate));
 	uint32		i;
 
 	for (i = 0; i < nbest; i++)
 	{
-		candidates[i].item = iddict_value(scoring->items, best[i]);
-		candidates[i].score = scoring->scores[best[i]];
-		scoring->flags[best[i]] |= FLAG_TAKEN;
+		ItemEntry  *entry = &scoring->items->entries[best[i]];
+
+		candidates[i].item = entry->item;
+		candidates[i].score = entry->score;
+		entry->flags |= ITEM_TAKEN;
 	}
 	find_reasons(scoring, best, nbest, candidates);
 	pfree(best);

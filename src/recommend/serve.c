@@ -148,6 +148,8 @@ run(FunctionCallInfo fcinfo, int first, CallBody body)
 		MemoryContext old = MemoryContextSwitchTo(cxt);
 
 		check_result_type(&call);
+		item_table_reset(&call.recommender->table, &call.recommender->item,
+						 call.recommender->cxt, cxt);
 		body(&call);
 		MemoryContextSwitchTo(old);
 		MemoryContextDelete(cxt);
@@ -222,8 +224,9 @@ put_candidates(Call *call, const Candidate *candidates, int64 n)
 
 /* Rows of the most popular items that are not taken, until there are enough. */
 static void
-put_popular(Call *call, Scoring *scoring)
+put_popular(Call *call)
 {
+	ItemTable  *items = &call->recommender->table;
 	Datum		source = CStringGetTextDatum("popular");
 	ModelReader reader;
 	Datum		item;
@@ -234,8 +237,10 @@ put_popular(Call *call, Scoring *scoring)
 	{
 		Datum		values[NCOLUMNS] = {0};
 		bool		nulls[NCOLUMNS] = {0};
+		uint32		number = item_table_find(items, item);
 
-		if (scoring_is_taken(scoring, item))
+		if (number != ITEM_NOT_FOUND &&
+			(items->entries[number].flags & (ITEM_EXCLUDED | ITEM_TAKEN)))
 			continue;
 		values[COLUMN_ITEM] = item_out(call, item);
 		values[COLUMN_SCORE] = Float8GetDatum(popularity);
@@ -251,17 +256,18 @@ put_popular(Call *call, Scoring *scoring)
 static void
 answer(Call *call, const HistoryItem *history, int nhistory)
 {
-	Scoring    *scoring = scoring_create(call->recommender, history, nhistory);
+	Scoring    *scoring;
 	Candidate  *candidates;
 	int64		n;
 	int			i;
 
 	for (i = 0; i < nhistory; i++)
-		scoring_exclude(scoring, history[i].item);
+		call->recommender->table.entries[history[i].item].flags |= ITEM_EXCLUDED;
+	scoring = scoring_create(call->recommender, history, nhistory);
 	candidates = scoring_best(scoring, call->n, &n);
 	put_candidates(call, candidates, n);
 	if (call->n < 0 || call->nrows < call->n)
-		put_popular(call, scoring);
+		put_popular(call);
 }
 
 static void
@@ -304,8 +310,7 @@ array_history(Call *call, int argument, int *n)
 {
 	FunctionCallInfo fcinfo = call->fcinfo;
 	Recommender *recommender = call->recommender;
-	IdDict	   *seen = iddict_create(CurrentMemoryContext, recommender->item.type,
-									 recommender->item.collation, "item");
+	ItemTable  *items = &recommender->table;
 	ArrayType  *array;
 	Oid			type;
 	int16		typlen;
@@ -328,12 +333,14 @@ array_history(Call *call, int argument, int *n)
 	for (i = 0; i < nvalues; i++)
 	{
 		Datum		item;
+		uint32		number;
 
-		if (nulls[i] || !item_in(call, values[i], type, &item) ||
-			iddict_find(seen, item) != IDDICT_NOT_FOUND)
+		if (nulls[i] || !item_in(call, values[i], type, &item))
 			continue;
-		iddict_put(seen, item);
-		result[*n].item = item;
+		number = item_table_put(items, item);
+		if (number != *n)
+			continue;			/* a repetition */
+		result[*n].item = number;
 		result[*n].weight = 1;
 		(*n)++;
 	}
