@@ -529,6 +529,31 @@ sparse_free(SparseMatrix *matrix)
 	pfree(matrix);
 }
 
+/* Takes out entries whose column was set to SPARSE_DROPPED. */
+void
+sparse_compact(SparseMatrix *matrix)
+{
+	uint64		from = 0;
+	uint64		to = 0;
+	uint32		row;
+
+	for (row = 0; row < matrix->nrows; row++)
+	{
+		if ((row & 0xfff) == 0)
+			CHECK_FOR_INTERRUPTS();
+		for (; from < matrix->start[row + 1]; from++)
+		{
+			if (matrix->cols[from] == SPARSE_DROPPED)
+				continue;
+			matrix->cols[to] = matrix->cols[from];
+			if (matrix->values)
+				matrix->values[to] = matrix->values[from];
+			to++;
+		}
+		matrix->start[row + 1] = to;
+	}
+}
+
 /* Bytes that the matrix takes. */
 Size
 sparse_memory(const SparseMatrix *matrix)
@@ -545,34 +570,47 @@ typedef struct RowKey
 	uint32		row;
 } RowKey;
 
+typedef struct RowOrder
+{
+	const SparseMatrix *first;
+	const SparseMatrix *second;	/* or NULL */
+} RowOrder;
+
+static int
+compare_contents(const SparseMatrix *matrix, uint32 a, uint32 b)
+{
+	uint64		astart = matrix->start[a];
+	uint64		bstart = matrix->start[b];
+	uint64		acount = matrix->start[a + 1] - astart;
+	uint64		bcount = matrix->start[b + 1] - bstart;
+	uint64		i;
+
+	for (i = 0; i < Min(acount, bcount); i++)
+		if (matrix->cols[astart + i] != matrix->cols[bstart + i])
+			return matrix->cols[astart + i] < matrix->cols[bstart + i] ? -1 : 1;
+	if (acount != bcount)
+		return acount < bcount ? -1 : 1;
+	if (matrix->values)
+		for (i = 0; i < acount; i++)
+			if (matrix->values[astart + i] != matrix->values[bstart + i])
+				return matrix->values[astart + i] < matrix->values[bstart + i] ? -1 : 1;
+	return 0;
+}
+
 static int
 compare_rows(const void *a, const void *b, void *arg)
 {
 	const RowKey *x = (const RowKey *) a;
 	const RowKey *y = (const RowKey *) b;
-	const SparseMatrix *matrix = (const SparseMatrix *) arg;
-	uint64		xstart;
-	uint64		ystart;
-	uint64		xcount;
-	uint64		ycount;
-	uint64		i;
+	const RowOrder *order = (const RowOrder *) arg;
+	int			result;
 
 	if (x->key != y->key)
 		return x->key < y->key ? -1 : 1;
-	xstart = matrix->start[x->row];
-	ystart = matrix->start[y->row];
-	xcount = matrix->start[x->row + 1] - xstart;
-	ycount = matrix->start[y->row + 1] - ystart;
-	for (i = 0; i < Min(xcount, ycount); i++)
-		if (matrix->cols[xstart + i] != matrix->cols[ystart + i])
-			return matrix->cols[xstart + i] < matrix->cols[ystart + i] ? -1 : 1;
-	if (xcount != ycount)
-		return xcount < ycount ? -1 : 1;
-	if (matrix->values)
-		for (i = 0; i < xcount; i++)
-			if (matrix->values[xstart + i] != matrix->values[ystart + i])
-				return matrix->values[xstart + i] < matrix->values[ystart + i] ? -1 : 1;
-	return 0;
+	result = compare_contents(order->first, x->row, y->row);
+	if (result == 0 && order->second)
+		result = compare_contents(order->second, x->row, y->row);
+	return result;
 }
 
 /*
@@ -580,14 +618,16 @@ compare_rows(const void *a, const void *b, void *arg)
  * numbers nor on the order of entries: rows that compare equal have the same
  * content, so that sums over the rows in this order always have the same bits.
  * It also puts rows with the same columns next to each other in memory.
+ * With a second matrix of the same rows, what is in that counts too.
  * Allocated in the current memory context.
  */
 uint32 *
-sparse_row_order(const SparseMatrix *matrix)
+sparse_row_order(const SparseMatrix *matrix, const SparseMatrix *second)
 {
 	Size		count = Max(matrix->nrows, 1);
 	RowKey	   *keys = MemoryContextAllocHuge(CurrentMemoryContext, count * sizeof(RowKey));
 	uint32	   *order = MemoryContextAllocHuge(CurrentMemoryContext, count * sizeof(uint32));
+	RowOrder	context;
 	uint32		row;
 
 	for (row = 0; row < matrix->nrows; row++)
@@ -599,7 +639,9 @@ sparse_row_order(const SparseMatrix *matrix)
 		keys[row].key = (uint64) (length > 0 ? matrix->cols[start] : PG_UINT32_MAX) << 32 |
 			(length > 1 ? matrix->cols[start + 1] : 0);
 	}
-	qsort_arg(keys, matrix->nrows, sizeof(RowKey), compare_rows, (void *) matrix);
+	context.first = matrix;
+	context.second = second;
+	qsort_arg(keys, matrix->nrows, sizeof(RowKey), compare_rows, &context);
 	CHECK_FOR_INTERRUPTS();
 	for (row = 0; row < matrix->nrows; row++)
 		order[row] = keys[row].row;

@@ -27,6 +27,9 @@ typedef struct TripleBatch
 	const int64 *times;			/* NULL: none */
 } TripleBatch;
 
+/* Column of an entry that sparse_compact() is to drop. */
+#define SPARSE_DROPPED PG_UINT32_MAX
+
 /* Compressed rows: the entries of row r are start[r] to start[r + 1] - 1. */
 typedef struct SparseMatrix
 {
@@ -56,6 +59,7 @@ extern SparseMatrix *sparse_create(MemoryContext cxt, Triples *triples, uint32 n
 								   TripleValue value, void *arg);
 extern void sparse_free(SparseMatrix *matrix);
 extern Size sparse_memory(const SparseMatrix *matrix);
-extern uint32 *sparse_row_order(const SparseMatrix *matrix);
+extern void sparse_compact(SparseMatrix *matrix);
+extern uint32 *sparse_row_order(const SparseMatrix *matrix, const SparseMatrix *second);
 
 #endif							/* RECSYS_SPARSE_H */

@@ -18,6 +18,7 @@
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
+#include "utils/timestamp.h"
 #include "utils/typcache.h"
 
 #include "core/options.h"
@@ -65,36 +66,60 @@ begin_state(FunctionCallInfo fcinfo, MemoryContext cxt, int options_arg)
 }
 
 /*
- * (state, user, item [, weight] [, options]).  Rows without user or item are
- * skipped; a weight must be there.
+ * The weight in an argument, and the time in the next where there is one.  A
+ * time is needed only where weights decay.
+ */
+static double
+read_weight(FunctionCallInfo fcinfo, int arg, bool has_ts, bool decays, TimestampTz *ts)
+{
+	if (PG_ARGISNULL(arg))
+		ereport(ERROR,
+				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+				 errmsg("weight must not be null"),
+				 errhint("Leave such rows out, or use coalesce().")));
+	if (has_ts && decays)
+	{
+		if (PG_ARGISNULL(arg + 1))
+			ereport(ERROR,
+					(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+					 errmsg("ts must not be null where half_life is set"),
+					 errhint("Leave such rows out, or use coalesce().")));
+		*ts = PG_GETARG_TIMESTAMPTZ(arg + 1);
+	}
+	return PG_GETARG_FLOAT8(arg);
+}
+
+/*
+ * (state, user, item [, weight [, ts]] [, options]).  Rows without user or
+ * item are skipped.
  */
 Datum
 recsys_similarity_trans(PG_FUNCTION_ARGS)
 {
 	MemoryContext cxt = aggregate_context(fcinfo);
 	SimilarityBuild *build = PG_ARGISNULL(0) ? NULL : (SimilarityBuild *) PG_GETARG_POINTER(0);
-	bool		has_weight;
+	bool		has_ts = PG_NARGS() == 6;
+	bool		has_weight = PG_NARGS() > 4 ||
+		(PG_NARGS() == 4 && get_fn_expr_argtype(fcinfo->flinfo, 3) == FLOAT8OID);
+	TimestampTz ts = DT_NOBEGIN;
 	double		weight = 1;
 
-	has_weight = PG_NARGS() > 3 && get_fn_expr_argtype(fcinfo->flinfo, 3) == FLOAT8OID;
 	if (build == NULL)
 	{
-		int			options_arg = has_weight ? 4 : 3;
+		int			options_arg = 3 + has_weight + has_ts;
 
 		build = begin_state(fcinfo, cxt, PG_NARGS() > options_arg ? options_arg : 0);
+		if (similarity_decays(build) && !has_ts)
+			ereport(ERROR,
+					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+					 errmsg("half_life needs the time of each interaction"),
+					 errhint("Use item_similarity_agg(user, item, weight, ts, options).")));
 	}
 	if (PG_ARGISNULL(1) || PG_ARGISNULL(2))
 		PG_RETURN_POINTER(build);
 	if (has_weight)
-	{
-		if (PG_ARGISNULL(3))
-			ereport(ERROR,
-					(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-					 errmsg("weight must not be null"),
-					 errhint("Leave such rows out, or use coalesce().")));
-		weight = PG_GETARG_FLOAT8(3);
-	}
-	similarity_add(build, PG_GETARG_DATUM(1), PG_GETARG_DATUM(2), weight, DT_NOBEGIN);
+		weight = read_weight(fcinfo, 3, has_ts, similarity_decays(build), &ts);
+	similarity_add(build, PG_GETARG_DATUM(1), PG_GETARG_DATUM(2), weight, ts);
 	PG_RETURN_POINTER(build);
 }
 

@@ -5,11 +5,14 @@
  *
  *		similarity_add		(user, item, weight, ts) get dense numbers and are
  *							collected, on disk where there are many (sparse.c)
- *		similarity_finish	users x items matrix; sums per item; both directions
- *							of the matrix into an area of shared memory, for as
- *							many items at a time as memory allows; the product
+ *		similarity_finish	users x items matrix, weighed (matrix.c); both of its
+ *							directions into an area of shared memory, for as many
+ *							items at a time as memory allows; the product
  *							(measure.c), by all processes (parallel.c); the
  *							caller gets items in the order of their values
+ *
+ * Items that neighbours are looked for are sources, the neighbours targets.
+ * They are the same unless similarity_add_source() is used.
  *
  * Weights of the same user and item are added up; what is not above 0 then is
  * no interaction.
@@ -30,16 +33,9 @@
 
 #include "core/progress.h"
 #include "similarity/engine.h"
-#include "similarity/measure.h"
 
 /* Seconds that one process takes for an addition: decides whether others are started. */
 #define SECONDS_PER_STEP 5e-9
-
-static Size
-memory_limit(void)
-{
-	return (Size) maintenance_work_mem * 1024;
-}
 
 /* A build without dictionaries, in a memory context of its own below cxt. */
 SimilarityBuild *
@@ -51,7 +47,9 @@ similarity_create(MemoryContext cxt, const SimilarityOptions *options)
 	build->cxt = own;
 	build->options = *options;
 	similarity_settle_options(&build->options);
-	build->triples = triples_create(own, memory_limit() / 2);
+	build->targets.triples = triples_create(own, similarity_memory_limit() / 2);
+	build->sources = &build->targets;
+	build->newest = DT_NOBEGIN;
 	return build;
 }
 
@@ -66,292 +64,101 @@ similarity_begin(MemoryContext cxt, Oid usertype, Oid usercollation, Oid itemtyp
 	SimilarityBuild *build = similarity_create(cxt, options);
 
 	build->users = iddict_create(build->cxt, usertype, usercollation, "user");
-	build->items = iddict_create(build->cxt, itemtype, itemcollation, "item");
+	build->targets.dict = iddict_create(build->cxt, itemtype, itemcollation, "item");
 	return build;
 }
 
-/*
- * Adds an interaction.  The weight must be finite; negative weights take away
- * from others of the same user and item.  ts is DT_NOBEGIN where there is none.
- */
+/* Sources are of another kind, and come by similarity_add_source(). */
 void
-similarity_add(SimilarityBuild *build, Datum user, Datum item, double weight, TimestampTz ts)
+similarity_begin_sources(SimilarityBuild *build, Oid itemtype, Oid itemcollation)
 {
+	build->other.triples = triples_create(build->cxt, similarity_memory_limit() / 4);
+	build->other.dict = iddict_create(build->cxt, itemtype, itemcollation, "item");
+	build->sources = &build->other;
+}
+
+/* Weights decay: interactions should come with their time. */
+bool
+similarity_decays(const SimilarityBuild *build)
+{
+	return build->options.half_life > 0;
+}
+
+static void
+add_to_side(SimilarityBuild *build, Side *side, Datum user, Datum item, double weight,
+			TimestampTz ts)
+{
+	int64		time = 0;
+
 	if (!(fabs(weight) <= FLT_MAX))
 		ereport(ERROR,
 				(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
 				 errmsg("weight must be a finite number of at most %g, not %g",
 						(double) FLT_MAX, weight),
 				 errhint("Leave such rows out, or scale the weights.")));
-	triples_add(build->triples, iddict_put(build->users, user), iddict_put(build->items, item),
-				(float) weight, 0);
+	if (build->options.half_life > 0 && ts != DT_NOBEGIN)
+	{
+		if (TIMESTAMP_NOT_FINITE(ts))
+			ereport(ERROR,
+					(errcode(ERRCODE_DATETIME_VALUE_OUT_OF_RANGE),
+					 errmsg("time of an interaction must be finite")));
+		build->newest = Max(build->newest, ts);
+		/* 0 stands for no time: a microsecond makes no difference */
+		time = ts == 0 ? 1 : ts;
+	}
+	triples_add(side->triples, iddict_put(build->users, user), iddict_put(side->dict, item),
+				(float) weight, time);
 }
 
 /*
- * Numbers targets by falling number of interactions, and among equals by
- * value, which makes the numbering independent of the order of rows.
+ * Adds an interaction.  The weight must be finite; negative weights take away
+ * from others of the same user and item.  ts is DT_NOBEGIN where there is none:
+ * then the weight does not decay.
  */
-typedef struct TargetKey
+void
+similarity_add(SimilarityBuild *build, Datum user, Datum item, double weight, TimestampTz ts)
 {
-	uint64		key;
-	uint32		item;
-} TargetKey;
-
-static int
-compare_targets(const void *a, const void *b)
-{
-	uint64		x = ((const TargetKey *) a)->key;
-	uint64		y = ((const TargetKey *) b)->key;
-
-	return (x > y) - (x < y);
+	add_to_side(build, &build->targets, user, item, weight, ts);
 }
 
-static uint32 *
-number_targets(SimilarityBuild *build)
+/* The same with an item of the other kind. */
+void
+similarity_add_source(SimilarityBuild *build, Datum user, Datum item, double weight, TimestampTz ts)
 {
-	uint32		nitems = iddict_count(build->items);
-	Size		count = Max(nitems, 1);
-	uint32	   *ranks = iddict_sort(build->items);
-	TargetKey  *keys = MemoryContextAllocHuge(build->cxt, count * sizeof(TargetKey));
-	uint32	   *item_target = MemoryContextAllocHuge(build->cxt, count * sizeof(uint32));
-	TripleBatch batch;
-	uint32		i;
-
-	for (i = 0; i < nitems; i++)
-	{
-		keys[i].item = i;
-		keys[i].key = UINT64CONST(0x7fffffff00000000) | ranks[i];
-	}
-	triples_rewind(build->triples);
-	while (triples_next(build->triples, &batch))
-	{
-		Size		k;
-
-		CHECK_FOR_INTERRUPTS();
-		for (k = 0; k < batch.count; k++)
-			if (keys[batch.cols[k]].key >> 32 > 0)
-				keys[batch.cols[k]].key -= UINT64CONST(1) << 32;
-	}
-	qsort(keys, nitems, sizeof(TargetKey), compare_targets);
-
-	build->target_item = MemoryContextAllocHuge(build->cxt, count * sizeof(uint32));
-	build->target_rank = MemoryContextAllocHuge(build->cxt, count * sizeof(uint32));
-	build->source_target = MemoryContextAllocHuge(build->cxt, count * sizeof(uint32));
-	for (i = 0; i < nitems; i++)
-	{
-		uint32		item = keys[i].item;
-
-		item_target[item] = i;
-		build->target_item[i] = item;
-		build->target_rank[i] = ranks[item];
-		build->source_target[ranks[item]] = i;
-	}
-	pfree(keys);
-	pfree(ranks);
-	return item_target;
+	add_to_side(build, build->sources, user, item, weight, ts);
 }
 
-/*
- * What a value becomes before it is multiplied: the square root for TF-IDF,
- * term saturation for BM25, where an item is a document, its users are the
- * terms, and length is the item's sum of weights by the mean of such sums.
- */
-static inline double
-transformed(const SimilarityOptions *options, double value, double length)
-{
-	switch (options->measure)
-	{
-		case MEASURE_TFIDF:
-			return sqrt(value);
-		case MEASURE_BM25:
-			return value * (options->k1 + 1) /
-				(options->k1 * (1 - options->b + options->b * length) + value);
-		default:
-			return value;
-	}
-}
-
-/* Weight of a user of a number of items, whose weights have a sum. */
+/* The factor of an item's score as a source. */
 static double
-user_weight(const SimilarityBuild *build, uint64 count, double sum)
+source_factor(const SimilarityBuild *build, uint32 item)
 {
 	const SimilarityOptions *options = &build->options;
-	double		weight = 1;
+	const Side *side = build->sources;
 
-	switch (options->measure)
-	{
-		case MEASURE_TFIDF:
-		case MEASURE_BM25:
-			/* once for each of the two sides of the product */
-			weight = Max(log((double) build->nitems / (1 + (double) count)), 0);
-			weight *= weight;
-			break;
-		case MEASURE_P3ALPHA:
-		case MEASURE_RP3BETA:
-			weight = pow(sum, -options->alpha);
-			break;
-		default:
-			break;
-	}
-	if (options->user_power != 0)
-		weight *= pow((double) count, -options->user_power);
-	return weight;
+	if (options->measure == MEASURE_P3ALPHA || options->measure == MEASURE_RP3BETA)
+		return side->total[item] > 0 ? pow(side->total[item], -options->alpha) : 0;
+	/* without any weight an item has no neighbours: TF-IDF of users who have all */
+	return side->square[item] > 0 ? pow(side->square[item], -options->alpha) : 0;
 }
 
-/* Transforms values, and works out the weights of users. */
-static void
-weigh(SimilarityBuild *build)
+/* The factor of an item's score as a target. */
+static double
+target_factor(const SimilarityBuild *build, uint32 item)
 {
 	const SimilarityOptions *options = &build->options;
-	SparseMatrix *matrix = build->matrix;
-	bool		walk = options->measure == MEASURE_P3ALPHA || options->measure == MEASURE_RP3BETA;
-	double		mean = 0;
-	uint32		target;
-	uint32		user;
+	const Side *side = &build->targets;
 
-	for (target = 0; target < matrix->ncols; target++)
-		mean += build->item_sum[target] / Max(build->nitems, 1);
-	if (options->user_power != 0 || walk || options->measure == MEASURE_TFIDF ||
-		options->measure == MEASURE_BM25)
-		build->user_weights = MemoryContextAllocHuge(build->cxt,
-													 Max(matrix->nrows, 1) * sizeof(double));
-	if (options->measure == MEASURE_BM25 && matrix->values == NULL)
-	{
-		uint64		count = matrix->start[matrix->nrows];
-		uint64		k;
-
-		matrix->values = MemoryContextAllocHuge(build->cxt, Max(count, 1) * sizeof(float));
-		for (k = 0; k < count; k++)
-			matrix->values[k] = 1;
-	}
-	for (user = 0; user < matrix->nrows; user++)
-	{
-		uint64		start = matrix->start[user];
-		uint64		end = matrix->start[user + 1];
-		double		sum = 0;
-		uint64		k;
-
-		if (matrix->values == NULL)
-			sum = end - start;
-		else
-			for (k = start; k < end; k++)
-			{
-				double		value = matrix->values[k];
-
-				sum += value;
-				value = walk ? (options->alpha == 1 ? value : pow(value, options->alpha)) :
-					transformed(options, value, build->item_sum[matrix->cols[k]] / mean);
-				matrix->values[k] = (float) value;
-			}
-		if (build->user_weights)
-			build->user_weights[user] = user_weight(build, end - start, sum);
-		if ((user & 0xfff) == 0)
-			CHECK_FOR_INTERRUPTS();
-	}
+	if (options->measure == MEASURE_P3ALPHA || options->measure == MEASURE_RP3BETA)
+		return side->count[item] > 0 ? pow(side->count[item], -options->beta) : 0;
+	return side->square[item] > 0 ? pow(side->square[item], -options->beta) : 0;
 }
 
-/* Sums per item over users in their order, so that they always have the same bits. */
-static void
-sum_items(SimilarityBuild *build, bool squares)
-{
-	SparseMatrix *matrix = build->matrix;
-	uint32		row;
-
-	for (row = 0; row < matrix->nrows; row++)
-	{
-		uint32		user = build->order[row];
-		double		weight = build->user_weights ? build->user_weights[user] : 1;
-		uint64		end = matrix->start[user + 1];
-		uint64		k;
-
-		if ((row & 0xfff) == 0)
-			CHECK_FOR_INTERRUPTS();
-		for (k = matrix->start[user]; k < end; k++)
-		{
-			uint32		target = matrix->cols[k];
-			double		value = matrix->values ? matrix->values[k] : 1;
-
-			if (squares)
-				build->item_square[target] += weight * value * value;
-			else
-			{
-				build->item_count[target]++;
-				build->item_sum[target] += value;
-			}
-		}
-	}
-}
-
-static void *
-alloc_zero(MemoryContext cxt, Size count, Size size)
-{
-	return MemoryContextAllocExtended(cxt, Max(count, 1) * size, MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
-}
-
-static void
-make_matrix(SimilarityBuild *build)
-{
-	uint32		nitems = iddict_count(build->items);
-	uint32	   *item_target;
-	uint32		i;
-
-	progress_phase("matrix", 0);
-	item_target = number_targets(build);
-	build->matrix = sparse_create(build->cxt, build->triples, iddict_count(build->users),
-								  nitems, item_target, NULL, NULL);
-	triples_free(build->triples);
-	build->triples = NULL;
-	pfree(item_target);
-	build->order = sparse_row_order(build->matrix);
-
-	build->item_count = alloc_zero(build->cxt, nitems, sizeof(uint32));
-	build->item_sum = alloc_zero(build->cxt, nitems, sizeof(double));
-	build->item_square = alloc_zero(build->cxt, nitems, sizeof(double));
-	sum_items(build, false);
-	for (i = 0; i < nitems; i++)
-		build->nitems += build->item_count[i] > 0;
-	for (i = 0; i < build->matrix->nrows; i++)
-		build->nusers += build->matrix->start[i + 1] > build->matrix->start[i];
-	weigh(build);
-	sum_items(build, true);
-}
-
-/* The two factors of an item's score, as a source and as a target. */
-static void
-item_factors(const SimilarityBuild *build, uint32 target, double *source_factor,
-			 double *target_factor)
-{
-	const SimilarityOptions *options = &build->options;
-	double		square = build->item_square[target];
-
-	*source_factor = *target_factor = 0;
-	if (build->item_count[target] == 0)
-		return;
-	switch (options->measure)
-	{
-		case MEASURE_P3ALPHA:
-		case MEASURE_RP3BETA:
-			*source_factor = pow(build->item_sum[target], -options->alpha);
-			*target_factor = pow(build->item_count[target], -options->beta);
-			break;
-		default:
-			/* without any weight an item has no neighbours: TF-IDF of users who have all */
-			if (!(square > 0))
-				return;
-			*source_factor = pow(square, -options->alpha);
-			*target_factor = pow(square, -options->beta);
-			break;
-	}
-}
-
-/* Places for the arrays of a product; NULL product: only the size. */
+/* Places for the arrays of a product; the size of all. */
 static Size
-lay_out(const SimilarityBuild *build, Product *product, uint64 entries, uint64 row_entries,
-		uint32 nrows, uint32 nusers)
+lay_out(const SimilarityBuild *build, Product *product, const Side *rows, const Side *cols,
+		uint64 entries, uint64 row_entries, uint32 nusers)
 {
 	Size		end = MAXALIGN(sizeof(Product));
-	Product		scratch;
-	Size		nitems = build->matrix->ncols;
 
 #define PLACE(field, count, type) \
 	do { \
@@ -359,40 +166,71 @@ lay_out(const SimilarityBuild *build, Product *product, uint64 entries, uint64 r
 		end += MAXALIGN((Size) (count) * sizeof(type)); \
 	} while (0)
 
-	if (product == NULL)
-		product = &scratch;
-	PLACE(row_start, (Size) nrows + 1, uint64);
+	PLACE(row_start, (Size) rows->nitems + 1, uint64);
 	PLACE(user_start, (Size) nusers + 1, uint64);
-	PLACE(source_factor, nitems, double);
-	PLACE(target_factor, nitems, double);
-	PLACE(source_count, nitems, uint32);
-	PLACE(source_target, nitems, uint32);
-	PLACE(target_count, nitems, uint32);
-	PLACE(target_rank, nitems, uint32);
+	PLACE(row_factor, rows->nitems, double);
+	PLACE(col_factor, cols->nitems, double);
+	PLACE(row_count, rows->nitems, uint32);
+	PLACE(row_col, rows->nitems, uint32);
+	PLACE(col_count, cols->nitems, uint32);
+	PLACE(col_rank, cols->nitems, uint32);
 	PLACE(user_items, entries, uint32);
 	PLACE(row_users, row_entries, uint32);
 	if (build->user_weights)
 		PLACE(user_weights, nusers, double);
-	if (build->matrix->values)
-	{
+	if (cols->matrix->values)
 		PLACE(user_values, entries, float);
+	if (rows->matrix->values)
 		PLACE(row_values, row_entries, float);
-	}
 #undef PLACE
 	return end;
 }
 
 #define PART(product, type, field) ((type *) ((char *) (product) + (product)->field))
 
-/*
- * Fills all but the rows.  Users of one item add to no pair and are left out;
- * the others come in their order.
- */
+/* Users who add to any pair: with two items, or one of each kind. */
+static inline bool
+user_counts(const SimilarityBuild *build, uint32 user)
+{
+	const SparseMatrix *targets = build->targets.matrix;
+	const SparseMatrix *sources = build->sources->matrix;
+	uint64		count = targets->start[user + 1] - targets->start[user];
+
+	if (targets == sources)
+		return count > 1;
+	return count > 0 && sources->start[user + 1] > sources->start[user];
+}
+
 static void
-fill_product(SimilarityBuild *build, Product *product)
+fill_items(SimilarityBuild *build, Product *product, const Side *rows, const Side *cols)
+{
+	bool		swapped = rows_are_targets(build);
+	uint32		i;
+
+	for (i = 0; i < rows->nitems; i++)
+	{
+		uint32		rank = rows->rank[i];
+
+		PART(product, double, row_factor)[rank] =
+			swapped ? target_factor(build, i) : source_factor(build, i);
+		PART(product, uint32, row_count)[rank] = rows->count[i];
+		PART(product, uint32, row_col)[rank] = i;
+	}
+	for (i = 0; i < cols->nitems; i++)
+	{
+		PART(product, double, col_factor)[i] =
+			swapped ? source_factor(build, i) : target_factor(build, i);
+		PART(product, uint32, col_count)[i] = cols->count[i];
+		PART(product, uint32, col_rank)[i] = cols->rank[i];
+	}
+}
+
+/* Fills all but the rows, with the users who count, in their order. */
+static void
+fill_product(SimilarityBuild *build, Product *product, const Side *rows, const Side *cols)
 {
 	const SimilarityOptions *options = &build->options;
-	SparseMatrix *matrix = build->matrix;
+	SparseMatrix *matrix = cols->matrix;
 	uint64	   *user_start = PART(product, uint64, user_start);
 	uint64		place = 0;
 	uint32		user = 0;
@@ -404,19 +242,10 @@ fill_product(SimilarityBuild *build, Product *product)
 	product->min_together = options->min_together;
 	product->min_llr = options->min_llr;
 	product->users = build->nusers;
-	product->self = true;
-	product->ntargets = matrix->ncols;
-	for (i = 0; i < matrix->ncols; i++)
-	{
-		uint32		source = build->target_rank[i];
-
-		item_factors(build, i, &PART(product, double, source_factor)[source],
-					 &PART(product, double, target_factor)[i]);
-		PART(product, uint32, source_count)[source] = build->item_count[i];
-		PART(product, uint32, source_target)[source] = i;
-		PART(product, uint32, target_count)[i] = build->item_count[i];
-		PART(product, uint32, target_rank)[i] = source;
-	}
+	product->self = rows == cols;
+	product->swapped = rows_are_targets(build);
+	product->ncols = cols->nitems;
+	fill_items(build, product, rows, cols);
 	user_start[0] = 0;
 	for (i = 0; i < matrix->nrows; i++)
 	{
@@ -426,7 +255,7 @@ fill_product(SimilarityBuild *build, Product *product)
 
 		if ((i & 0xfff) == 0)
 			CHECK_FOR_INTERRUPTS();
-		if (count < 2)
+		if (!user_counts(build, from))
 			continue;
 		memcpy(PART(product, uint32, user_items) + place, matrix->cols + start,
 			   count * sizeof(uint32));
@@ -440,69 +269,81 @@ fill_product(SimilarityBuild *build, Product *product)
 	}
 }
 
-/* Entries of users with two items and more; of these per source, in starts[source + 1]. */
-static uint64
-count_entries(SimilarityBuild *build, uint64 *starts, uint32 *nusers, double *steps)
+/* How much there is to multiply. */
+typedef struct Extent
 {
-	SparseMatrix *matrix = build->matrix;
-	uint64		entries = 0;
+	uint64		entries;		/* in the columns' matrix, of users who count */
+	uint64		row_entries;	/* in the rows' matrix */
+	uint32		users;
+	double		steps;			/* additions */
+} Extent;
+
+/* Also sets starts[rank] to the number of entries of rows before. */
+static Extent
+measure_extent(SimilarityBuild *build, const Side *rows, const Side *cols, uint64 *starts)
+{
+	Extent		extent = {0};
 	uint32		i;
 
-	*nusers = 0;
-	*steps = 0;
-	for (i = 0; i < matrix->nrows; i++)
+	for (i = 0; i < rows->matrix->nrows; i++)
 	{
-		uint64		count = matrix->start[i + 1] - matrix->start[i];
+		uint64		cols_count = cols->matrix->start[i + 1] - cols->matrix->start[i];
+		uint64		rows_count = rows->matrix->start[i + 1] - rows->matrix->start[i];
 		uint64		k;
 
-		if (count < 2)
+		if ((i & 0xfff) == 0)
+			CHECK_FOR_INTERRUPTS();
+		if (!user_counts(build, i))
 			continue;
-		for (k = matrix->start[i]; k < matrix->start[i + 1]; k++)
-			starts[build->target_rank[matrix->cols[k]] + 1]++;
-		entries += count;
-		*steps += (double) count * count;
-		(*nusers)++;
+		for (k = rows->matrix->start[i]; k < rows->matrix->start[i + 1]; k++)
+			starts[rows->rank[rows->matrix->cols[k]] + 1]++;
+		extent.entries += cols_count;
+		extent.row_entries += rows_count;
+		extent.steps += (double) cols_count * rows_count;
+		extent.users++;
 	}
-	for (i = 0; i < matrix->ncols; i++)
+	for (i = 0; i < rows->nitems; i++)
 		starts[i + 1] += starts[i];
-	return entries;
+	return extent;
 }
 
-/* Fills the rows of sources first to first + nrows - 1, users ascending. */
+/* Fills rows first to first + nrows - 1 with their users, ascending. */
 static void
-fill_rows(SimilarityBuild *build, Product *product, uint32 nusers, const uint64 *starts,
+fill_rows(SimilarityBuild *build, Product *product, const Side *rows, const uint64 *starts,
 		  uint32 first, uint32 nrows)
 {
+	SparseMatrix *matrix = rows->matrix;
 	uint64	   *row_start = PART(product, uint64, row_start);
 	uint32	   *row_users = PART(product, uint32, row_users);
 	float	   *row_values = product->row_values ? PART(product, float, row_values) : NULL;
-	const uint64 *user_start = PART(product, uint64, user_start);
-	const uint32 *user_items = PART(product, uint32, user_items);
-	const float *user_values = PART(product, float, user_values);
 	uint64	   *places = MemoryContextAllocHuge(build->cxt, (Size) nrows * sizeof(uint64));
-	uint32		user;
+	uint32		user = 0;
 	uint32		i;
 
 	for (i = 0; i <= nrows; i++)
 		row_start[i] = starts[first + i] - starts[first];
 	memcpy(places, row_start, (Size) nrows * sizeof(uint64));
-	for (user = 0; user < nusers; user++)
+	for (i = 0; i < matrix->nrows; i++)
 	{
+		uint32		from = build->order[i];
 		uint64		k;
 
-		if ((user & 0xfff) == 0)
+		if ((i & 0xfff) == 0)
 			CHECK_FOR_INTERRUPTS();
-		for (k = user_start[user]; k < user_start[user + 1]; k++)
+		if (!user_counts(build, from))
+			continue;
+		for (k = matrix->start[from]; k < matrix->start[from + 1]; k++)
 		{
-			uint32		row = build->target_rank[user_items[k]] - first;
+			/* below first it wraps around */
+			uint32		row = rows->rank[matrix->cols[k]] - first;
 
-			/* below first it has wrapped around */
 			if (row >= nrows)
 				continue;
 			if (row_values)
-				row_values[places[row]] = user_values[k];
+				row_values[places[row]] = matrix->values[k];
 			row_users[places[row]++] = user;
 		}
+		user++;
 	}
 	pfree(places);
 	product->first_row = first;
@@ -512,53 +353,92 @@ fill_rows(SimilarityBuild *build, Product *product, uint32 nusers, const uint64 
 	build->nrows = nrows;
 }
 
-/* Hands the result of a block over to the caller. */
+/* Divides scores by their sum. */
+static void
+normalize_list(Neighbour *list, int count)
+{
+	double		sum = 0;
+	int			i;
+
+	for (i = 0; i < count; i++)
+		sum += list[i].score;
+	for (i = 0; i < count; i++)
+		list[i].score = similarity_round(list[i].score / sum);
+}
+
+/* Hands the neighbours of the source of a rank over to the caller; list is changed. */
+void
+similarity_emit_row(SimilarityBuild *build, uint32 rank, Neighbour *list, int count)
+{
+	const Side *sources = build->sources;
+	MemoryContext old;
+	int			i;
+
+	build->current_item = sources->by_rank[rank];
+	if (sources->users[build->current_item] == 0)
+		return;
+	if (build->options.normalize == NORMALIZE_ITEM)
+		normalize_list(list, count);
+	if (count > build->max_neighbours)
+	{
+		build->max_neighbours = Max(count, 2 * build->max_neighbours);
+		if (build->neighbours)
+		{
+			pfree(build->neighbours);
+			pfree(build->scores);
+			pfree(build->together);
+		}
+		old = MemoryContextSwitchTo(build->cxt);
+		build->neighbours = palloc_array(Datum, build->max_neighbours);
+		build->scores = palloc_array(double, build->max_neighbours);
+		build->together = palloc_array(int64, build->max_neighbours);
+		MemoryContextSwitchTo(old);
+	}
+	for (i = 0; i < count; i++)
+	{
+		build->neighbours[i] = iddict_value(build->targets.dict,
+											build->targets.item[list[i].target]);
+		build->scores[i] = list[i].score;
+		build->together[i] = list[i].together;
+	}
+	old = MemoryContextSwitchTo(build->emit_cxt);
+	build->emit(build->emit_arg,
+				iddict_value(sources->dict, sources->item[build->current_item]),
+				count, build->neighbours, build->scores, build->together);
+	MemoryContextSwitchTo(old);
+}
+
+/* Takes the result of a block. */
 static void
 receive_block(void *arg, uint32 block, const void *result, Size size)
 {
 	SimilarityBuild *build = (SimilarityBuild *) arg;
 	uint32		row = build->first_row + block * build->block_rows;
 	uint32		end = Min(row + build->block_rows, build->first_row + build->nrows);
-	const char *in = (const char *) result;
+	char	   *in = (char *) result;
 
 	for (; row < end; row++)
 	{
 		int			count = (int) *(const uint64 *) in;
-		const Neighbour *neighbours = (const Neighbour *) (in + sizeof(uint64));
-		MemoryContext old;
-		int			i;
+		Neighbour  *list = (Neighbour *) (in + sizeof(uint64));
 
 		in += sizeof(uint64) + count * sizeof(Neighbour);
 		build->rows_done++;
-		build->current_item = build->source_target[row];
-		if (build->item_count[build->current_item] == 0)
-			continue;
-		for (i = 0; i < count; i++)
-		{
-			build->neighbours[i] = iddict_value(build->items,
-												build->target_item[neighbours[i].target]);
-			build->scores[i] = neighbours[i].score;
-			build->together[i] = neighbours[i].together;
-		}
-		old = MemoryContextSwitchTo(build->emit_cxt);
-		build->emit(build->emit_arg,
-					iddict_value(build->items, build->target_item[build->current_item]),
-					count, build->neighbours, build->scores, build->together);
-		MemoryContextSwitchTo(old);
+		if (build->lists)
+			similarity_keep_list(build, row, list, count);
+		else
+			similarity_emit_row(build, row, list, count);
 	}
 	Assert(in == (const char *) result + size);
 	progress_update(build->rows_done);
 }
 
-/*
- * How many sources from first on have rows that fit into so many entries: one
- * at least.
- */
+/* How many rows from first on fit into so many entries: one at least. */
 static uint32
-rows_that_fit(const uint64 *starts, uint32 first, uint32 nitems, uint64 entries)
+rows_that_fit(const uint64 *starts, uint32 first, uint32 nrows, uint64 entries)
 {
 	uint32		low = first + 1;
-	uint32		high = nitems;
+	uint32		high = nrows;
 
 	while (low < high)
 	{
@@ -573,21 +453,23 @@ rows_that_fit(const uint64 *starts, uint32 first, uint32 nitems, uint64 entries)
 }
 
 /*
- * How many entries of rows may be in memory at once.  An error where the
- * matrix alone leaves room for none.
+ * How many entries of rows may be in memory at once, beside a fixed size.  An
+ * error where that is too few to get on.
  */
 static uint64
-row_budget(SimilarityBuild *build, const uint64 *starts, uint64 entries, Size fixed)
+row_budget(SimilarityBuild *build, const Side *rows, const uint64 *starts, uint64 entries,
+		   Size fixed)
 {
-	Size		width = build->matrix->values ? 8 : 4;
+	Size		width = rows->matrix->values ? 8 : 4;
+	Size		limit = similarity_memory_limit();
 	Size		used = MemoryContextMemAllocated(build->cxt, true) + fixed;
-	Size		left = memory_limit() > used ? memory_limit() - used : 0;
+	Size		left = limit > used ? limit - used : 0;
 	uint64		largest = 0;
 	uint32		i;
 
 	if (left / width >= entries)
 		return entries;
-	for (i = 0; i < build->matrix->ncols; i++)
+	for (i = 0; i < rows->nitems; i++)
 		largest = Max(largest, starts[i + 1] - starts[i]);
 	/* reading all users for each part takes time: not more than 64 parts */
 	largest = Max(largest, entries / 64);
@@ -595,55 +477,55 @@ row_budget(SimilarityBuild *build, const uint64 *starts, uint64 entries, Size fi
 		ereport(ERROR,
 				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
 				 errmsg("not enough memory for the similarity of " UINT64_FORMAT " interactions of %u users with %u items",
-						build->matrix->start[build->matrix->nrows],
-						build->matrix->nrows, build->matrix->ncols),
+						entries, rows->matrix->nrows, rows->nitems),
 				 errhint("Set maintenance_work_mem to at least %zu MB.",
 						 (used + largest * width) / (1024 * 1024) + 1)));
 	return left / width;
 }
 
-static void
-multiply(SimilarityBuild *build)
+/* Works out all rows; each goes to the caller, or into the lists. */
+void
+similarity_multiply(SimilarityBuild *build)
 {
-	uint32		nitems = build->matrix->ncols;
-	uint64	   *starts = alloc_zero(build->cxt, (Size) nitems + 1, sizeof(uint64));
-	uint32		nusers;
-	double		steps;
-	uint64		entries = count_entries(build, starts, &nusers, &steps);
-	uint64		budget;
+	const Side *rows = rows_are_targets(build) ? &build->targets : build->sources;
+	const Side *cols = rows_are_targets(build) ? build->sources : &build->targets;
+	uint64	   *starts = MemoryContextAllocExtended(build->cxt,
+													((Size) rows->nitems + 1) * sizeof(uint64),
+													MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
+	Extent		extent = measure_extent(build, rows, cols, starts);
 	Product		layout = {0};
 	ParallelArea *area;
 	Product    *product;
+	uint64		budget;
 	uint32		first;
 
-	budget = row_budget(build, starts, entries,
-						lay_out(build, NULL, entries, 0, nitems, nusers));
-	area = parallel_area_create(lay_out(build, &layout, entries, budget, nitems, nusers),
-								parallel_workers(steps * SECONDS_PER_STEP));
+	budget = row_budget(build, rows, starts, extent.row_entries,
+						lay_out(build, &layout, rows, cols, extent.entries, 0, extent.users));
+	area = parallel_area_create(lay_out(build, &layout, rows, cols, extent.entries, budget,
+										extent.users),
+								parallel_workers(extent.steps * SECONDS_PER_STEP));
 	product = parallel_area_data(area);
 	*product = layout;
-	fill_product(build, product);
-	/* from here on only the totals of users and items are needed */
-	sparse_free(build->matrix);
-	build->matrix = NULL;
-
+	fill_product(build, product, rows, cols);
 	build->block_rows = Max(Min(1000 / build->options.n, 64), 1);
-	progress_phase("product", nitems);
-	for (first = 0; first < nitems; first += build->nrows)
+	build->rows_done = 0;
+	progress_phase("product", rows->nitems);
+	for (first = 0; first < rows->nitems; first += build->nrows)
 	{
-		fill_rows(build, product, nusers, starts, first,
-				  rows_that_fit(starts, first, nitems, budget));
+		fill_rows(build, product, rows, starts, first,
+				  rows_that_fit(starts, first, rows->nitems, budget));
 		parallel_area_run(area, PRODUCT_KERNEL, &recsys_similarity_kernel,
 						  (build->nrows - 1) / build->block_rows + 1,
 						  product_result_size(build->block_rows, build->options.n),
 						  receive_block, build);
 	}
 	parallel_area_free(area);
+	pfree(starts);
 }
 
 /*
- * Works out the neighbours and calls emit for each item that has any
- * interaction, in the order of the items' values and in the memory context
+ * Works out the neighbours and calls emit for each source that has any
+ * interaction, in the order of the sources' values and in the memory context
  * that is current here.  To be called once.
  */
 void
@@ -655,11 +537,14 @@ similarity_finish(SimilarityBuild *build, SimilarityEmit emit, void *arg)
 	build->emit_arg = arg;
 	build->emit_cxt = old;
 	progress_begin("item similarity");
-	make_matrix(build);
-	build->neighbours = palloc_array(Datum, build->options.n);
-	build->scores = palloc_array(double, build->options.n);
-	build->together = palloc_array(int64, build->options.n);
-	multiply(build);
+	similarity_make_matrices(build);
+	similarity_limit(build);
+	similarity_weigh(build);
+	if (similarity_keeps_lists(build))
+		similarity_begin_lists(build);
+	similarity_multiply(build);
+	if (build->lists)
+		similarity_emit_lists(build);
 	progress_end();
 	MemoryContextSwitchTo(old);
 }
@@ -667,13 +552,13 @@ similarity_finish(SimilarityBuild *build, SimilarityEmit emit, void *arg)
 int64
 similarity_item_users(const SimilarityBuild *build)
 {
-	return build->item_count[build->current_item];
+	return build->sources->users[build->current_item];
 }
 
 double
 similarity_item_weight(const SimilarityBuild *build)
 {
-	return build->item_sum[build->current_item];
+	return build->sources->weight[build->current_item];
 }
 
 int64
@@ -685,5 +570,5 @@ similarity_user_count(const SimilarityBuild *build)
 int64
 similarity_item_count(const SimilarityBuild *build)
 {
-	return build->nitems;
+	return build->sources->active;
 }

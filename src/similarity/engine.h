@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * engine.h
- *		Inside of similarity/: interactions that are being collected.
+ *		Inside of similarity/: interactions being collected, and their matrices.
  *
  *-------------------------------------------------------------------------
  */
@@ -11,40 +11,97 @@
 #include "core/compat.h"
 #include "core/iddict.h"
 #include "core/sparse.h"
+#include "similarity/measure.h"
 #include "similarity/similarity.h"
+
+/*
+ * Items of one kind with their interactions.  In the matrix items have numbers
+ * by falling popularity; their rank is the place of their value.
+ */
+typedef struct Side
+{
+	IdDict	   *dict;
+	Triples    *triples;		/* users x items of the dictionary, while collecting */
+	SparseMatrix *matrix;		/* users x items by number */
+	uint32		nitems;			/* all, even without any interaction that counts */
+	uint64		active;			/* those with any */
+	uint32	   *item;			/* in the dictionary, by number */
+	uint32	   *rank;			/* by number */
+	uint32	   *by_rank;		/* number, by rank */
+	uint32	   *users;			/* number of users, by number; before limits */
+	double	   *weight;			/* sum of weights, by number; before limits */
+	uint32	   *count;			/* of entries in the matrix, by number */
+	double	   *total;			/* of values in the matrix before they are weighed */
+	double	   *square;			/* C_ii */
+} Side;
+
+/* A row of the result that is kept until all are there: see lists.c. */
+typedef struct Lists Lists;
 
 struct SimilarityBuild
 {
 	MemoryContext cxt;
 	SimilarityOptions options;
 	IdDict	   *users;
-	IdDict	   *items;
-	Triples    *triples;
+	Side		targets;
+	Side		other;			/* sources, where they are of another kind */
+	Side	   *sources;		/* one of the two */
+	TimestampTz newest;			/* DT_NOBEGIN: no time seen */
 	/* while finishing */
+	uint32	   *order;			/* of users */
+	double	   *user_weights;	/* by user; NULL: all 1 */
+	uint64		nusers;			/* with any interaction */
 	SimilarityEmit emit;
 	void	   *emit_arg;
 	MemoryContext emit_cxt;
-	SparseMatrix *matrix;		/* users x targets */
-	uint32	   *order;			/* of users */
-	uint32	   *target_item;	/* number in the dictionary, by target */
-	uint32	   *source_target;	/* target, by source */
-	uint32	   *target_rank;	/* source, by target */
-	uint32	   *item_count;		/* users, by target */
-	double	   *item_sum;		/* weights, by target */
-	double	   *item_square;	/* C_ii, by target */
-	double	   *user_weights;	/* by user; NULL: all 1 */
-	uint64		nusers;			/* with any interaction */
-	uint64		nitems;
-	uint32		current_item;	/* target that emit is called for */
-	uint32		first_row;		/* of the part of sources that is being worked on */
+	uint32		current_item;	/* source that emit is called for */
+	uint32		first_row;		/* of the part of the rows that is being worked on */
 	uint32		nrows;
 	uint32		block_rows;
 	uint64		rows_done;
-	Datum	   *neighbours;		/* buffers for emit */
+	Lists	   *lists;
+	int			max_neighbours;	/* in the buffers for emit */
+	Datum	   *neighbours;
 	double	   *scores;
 	int64	   *together;
 };
 
+static inline Size
+similarity_memory_limit(void)
+{
+	return (Size) maintenance_work_mem * 1024;
+}
+
+/* Rows are those of sources, or of targets where each of these keeps its best sources. */
+static inline bool
+rows_are_targets(const SimilarityBuild *build)
+{
+	return build->options.prune == PRUNE_NEIGHBOUR;
+}
+
 extern SimilarityBuild *similarity_create(MemoryContext cxt, const SimilarityOptions *options);
+
+/* matrix.c */
+extern void similarity_make_matrices(SimilarityBuild *build);
+extern void similarity_weigh(SimilarityBuild *build);
+extern void side_alloc(SimilarityBuild *build, Side *side);
+
+/* limits.c */
+extern void similarity_limit(SimilarityBuild *build);
+extern uint64 *similarity_user_hashes(SimilarityBuild *build);
+extern uint64 similarity_hash(uint64 a, uint64 b);
+
+/* engine.c */
+extern void similarity_multiply(SimilarityBuild *build);
+extern void similarity_emit_row(SimilarityBuild *build, uint32 rank, Neighbour *list, int count);
+
+/* lists.c */
+extern bool similarity_keeps_lists(const SimilarityBuild *build);
+extern void similarity_begin_lists(SimilarityBuild *build);
+extern void similarity_keep_list(SimilarityBuild *build, uint32 row, const Neighbour *list, int count);
+extern void similarity_emit_lists(SimilarityBuild *build);
+
+/* tune.c */
+extern void similarity_tune(SimilarityBuild *build);
 
 #endif							/* RECSYS_ENGINE_H */

@@ -3,9 +3,9 @@
  * measure.c
  *		The product of a sparse matrix with itself, the measures, the best n.
  *
- * For a source item i the lists of its users are walked, and what each of
- * their items j adds goes into an accumulator with one place per target
- * (Gustavson's row-wise product).  Targets that were touched are then scored,
+ * For the item i of a row the lists of its users are walked, and what each of
+ * their items j adds goes into an accumulator with one place per column
+ * (Gustavson's row-wise product).  Columns that were touched are then scored,
  * the best n kept in a heap, and their places cleared.  Nothing of the size
  * items x items ever exists.
  *
@@ -102,17 +102,6 @@ count_score(SimilarityMeasure measure, double both, double a, double b, double a
 			elog(ERROR, "measure %d has no formula of counts", (int) measure);
 	}
 	return 0;
-}
-
-static inline double
-round_score(double score)
-{
-	uint64		bits;
-
-	memcpy(&bits, &score, sizeof(bits));
-	bits = (bits + (UINT64CONST(1) << 21)) & ~((UINT64CONST(1) << 22) - 1);
-	memcpy(&score, &bits, sizeof(bits));
-	return score;
 }
 
 /* a is a worse neighbour than b */
@@ -284,16 +273,16 @@ accumulate_cells(Worker *worker, uint32 row)
 
 /* Scores what was touched, keeps the best and clears the accumulator. */
 static void
-select_best(Worker *worker, uint32 source, uint32 ntouched)
+select_best(Worker *worker, uint32 row, uint32 ntouched)
 {
 	const Product *product = worker->product;
-	const uint32 *ranks = PART(product, uint32, target_rank);
-	const double *target_factor = PART(product, double, target_factor);
-	const uint32 *target_count = PART(product, uint32, target_count);
+	const uint32 *ranks = PART(product, uint32, col_rank);
+	const double *col_factor = PART(product, double, col_factor);
+	const uint32 *col_count = PART(product, uint32, col_count);
 	uint32		same = product->self ?
-		PART(product, uint32, source_target)[source] : PG_UINT32_MAX;
-	double		factor = PART(product, double, source_factor)[source];
-	double		users = PART(product, uint32, source_count)[source];
+		PART(product, uint32, row_col)[row] : PG_UINT32_MAX;
+	double		factor = PART(product, double, row_factor)[row];
+	double		users = PART(product, uint32, row_count)[row];
 	bool		by_count = product->measure >= MEASURE_JACCARD;
 	uint32		k;
 
@@ -318,18 +307,22 @@ select_best(Worker *worker, uint32 source, uint32 ntouched)
 		}
 		if (candidate.target == same || candidate.together < product->min_together)
 			continue;
-		candidate.score = by_count ?
-			count_score(product->measure, candidate.together, users,
-						target_count[candidate.target], product->users) :
-			sum * factor * target_factor[candidate.target];
+		if (!by_count)
+			candidate.score = sum * factor * col_factor[candidate.target];
+		else if (product->swapped)
+			candidate.score = count_score(product->measure, candidate.together,
+										  col_count[candidate.target], users, product->users);
+		else
+			candidate.score = count_score(product->measure, candidate.together,
+										  users, col_count[candidate.target], product->users);
 		if (product->shrink > 0)
 			candidate.score *= candidate.together / (candidate.together + product->shrink);
-		candidate.score = round_score(candidate.score);
+		candidate.score = similarity_round(candidate.score);
 		if (!(candidate.score > 0) ||
 			(worker->nheap == product->n && !worse(ranks, &worker->heap[0], &candidate)))
 			continue;
 		if (product->min_llr > 0 &&
-			log_likelihood_ratio(candidate.together, users, target_count[candidate.target],
+			log_likelihood_ratio(candidate.together, users, col_count[candidate.target],
 								 product->users) < product->min_llr)
 			continue;
 		offer(worker, &candidate, product->n, ranks);
@@ -343,7 +336,7 @@ product_begin(const void *shared)
 {
 	Worker	   *worker = palloc0_object(Worker);
 	const Product *product = (const Product *) shared;
-	Size		targets = Max(product->ntargets, 1);
+	Size		targets = Max(product->ncols, 1);
 
 	worker->product = product;
 	if (product->row_values || product->user_values || product->user_weights)

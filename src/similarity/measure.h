@@ -14,9 +14,9 @@
 
 /*
  * What the product of rows works on, without pointers: offsets in bytes from
- * its own start, 0 for an array that is not there.  Source items are numbered
- * in the order of their values; target items by falling number of users, so
- * that what is touched most lies together.
+ * its own start, 0 for an array that is not there.  Rows are numbered in the
+ * order of their values; columns by falling number of users, so that what is
+ * touched most lies together.
  */
 typedef struct Product
 {
@@ -26,24 +26,25 @@ typedef struct Product
 	int64		min_together;
 	double		min_llr;
 	double		users;			/* number of all users */
-	bool		self;			/* sources and targets are the same items */
-	uint32		first_row;		/* sources of this run: first_row and on */
+	bool		self;			/* rows and columns are the same items */
+	bool		swapped;		/* rows are targets, columns sources */
+	uint32		first_row;		/* rows of this run: first_row and on */
 	uint32		nrows;
-	uint32		ntargets;
+	uint32		ncols;
 	uint32		block_rows;
 	Size		row_start;		/* uint64 [nrows + 1]: into row_users */
-	Size		row_users;		/* uint32: users of a source, ascending */
+	Size		row_users;		/* uint32: users of a row, ascending */
 	Size		row_values;		/* float */
 	Size		user_start;		/* uint64 [users + 1]: into user_items */
-	Size		user_items;		/* uint32: targets of a user */
+	Size		user_items;		/* uint32: columns of a user */
 	Size		user_values;	/* float */
 	Size		user_weights;	/* double [users] */
-	Size		source_factor;	/* double [all sources] */
-	Size		source_count;	/* uint32 [all sources]: users */
-	Size		source_target;	/* uint32 [all sources]: the same item as a target */
-	Size		target_factor;	/* double [targets] */
-	Size		target_count;	/* uint32 [targets]: users */
-	Size		target_rank;	/* uint32 [targets]: place among values, for ties */
+	Size		row_factor;		/* double [all rows] */
+	Size		row_count;		/* uint32 [all rows]: users */
+	Size		row_col;		/* uint32 [all rows]: the same item as a column */
+	Size		col_factor;		/* double [columns] */
+	Size		col_count;		/* uint32 [columns]: users */
+	Size		col_rank;		/* uint32 [columns]: place among values, for ties */
 } Product;
 
 /* Of a block's result: for each row the number of neighbours, then these. */
@@ -56,6 +57,18 @@ typedef struct Neighbour
 
 #define PRODUCT_KERNEL "recsys_similarity_kernel"
 extern PGDLLEXPORT const ParallelKernel recsys_similarity_kernel;
+
+/* To 30 significant bits: see measure.c. */
+static inline double
+similarity_round(double score)
+{
+	uint64		bits;
+
+	memcpy(&bits, &score, sizeof(bits));
+	bits = (bits + (UINT64CONST(1) << 21)) & ~((UINT64CONST(1) << 22) - 1);
+	memcpy(&score, &bits, sizeof(bits));
+	return score;
+}
 
 static inline Size
 product_result_size(uint32 rows, int n)

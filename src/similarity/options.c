@@ -11,6 +11,7 @@
 #include <math.h>
 
 #include "utils/float.h"
+#include "utils/timestamp.h"
 
 #include "core/options.h"
 #include "similarity/similarity.h"
@@ -22,6 +23,10 @@ static const char *const measure_names[] = {
 	"cooccurrence", "cosine", "tfidf", "bm25", "p3alpha", "rp3beta",
 	"jaccard", "dice", "overlap", "conditional", "lift", "leverage", "llr", NULL
 };
+
+static const char *const transform_names[] = {"none", "binary", "sqrt", "log", NULL};
+static const char *const normalize_names[] = {"none", "item", "neighbour", NULL};
+static const char *const prune_names[] = {"item", "neighbour", NULL};
 
 /* Exponents of the measures that have any, in the same order. */
 static const struct
@@ -47,6 +52,7 @@ similarity_default_options(SimilarityOptions *options)
 	options->n = 50;
 	options->user_power = options->alpha = options->beta = get_float8_nan();
 	options->min_together = 1;
+	options->as_of = DT_NOBEGIN;
 	options->k1 = 1.2;
 	options->b = 0.75;
 }
@@ -76,6 +82,37 @@ similarity_settle_options(SimilarityOptions *options)
 	settle("beta", &options->beta, product, product ? presets[options->measure].beta : 0);
 }
 
+static void
+read_times(SimilarityOptions *options, OptionsReader *reader)
+{
+	Datum		value;
+
+	if (options_get(reader, "half_life", &value))
+	{
+		const Interval *interval = DatumGetIntervalP(value);
+
+		/* a month of 30 days, as PostgreSQL compares intervals */
+		options->half_life = (double) interval->time +
+			((double) interval->month * DAYS_PER_MONTH + interval->day) * (double) USECS_PER_DAY;
+		if (!(options->half_life > 0))
+			ereport(ERROR,
+					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+					 errmsg("half_life must be more than 0")));
+	}
+	if (options_get(reader, "as_of", &value))
+	{
+		options->as_of = DatumGetTimestampTz(value);
+		if (TIMESTAMP_NOT_FINITE(options->as_of))
+			ereport(ERROR,
+					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+					 errmsg("as_of must be finite")));
+		if (options->half_life == 0)
+			ereport(ERROR,
+					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+					 errmsg("as_of is of no use without half_life")));
+	}
+}
+
 /* Reads a value of similarity_options().  Errors: see its documentation. */
 void
 similarity_read_options(SimilarityOptions *options, Datum composite)
@@ -96,6 +133,12 @@ similarity_read_options(SimilarityOptions *options, Datum composite)
 	options->min_llr = options_float(&reader, "min_llr", 0, 0, infinity);
 	options->k1 = options_float(&reader, "k1", options->k1, 0, DBL_MAX);
 	options->b = options_float(&reader, "b", options->b, 0, 1);
+	options->transform = options_word(&reader, "transform", TRANSFORM_NONE, transform_names);
+	options->normalize = options_word(&reader, "normalization", NORMALIZE_NONE, normalize_names);
+	options->prune = options_word(&reader, "prune", PRUNE_ITEM, prune_names);
+	options->max_per_user = options_int(&reader, "max_per_user", 0, 2, PG_INT32_MAX);
+	options->max_per_item = options_int(&reader, "max_per_item", 0, 1, PG_INT32_MAX);
+	read_times(options, &reader);
 	similarity_settle_options(options);
 }
 

@@ -19,9 +19,50 @@
 SimilarityBuild *
 similarity_begin_like(MemoryContext cxt, const SimilarityBuild *other)
 {
-	return similarity_begin(cxt, iddict_type(other->users), iddict_collation(other->users),
-							iddict_type(other->items), iddict_collation(other->items),
-							&other->options);
+	SimilarityBuild *build;
+
+	build = similarity_begin(cxt, iddict_type(other->users), iddict_collation(other->users),
+							 iddict_type(other->targets.dict),
+							 iddict_collation(other->targets.dict), &other->options);
+	if (other->sources != &other->targets)
+		similarity_begin_sources(build, iddict_type(other->sources->dict),
+								 iddict_collation(other->sources->dict));
+	return build;
+}
+
+/* Numbers of the values of one dictionary in another, which gets what it lacks. */
+static uint32 *
+merge_dict(SimilarityBuild *build, IdDict *into, const IdDict *from)
+{
+	uint32		count = iddict_count(from);
+	uint32	   *numbers = MemoryContextAllocHuge(build->cxt, Max(count, 1) * sizeof(uint32));
+	uint32		i;
+
+	for (i = 0; i < count; i++)
+		numbers[i] = iddict_put(into, iddict_value(from, i));
+	return numbers;
+}
+
+static void
+combine_side(SimilarityBuild *left, Side *into, const Side *from, const uint32 *users)
+{
+	uint32	   *items = merge_dict(left, into->dict, from->dict);
+	TripleBatch batch;
+
+	triples_rewind(from->triples);
+	while (triples_next(from->triples, &batch))
+	{
+		Size		k;
+
+		for (k = 0; k < batch.count; k++)
+		{
+			if ((k & 0xffff) == 0)
+				CHECK_FOR_INTERRUPTS();
+			triples_add(into->triples, users[batch.rows[k]], items[batch.cols[k]],
+						batch.values ? batch.values[k] : 1, batch.times ? batch.times[k] : 0);
+		}
+	}
+	pfree(items);
 }
 
 /*
@@ -33,65 +74,42 @@ similarity_combine(SimilarityBuild *left, SimilarityBuild *right)
 {
 	MemoryContext old = MemoryContextSwitchTo(left->cxt);
 	uint32	   *users;
-	uint32	   *items;
-	TripleBatch batch;
-	uint32		i;
 
 	if (!similarity_same_options(&left->options, &right->options))
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("options must be the same for all rows")));
-	users = MemoryContextAllocHuge(left->cxt, Max(iddict_count(right->users), 1) * sizeof(uint32));
-	items = MemoryContextAllocHuge(left->cxt, Max(iddict_count(right->items), 1) * sizeof(uint32));
-	for (i = 0; i < iddict_count(right->users); i++)
-		users[i] = iddict_put(left->users, iddict_value(right->users, i));
-	for (i = 0; i < iddict_count(right->items); i++)
-		items[i] = iddict_put(left->items, iddict_value(right->items, i));
-	triples_rewind(right->triples);
-	while (triples_next(right->triples, &batch))
-	{
-		Size		k;
-
-		for (k = 0; k < batch.count; k++)
-		{
-			if ((k & 0xffff) == 0)
-				CHECK_FOR_INTERRUPTS();
-			triples_add(left->triples, users[batch.rows[k]], items[batch.cols[k]],
-						batch.values ? batch.values[k] : 1, batch.times ? batch.times[k] : 0);
-		}
-	}
+	users = merge_dict(left, left->users, right->users);
+	combine_side(left, &left->targets, &right->targets, users);
+	if (left->sources != &left->targets)
+		combine_side(left, left->sources, right->sources, users);
+	left->newest = Max(left->newest, right->newest);
 	pfree(users);
-	pfree(items);
 	MemoryContextSwitchTo(old);
 }
 
-/* Throws where a state of so many bytes cannot be sent. */
+/* Throws where a state with so many bytes and interactions cannot be sent. */
 static void
-check_size(SimilarityBuild *build, Size size)
+check_size(uint64 size, uint64 interactions)
 {
-	if (size > MaxAllocSize / 2)
+	if (size + interactions * 20 > MaxAllocSize / 2)
 		ereport(ERROR,
 				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
 				 errmsg("too many interactions for a partial state of an aggregate"),
-				 errdetail("A partial state has " UINT64_FORMAT " interactions.",
-						   triples_count(build->triples)),
+				 errdetail("A partial state has " UINT64_FORMAT " interactions.", interactions),
 				 errhint("Set max_parallel_workers_per_gather to 0 and enable_partitionwise_aggregate to off, "
 						 "or use item_similarity() in place of the aggregate.")));
 }
 
-void
-similarity_serialize(SimilarityBuild *build, StringInfo buf)
+static void
+serialize_side(Side *side, StringInfo buf)
 {
 	TripleBatch batch;
 
-	check_size(build, triples_count(build->triples) * 20);
-	pq_sendbytes(buf, (char *) &build->options, sizeof(SimilarityOptions));
-	iddict_serialize(build->users, buf);
-	check_size(build, buf->len);
-	iddict_serialize(build->items, buf);
-	check_size(build, buf->len);
-	triples_rewind(build->triples);
-	while (triples_next(build->triples, &batch))
+	iddict_serialize(side->dict, buf);
+	check_size(buf->len, triples_count(side->triples));
+	triples_rewind(side->triples);
+	while (triples_next(side->triples, &batch))
 	{
 		pq_sendint64(buf, batch.count);
 		pq_sendbyte(buf, batch.values != NULL);
@@ -106,17 +124,26 @@ similarity_serialize(SimilarityBuild *build, StringInfo buf)
 	pq_sendint64(buf, 0);
 }
 
-SimilarityBuild *
-similarity_deserialize(MemoryContext cxt, StringInfo buf)
+void
+similarity_serialize(SimilarityBuild *build, StringInfo buf)
 {
-	SimilarityOptions options;
-	SimilarityBuild *build;
+	bool		cross = build->sources != &build->targets;
+
+	pq_sendbytes(buf, (char *) &build->options, sizeof(SimilarityOptions));
+	pq_sendint64(buf, build->newest);
+	pq_sendbyte(buf, cross);
+	iddict_serialize(build->users, buf);
+	serialize_side(&build->targets, buf);
+	if (cross)
+		serialize_side(build->sources, buf);
+}
+
+static void
+deserialize_side(SimilarityBuild *build, Side *side, StringInfo buf)
+{
 	int64		count;
 
-	pq_copymsgbytes(buf, (char *) &options, sizeof(options));
-	build = similarity_create(cxt, &options);
-	build->users = iddict_deserialize(build->cxt, buf, "user");
-	build->items = iddict_deserialize(build->cxt, buf, "item");
+	side->dict = iddict_deserialize(build->cxt, buf, "item");
 	while ((count = pq_getmsgint64(buf)) > 0)
 	{
 		bool		has_values = pq_getmsgbyte(buf);
@@ -141,8 +168,31 @@ similarity_deserialize(MemoryContext cxt, StringInfo buf)
 				memcpy(&value, values + k * sizeof(value), sizeof(value));
 			if (times)
 				memcpy(&time, times + k * sizeof(time), sizeof(time));
-			triples_add(build->triples, row, col, value, time);
+			triples_add(side->triples, row, col, value, time);
 		}
+	}
+}
+
+SimilarityBuild *
+similarity_deserialize(MemoryContext cxt, StringInfo buf)
+{
+	SimilarityOptions options;
+	SimilarityBuild *build;
+	int64		newest;
+	bool		cross;
+
+	pq_copymsgbytes(buf, (char *) &options, sizeof(options));
+	newest = pq_getmsgint64(buf);
+	cross = pq_getmsgbyte(buf);
+	build = similarity_create(cxt, &options);
+	build->newest = newest;
+	build->users = iddict_deserialize(build->cxt, buf, "user");
+	deserialize_side(build, &build->targets, buf);
+	if (cross)
+	{
+		build->other.triples = triples_create(build->cxt, similarity_memory_limit() / 4);
+		build->sources = &build->other;
+		deserialize_side(build, build->sources, buf);
 	}
 	return build;
 }

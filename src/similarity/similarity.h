@@ -34,6 +34,30 @@ typedef enum SimilarityMeasure
 	MEASURE_LLR
 } SimilarityMeasure;
 
+/* What is done to the sum of weights of a user and an item. */
+typedef enum SimilarityTransform
+{
+	TRANSFORM_NONE,
+	TRANSFORM_BINARY,			/* 1 */
+	TRANSFORM_SQRT,
+	TRANSFORM_LOG				/* ln(1 + x) */
+} SimilarityTransform;
+
+/* Whose scores are made to add up to 1. */
+typedef enum SimilarityNormalize
+{
+	NORMALIZE_NONE,
+	NORMALIZE_ITEM,				/* those of an item's neighbours */
+	NORMALIZE_NEIGHBOUR			/* those of the items that have a neighbour */
+} SimilarityNormalize;
+
+/* Who keeps the n best. */
+typedef enum SimilarityPrune
+{
+	PRUNE_ITEM,					/* an item its neighbours */
+	PRUNE_NEIGHBOUR				/* a neighbour the items that it is neighbour of */
+} SimilarityPrune;
+
 /*
  * similarity_default_options() and similarity_read_options() fill them.  After
  * the former a NaN in user_power, alpha or beta stands for what the measure
@@ -51,6 +75,13 @@ typedef struct SimilarityOptions
 	double		min_llr;		/* log-likelihood ratio at which a pair is significant */
 	double		k1;				/* of bm25 */
 	double		b;
+	SimilarityTransform transform;
+	SimilarityNormalize normalize;
+	SimilarityPrune prune;
+	int64		max_per_user;	/* interactions that are kept, 0: all */
+	int64		max_per_item;
+	double		half_life;		/* of weights, in microseconds; 0: they stay */
+	TimestampTz as_of;			/* DT_NOBEGIN: the newest time of all */
 } SimilarityOptions;
 
 typedef struct SimilarityBuild SimilarityBuild;
@@ -58,7 +89,8 @@ typedef struct SimilarityBuild SimilarityBuild;
 /*
  * Gets the neighbours of an item, best first; scores above 0, ties by the
  * neighbour's value.  n is 0 for an item without any.  The arrays live only
- * during the call, values as long as the build.
+ * during the call, values as long as the build.  n may be more than the option
+ * n where that limits how often a neighbour appears (prune).
  */
 typedef void (*SimilarityEmit) (void *arg, Datum item, int n, const Datum *neighbours,
 								const double *scores, const int64 *together);
@@ -71,8 +103,15 @@ extern bool similarity_same_options(const SimilarityOptions *a, const Similarity
 extern SimilarityBuild *similarity_begin(MemoryContext cxt, Oid usertype, Oid usercollation,
 										 Oid itemtype, Oid itemcollation,
 										 const SimilarityOptions *options);
+extern bool similarity_decays(const SimilarityBuild *build);
 extern void similarity_add(SimilarityBuild *build, Datum user, Datum item, double weight,
 						   TimestampTz ts);
+
+/* For neighbours among things of another kind: "searched this, bought that". */
+extern void similarity_begin_sources(SimilarityBuild *build, Oid itemtype, Oid itemcollation);
+extern void similarity_add_source(SimilarityBuild *build, Datum user, Datum item, double weight,
+								  TimestampTz ts);
+
 extern void similarity_finish(SimilarityBuild *build, SimilarityEmit emit, void *arg);
 
 /* In emit: of the item it was called for.  Number of users and sum of weights. */

@@ -10,7 +10,14 @@ CREATE TYPE similarity_options AS (
 	min_together bigint,
 	min_llr double precision,
 	k1 double precision,
-	b double precision
+	b double precision,
+	transform text,
+	normalization text,
+	prune text,
+	max_per_user bigint,
+	max_per_item bigint,
+	half_life interval,
+	as_of timestamptz
 );
 COMMENT ON TYPE similarity_options IS 'options of item similarity: make them with similarity_options()';
 
@@ -24,11 +31,18 @@ CREATE FUNCTION similarity_options(
 	min_together bigint DEFAULT NULL,
 	min_llr double precision DEFAULT NULL,
 	k1 double precision DEFAULT NULL,
-	b double precision DEFAULT NULL
+	b double precision DEFAULT NULL,
+	transform text DEFAULT NULL,
+	normalization text DEFAULT NULL,
+	prune text DEFAULT NULL,
+	max_per_user bigint DEFAULT NULL,
+	max_per_item bigint DEFAULT NULL,
+	half_life interval DEFAULT NULL,
+	as_of timestamptz DEFAULT NULL
 ) RETURNS similarity_options
 AS 'MODULE_PATHNAME', 'recsys_similarity_options'
 LANGUAGE C IMMUTABLE PARALLEL SAFE;
-COMMENT ON FUNCTION similarity_options(text, integer, double precision, double precision, double precision, double precision, bigint, double precision, double precision, double precision)
+COMMENT ON FUNCTION similarity_options(text, integer, double precision, double precision, double precision, double precision, bigint, double precision, double precision, double precision, text, text, text, bigint, bigint, interval, timestamptz)
 	IS 'options of item_similarity_agg(); NULL is the default of each';
 
 CREATE TYPE similar_item AS (item bigint, neighbour bigint, score double precision, together bigint);
@@ -119,6 +133,23 @@ CREATE AGGREGATE item_similarity_agg("user" anyelement, item bigint, weight doub
 COMMENT ON AGGREGATE item_similarity_agg(anyelement, bigint, double precision, similarity_options)
 	IS 'nearest neighbours of each item by the users they share, of weighted interactions, with options';
 
+CREATE FUNCTION recsys_similarity_trans(internal, anyelement, bigint, double precision, timestamptz, similarity_options) RETURNS internal
+AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE PARALLEL SAFE;
+COMMENT ON FUNCTION recsys_similarity_trans(internal, anyelement, bigint, double precision, timestamptz, similarity_options) IS 'part of item_similarity_agg()';
+CREATE AGGREGATE item_similarity_agg("user" anyelement, item bigint, weight double precision, ts timestamptz, options similarity_options) (
+	SFUNC = recsys_similarity_trans,
+	STYPE = internal,
+	SSPACE = 1000000,
+	FINALFUNC = recsys_similarity_final,
+	FINALFUNC_MODIFY = READ_WRITE,
+	COMBINEFUNC = recsys_similarity_combine,
+	SERIALFUNC = recsys_similarity_serialize,
+	DESERIALFUNC = recsys_similarity_deserialize,
+	PARALLEL = SAFE
+);
+COMMENT ON AGGREGATE item_similarity_agg(anyelement, bigint, double precision, timestamptz, similarity_options)
+	IS 'nearest neighbours of each item by the users they share, of weighted interactions with times, with options';
+
 CREATE FUNCTION recsys_similarity_final_text(internal) RETURNS similar_text_item[]
 AS 'MODULE_PATHNAME', 'recsys_similarity_final' LANGUAGE C IMMUTABLE PARALLEL SAFE COST 1000;
 COMMENT ON FUNCTION recsys_similarity_final_text(internal) IS 'part of item_similarity_agg()';
@@ -190,3 +221,20 @@ CREATE AGGREGATE item_similarity_agg("user" anyelement, item text, weight double
 );
 COMMENT ON AGGREGATE item_similarity_agg(anyelement, text, double precision, similarity_options)
 	IS 'nearest neighbours of each item by the users they share, of weighted interactions, with options';
+
+CREATE FUNCTION recsys_similarity_trans(internal, anyelement, text, double precision, timestamptz, similarity_options) RETURNS internal
+AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE PARALLEL SAFE;
+COMMENT ON FUNCTION recsys_similarity_trans(internal, anyelement, text, double precision, timestamptz, similarity_options) IS 'part of item_similarity_agg()';
+CREATE AGGREGATE item_similarity_agg("user" anyelement, item text, weight double precision, ts timestamptz, options similarity_options) (
+	SFUNC = recsys_similarity_trans,
+	STYPE = internal,
+	SSPACE = 1000000,
+	FINALFUNC = recsys_similarity_final_text,
+	FINALFUNC_MODIFY = READ_WRITE,
+	COMBINEFUNC = recsys_similarity_combine,
+	SERIALFUNC = recsys_similarity_serialize,
+	DESERIALFUNC = recsys_similarity_deserialize,
+	PARALLEL = SAFE
+);
+COMMENT ON AGGREGATE item_similarity_agg(anyelement, text, double precision, timestamptz, similarity_options)
+	IS 'nearest neighbours of each item by the users they share, of weighted interactions with times, with options';

@@ -1,0 +1,225 @@
+/*-------------------------------------------------------------------------
+ *
+ * limits.c
+ *		max_per_user and max_per_item: a sample of what is very long.
+ *
+ * The work grows with the square of the number of items of a user, and a few
+ * users with very many items (resellers, robots) can take most of it and say
+ * little.  Of the interactions of a user, or of an item, that has more than
+ * the limit a sample is kept.  It is drawn by a hash of the user's items and of
+ * the item, so it is the same for any order of rows; users with the same items
+ * can be exchanged for each other without any effect on the result.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "core/compat.h"
+
+#include "similarity/engine.h"
+
+typedef struct Sample
+{
+	uint64		hash;
+	uint64		place;			/* in the matrix */
+} Sample;
+
+/* splitmix64's finalizer over both */
+uint64
+similarity_hash(uint64 a, uint64 b)
+{
+	uint64		h = a ^ (b * UINT64CONST(0x9e3779b97f4a7c15));
+
+	h ^= h >> 30;
+	h *= UINT64CONST(0xbf58476d1ce4e5b9);
+	h ^= h >> 27;
+	h *= UINT64CONST(0x94d049bb133111eb);
+	h ^= h >> 31;
+	return h + UINT64CONST(0x632be59bd9b4e019);
+}
+
+static void
+hash_rows(const SparseMatrix *matrix, uint64 *hashes)
+{
+	uint32		user;
+
+	for (user = 0; user < matrix->nrows; user++)
+	{
+		uint64		k;
+
+		if ((user & 0xfff) == 0)
+			CHECK_FOR_INTERRUPTS();
+		for (k = matrix->start[user]; k < matrix->start[user + 1]; k++)
+			hashes[user] = similarity_hash(hashes[user], matrix->cols[k]);
+	}
+}
+
+/* A number for each user that depends on the user's items only. */
+uint64 *
+similarity_user_hashes(SimilarityBuild *build)
+{
+	Size		size = Max(build->targets.matrix->nrows, 1) * sizeof(uint64);
+	uint64	   *hashes = MemoryContextAllocExtended(build->cxt, size,
+													MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
+
+	hash_rows(build->targets.matrix, hashes);
+	if (build->sources != &build->targets)
+		hash_rows(build->sources->matrix, hashes);
+	return hashes;
+}
+
+static int
+compare_samples(const void *a, const void *b)
+{
+	const Sample *x = (const Sample *) a;
+	const Sample *y = (const Sample *) b;
+
+	if (x->hash != y->hash)
+		return x->hash < y->hash ? -1 : 1;
+	return (x->place > y->place) - (x->place < y->place);
+}
+
+/* Drops all but the first of the samples. */
+static void
+drop_rest(SparseMatrix *matrix, Sample *samples, Size count, Size keep)
+{
+	Size		i;
+
+	qsort(samples, count, sizeof(Sample), compare_samples);
+	CHECK_FOR_INTERRUPTS();
+	for (i = keep; i < count; i++)
+		matrix->cols[samples[i].place] = SPARSE_DROPPED;
+}
+
+static void
+limit_users(SimilarityBuild *build, SparseMatrix *matrix, const uint64 *hashes)
+{
+	int64		limit = build->options.max_per_user;
+	Sample	   *samples = NULL;
+	uint64		capacity = 0;
+	uint64		dropped = 0;
+	uint64		users = 0;
+	uint32		user;
+
+	for (user = 0; user < matrix->nrows; user++)
+	{
+		uint64		start = matrix->start[user];
+		uint64		count = matrix->start[user + 1] - start;
+		uint64		k;
+
+		if (count <= limit)
+			continue;
+		if (count > capacity)
+		{
+			if (samples)
+				pfree(samples);
+			capacity = count * 2;
+			samples = MemoryContextAllocHuge(build->cxt, capacity * sizeof(Sample));
+		}
+		for (k = 0; k < count; k++)
+		{
+			samples[k].hash = similarity_hash(hashes[user], matrix->cols[start + k]);
+			samples[k].place = start + k;
+		}
+		drop_rest(matrix, samples, count, limit);
+		dropped += count - limit;
+		users++;
+	}
+	if (dropped == 0)
+		return;
+	pfree(samples);
+	sparse_compact(matrix);
+	ereport(NOTICE,
+			(errmsg("max_per_user left out " UINT64_FORMAT " interactions of " UINT64_FORMAT " users",
+					dropped, users)));
+}
+
+/*
+ * Users are taken in their order, so that the place of a sample among equal
+ * hashes does not depend on the order of rows either.
+ */
+static void
+limit_items(SimilarityBuild *build, SparseMatrix *matrix, const uint64 *hashes)
+{
+	int64		limit = build->options.max_per_item;
+	uint64	   *ends = MemoryContextAllocExtended(build->cxt, (matrix->ncols + 1) * sizeof(uint64),
+												  MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
+	Sample	   *samples;
+	uint64		entries = matrix->start[matrix->nrows];
+	uint64		start = 0;
+	uint64		dropped = 0;
+	uint64		items = 0;
+	uint64		k;
+	uint32		row;
+	uint32		item;
+
+	for (k = 0; k < entries; k++)
+		ends[matrix->cols[k]]++;
+	for (item = 0; item < matrix->ncols; item++)
+	{
+		uint64		count = ends[item];
+
+		ends[item] = count > limit ? start : PG_UINT64_MAX;
+		start += count > limit ? count : 0;
+	}
+	if (start == 0)
+	{
+		pfree(ends);
+		return;
+	}
+	samples = MemoryContextAllocHuge(build->cxt, start * sizeof(Sample));
+	for (row = 0; row < matrix->nrows; row++)
+	{
+		uint32		user = build->order[row];
+
+		if ((row & 0xfff) == 0)
+			CHECK_FOR_INTERRUPTS();
+		for (k = matrix->start[user]; k < matrix->start[user + 1]; k++)
+		{
+			uint64	   *end = &ends[matrix->cols[k]];
+
+			if (*end == PG_UINT64_MAX)
+				continue;
+			samples[*end].hash = similarity_hash(hashes[user], matrix->cols[k]);
+			samples[(*end)++].place = k;
+		}
+	}
+	start = 0;
+	for (item = 0; item < matrix->ncols; item++)
+	{
+		if (ends[item] == PG_UINT64_MAX)
+			continue;
+		drop_rest(matrix, samples + start, ends[item] - start, limit);
+		dropped += ends[item] - start - limit;
+		items++;
+		start = ends[item];
+	}
+	pfree(samples);
+	pfree(ends);
+	sparse_compact(matrix);
+	ereport(NOTICE,
+			(errmsg("max_per_item left out " UINT64_FORMAT " interactions of " UINT64_FORMAT " items",
+					dropped, items)));
+}
+
+/* Applies the limits that the options set to all matrices, and says what they cut. */
+void
+similarity_limit(SimilarityBuild *build)
+{
+	uint64	   *hashes;
+	Side	   *sides[2];
+	int			nsides = build->sources == &build->targets ? 1 : 2;
+	int			i;
+
+	if (build->options.max_per_user == 0 && build->options.max_per_item == 0)
+		return;
+	sides[0] = &build->targets;
+	sides[1] = build->sources;
+	hashes = similarity_user_hashes(build);
+	for (i = 0; i < nsides; i++)
+	{
+		if (build->options.max_per_user > 0)
+			limit_users(build, sides[i]->matrix, hashes);
+		if (build->options.max_per_item > 0)
+			limit_items(build, sides[i]->matrix, hashes);
+	}
+	pfree(hashes);
+}

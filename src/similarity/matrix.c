@@ -1,0 +1,389 @@
+/*-------------------------------------------------------------------------
+ *
+ * matrix.c
+ *		From collected interactions to matrices with weights.
+ *
+ *		similarity_make_matrices	numbers items, applies time decay, adds up
+ *									what is of the same user and item, counts
+ *		similarity_weigh			transforms values, weights of users, C_ii
+ *
+ * Between the two the matrices can be cut (limits.c) or split (tune.c).
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "core/compat.h"
+
+#include <math.h>
+
+#include "utils/timestamp.h"
+
+#include "core/progress.h"
+#include "similarity/engine.h"
+
+static void *
+alloc_zero(MemoryContext cxt, Size count, Size size)
+{
+	return MemoryContextAllocExtended(cxt, Max(count, 1) * size, MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
+}
+
+/* Allocates the arrays of a side for its nitems. */
+void
+side_alloc(SimilarityBuild *build, Side *side)
+{
+	Size		count = Max(side->nitems, 1);
+
+	side->item = MemoryContextAllocHuge(build->cxt, count * sizeof(uint32));
+	side->rank = MemoryContextAllocHuge(build->cxt, count * sizeof(uint32));
+	side->by_rank = MemoryContextAllocHuge(build->cxt, count * sizeof(uint32));
+	side->users = alloc_zero(build->cxt, count, sizeof(uint32));
+	side->weight = alloc_zero(build->cxt, count, sizeof(double));
+}
+
+typedef struct ItemKey
+{
+	uint64		key;			/* popularity falling, then rank */
+	uint32		item;
+} ItemKey;
+
+static int
+compare_items(const void *a, const void *b)
+{
+	uint64		x = ((const ItemKey *) a)->key;
+	uint64		y = ((const ItemKey *) b)->key;
+
+	return (x > y) - (x < y);
+}
+
+/*
+ * Numbers items by falling number of interactions, and among equals by value,
+ * which makes the numbers independent of the order of rows.  Returns the
+ * number of each item of the dictionary.
+ */
+static uint32 *
+number_items(SimilarityBuild *build, Side *side)
+{
+	Size		count = Max(side->nitems, 1);
+	uint32	   *ranks = iddict_sort(side->dict);
+	ItemKey    *keys = MemoryContextAllocHuge(build->cxt, count * sizeof(ItemKey));
+	uint32	   *numbers = MemoryContextAllocHuge(build->cxt, count * sizeof(uint32));
+	TripleBatch batch;
+	uint32		i;
+
+	for (i = 0; i < side->nitems; i++)
+	{
+		keys[i].item = i;
+		keys[i].key = UINT64CONST(0x7fffffff00000000) | ranks[i];
+	}
+	triples_rewind(side->triples);
+	while (triples_next(side->triples, &batch))
+	{
+		Size		k;
+
+		CHECK_FOR_INTERRUPTS();
+		for (k = 0; k < batch.count; k++)
+			if (keys[batch.cols[k]].key >> 32 > 0)
+				keys[batch.cols[k]].key -= UINT64CONST(1) << 32;
+	}
+	qsort(keys, side->nitems, sizeof(ItemKey), compare_items);
+	for (i = 0; i < side->nitems; i++)
+	{
+		uint32		item = keys[i].item;
+
+		numbers[item] = i;
+		side->item[i] = item;
+		side->rank[i] = ranks[item];
+		side->by_rank[ranks[item]] = i;
+	}
+	pfree(keys);
+	pfree(ranks);
+	return numbers;
+}
+
+typedef struct Decay
+{
+	TimestampTz as_of;
+	double		half_life;		/* microseconds */
+} Decay;
+
+/* A weight at as_of: half of it after each half-life; nothing of what comes later. */
+static float
+decayed(void *arg, float value, int64 time)
+{
+	Decay	   *decay = (Decay *) arg;
+
+	if (time == 0)
+		return value;
+	if (time > decay->as_of)
+		return 0;
+	return (float) (value * exp2(-((double) decay->as_of - (double) time) / decay->half_life));
+}
+
+/* Numbers of users and sums of weights, over users in their order. */
+static void
+sum_side(SimilarityBuild *build, Side *side, uint32 *counts, double *sums)
+{
+	SparseMatrix *matrix = side->matrix;
+	uint32		row;
+
+	for (row = 0; row < matrix->nrows; row++)
+	{
+		uint32		user = build->order[row];
+		uint64		end = matrix->start[user + 1];
+		uint64		k;
+
+		if ((row & 0xfff) == 0)
+			CHECK_FOR_INTERRUPTS();
+		for (k = matrix->start[user]; k < end; k++)
+		{
+			counts[matrix->cols[k]]++;
+			sums[matrix->cols[k]] += matrix->values ? matrix->values[k] : 1;
+		}
+	}
+}
+
+static void
+make_side(SimilarityBuild *build, Side *side)
+{
+	Decay		decay;
+	uint32	   *numbers;
+
+	decay.as_of = build->options.as_of == DT_NOBEGIN ? build->newest : build->options.as_of;
+	decay.half_life = build->options.half_life;
+	side->nitems = iddict_count(side->dict);
+	side_alloc(build, side);
+	numbers = number_items(build, side);
+	side->matrix = sparse_create(build->cxt, side->triples, iddict_count(build->users),
+								 side->nitems, numbers,
+								 decay.half_life > 0 ? decayed : NULL, &decay);
+	triples_free(side->triples);
+	side->triples = NULL;
+	pfree(numbers);
+}
+
+/* Makes the matrices of what was collected, and counts users and items. */
+void
+similarity_make_matrices(SimilarityBuild *build)
+{
+	bool		cross = build->sources != &build->targets;
+	SparseMatrix *targets;
+	SparseMatrix *sources;
+	uint32		i;
+
+	progress_phase("matrix", 0);
+	make_side(build, &build->targets);
+	if (cross)
+		make_side(build, &build->other);
+	targets = build->targets.matrix;
+	sources = build->sources->matrix;
+	build->order = sparse_row_order(targets, cross ? sources : NULL);
+
+	sum_side(build, &build->targets, build->targets.users, build->targets.weight);
+	if (cross)
+		sum_side(build, &build->other, build->other.users, build->other.weight);
+	for (i = 0; i < targets->nrows; i++)
+		build->nusers += targets->start[i + 1] > targets->start[i] ||
+			sources->start[i + 1] > sources->start[i];
+	for (i = 0; i < build->targets.nitems; i++)
+		build->targets.active += build->targets.users[i] > 0;
+	for (i = 0; cross && i < build->other.nitems; i++)
+		build->other.active += build->other.users[i] > 0;
+}
+
+/*
+ * What the sum of a user's weights of an item becomes before anything else is
+ * done with it.
+ */
+static void
+transform_values(SimilarityBuild *build, SparseMatrix *matrix)
+{
+	uint64		count = matrix->start[matrix->nrows];
+	uint64		k;
+
+	if (matrix->values == NULL)
+		return;
+	switch (build->options.transform)
+	{
+		case TRANSFORM_NONE:
+			break;
+		case TRANSFORM_BINARY:
+			pfree(matrix->values);
+			matrix->values = NULL;
+			break;
+		case TRANSFORM_SQRT:
+			for (k = 0; k < count; k++)
+				matrix->values[k] = sqrtf(matrix->values[k]);
+			break;
+		case TRANSFORM_LOG:
+			for (k = 0; k < count; k++)
+				matrix->values[k] = log1pf(matrix->values[k]);
+			break;
+	}
+	CHECK_FOR_INTERRUPTS();
+}
+
+static bool
+is_walk(const SimilarityOptions *options)
+{
+	return options->measure == MEASURE_P3ALPHA || options->measure == MEASURE_RP3BETA;
+}
+
+/*
+ * What a value becomes before it is multiplied: the square root for TF-IDF,
+ * term saturation for BM25, where an item is a document, its users are the
+ * terms, and length is the item's total by the mean of totals.
+ */
+static inline double
+weighed_value(const SimilarityOptions *options, double value, double length)
+{
+	switch (options->measure)
+	{
+		case MEASURE_TFIDF:
+			return sqrt(value);
+		case MEASURE_BM25:
+			return value * (options->k1 + 1) /
+				(options->k1 * (1 - options->b + options->b * length) + value);
+		case MEASURE_P3ALPHA:
+		case MEASURE_RP3BETA:
+			return options->alpha == 1 ? value : pow(value, options->alpha);
+		default:
+			return value;
+	}
+}
+
+/* What a user's items of one side add to the user's weight: twice where the sides are one. */
+static double
+side_weight(const SimilarityOptions *options, const Side *side, uint64 count)
+{
+	double		weight = 1;
+
+	if (count == 0)
+		return 1;
+	/* rarity of a user, who is a term of the document that an item is */
+	if (options->measure == MEASURE_TFIDF || options->measure == MEASURE_BM25)
+		weight = Max(log((double) side->active / (1 + (double) count)), 0);
+	if (options->user_power != 0)
+		weight *= pow((double) count, -options->user_power / 2);
+	return weight;
+}
+
+/* Weights of users; of a step of a random walk where that is the measure. */
+static void
+weigh_users(SimilarityBuild *build)
+{
+	const SimilarityOptions *options = &build->options;
+	SparseMatrix *targets = build->targets.matrix;
+	SparseMatrix *sources = build->sources->matrix;
+	uint32		user;
+
+	if (options->user_power == 0 && !is_walk(options) &&
+		options->measure != MEASURE_TFIDF && options->measure != MEASURE_BM25)
+		return;
+	if (build->user_weights == NULL)
+		build->user_weights = MemoryContextAllocHuge(build->cxt,
+													 Max(targets->nrows, 1) * sizeof(double));
+	for (user = 0; user < targets->nrows; user++)
+	{
+		uint64		start = targets->start[user];
+		uint64		count = targets->start[user + 1] - start;
+		double		weight;
+
+		if ((user & 0xfff) == 0)
+			CHECK_FOR_INTERRUPTS();
+		weight = side_weight(options, &build->targets, count) *
+			side_weight(options, build->sources, sources->start[user + 1] - sources->start[user]);
+		if (is_walk(options) && count > 0)
+		{
+			double		sum = 0;
+			uint64		k;
+
+			for (k = 0; k < count; k++)
+				sum += targets->values ? targets->values[start + k] : 1;
+			weight *= pow(sum, -options->alpha);
+		}
+		build->user_weights[user] = weight;
+	}
+}
+
+static void
+weigh_values(SimilarityBuild *build, Side *side)
+{
+	const SimilarityOptions *options = &build->options;
+	SparseMatrix *matrix = side->matrix;
+	uint64		count = matrix->start[matrix->nrows];
+	double		mean = 0;
+	uint32		i;
+	uint64		k;
+
+	if (options->measure == MEASURE_BM25 && matrix->values == NULL)
+	{
+		matrix->values = MemoryContextAllocHuge(build->cxt, Max(count, 1) * sizeof(float));
+		for (k = 0; k < count; k++)
+			matrix->values[k] = 1;
+	}
+	if (matrix->values == NULL)
+		return;
+	for (i = 0; i < side->nitems; i++)
+		mean += side->total[i] / Max(side->active, 1);
+	for (k = 0; k < count; k++)
+	{
+		if ((k & 0xffff) == 0)
+			CHECK_FOR_INTERRUPTS();
+		matrix->values[k] = (float) weighed_value(options, matrix->values[k],
+												  side->total[matrix->cols[k]] / mean);
+	}
+}
+
+/* C_ii, over users in their order. */
+static void
+square_side(SimilarityBuild *build, Side *side)
+{
+	SparseMatrix *matrix = side->matrix;
+	uint32		row;
+
+	memset(side->square, 0, side->nitems * sizeof(double));
+	for (row = 0; row < matrix->nrows; row++)
+	{
+		uint32		user = build->order[row];
+		double		weight = build->user_weights ? build->user_weights[user] : 1;
+		uint64		end = matrix->start[user + 1];
+		uint64		k;
+
+		if ((row & 0xfff) == 0)
+			CHECK_FOR_INTERRUPTS();
+		for (k = matrix->start[user]; k < end; k++)
+		{
+			double		value = matrix->values ? matrix->values[k] : 1;
+
+			side->square[matrix->cols[k]] += weight * value * value;
+		}
+	}
+}
+
+/* Transforms the values of the matrices and works out all sums that scores need. */
+void
+similarity_weigh(SimilarityBuild *build)
+{
+	Side	   *sides[2];
+	int			nsides = 0;
+	int			i;
+
+	sides[nsides++] = &build->targets;
+	if (build->sources != &build->targets)
+		sides[nsides++] = build->sources;
+	for (i = 0; i < nsides; i++)
+	{
+		Side	   *side = sides[i];
+
+		transform_values(build, side->matrix);
+		side->count = alloc_zero(build->cxt, side->nitems, sizeof(uint32));
+		side->total = alloc_zero(build->cxt, side->nitems, sizeof(double));
+		side->square = alloc_zero(build->cxt, side->nitems, sizeof(double));
+		sum_side(build, side, side->count, side->total);
+	}
+	weigh_users(build);
+	for (i = 0; i < nsides; i++)
+	{
+		weigh_values(build, sides[i]);
+		square_side(build, sides[i]);
+	}
+}
