@@ -19,7 +19,7 @@ SQL_PARTS = \
 	$(SQL_SIMILARITY) \
 	$(SQL_RECOMMEND)
 
-SQL_RFM = src/rfm/rfm.sql src/rfm/table.sql
+SQL_RFM = src/rfm/rfm.sql src/rfm/table.sql src/rfm/pareto.sql src/rfm/scheme.sql src/rfm/migration.sql
 
 SQL_TAGS = src/tags/tagset.sql src/tags/tagquery.sql src/tags/tagset_op.sql src/tags/tagset_gin.sql \
 	src/tags/tagset_agg.sql src/tags/tag_portrait.sql

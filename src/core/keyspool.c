@@ -219,6 +219,66 @@ keyspool_next(KeySpool *spool)
 	return row;
 }
 
+/* Adds the rows of another spool of the same width. */
+void
+keyspool_merge(KeySpool *spool, KeySpool *other)
+{
+	const uint64 *row;
+
+	Assert(spool->width == other->width);
+	keyspool_rewind(other);
+	while ((row = keyspool_next(other)) != NULL)
+		keyspool_append(spool, row);
+}
+
+/* The rows as the state of a worker, after size bytes of the caller's. */
+bytea *
+keyspool_serialize(KeySpool *spool, const void *head, Size size)
+{
+	Size		rowsize = spool->width * sizeof(uint64);
+	const uint64 *rows;
+	uint64		nrows;
+	bytea	   *result;
+	char	   *next;
+
+	if (spool->count > (MaxAllocSize - VARHDRSZ - size) / rowsize)
+		ereport(ERROR,
+				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+				 errmsg("too many rows for one worker: " UINT64_FORMAT, spool->count),
+				 errhint("Set max_parallel_workers_per_gather to 0.")));
+	result = palloc(VARHDRSZ + size + spool->count * rowsize);
+	SET_VARSIZE(result, VARHDRSZ + size + spool->count * rowsize);
+	next = VARDATA(result);
+	memcpy(next, head, size);
+	next += size;
+	keyspool_rewind(spool);
+	while ((rows = keyspool_chunk(spool, &nrows)) != NULL)
+	{
+		memcpy(next, rows, nrows * rowsize);
+		next += nrows * rowsize;
+	}
+	return result;
+}
+
+/* The reverse, into a spool that is empty. */
+void
+keyspool_deserialize(KeySpool *spool, bytea *source, void *head, Size size)
+{
+	Size		rowsize = spool->width * sizeof(uint64);
+	const char *next = VARDATA_ANY(source);
+	const char *end = next + VARSIZE_ANY_EXHDR(source);
+
+	memcpy(head, next, size);
+	for (next += size; next < end; next += rowsize)
+	{
+		uint64		row[KEYSPOOL_MAX_WIDTH];
+
+		/* the source need not be aligned */
+		memcpy(row, next, rowsize);
+		keyspool_append(spool, row);
+	}
+}
+
 /* Number of rows, least and greatest key of a column in each group. */
 void
 keyspool_stats(KeySpool *spool, int column, KeyGroup group, void *arg,

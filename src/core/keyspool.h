@@ -43,6 +43,9 @@ extern uint64 keyspool_count(const KeySpool *spool);
 extern void keyspool_rewind(KeySpool *spool);
 extern const uint64 *keyspool_chunk(KeySpool *spool, uint64 *nrows);
 extern const uint64 *keyspool_next(KeySpool *spool);
+extern bytea *keyspool_serialize(KeySpool *spool, const void *head, Size size);
+extern void keyspool_deserialize(KeySpool *spool, bytea *source, void *head, Size size);
+extern void keyspool_merge(KeySpool *spool, KeySpool *other);
 extern void keyspool_stats(KeySpool *spool, int column, KeyGroup group, void *arg,
 						   int ngroups, KeyStats *stats);
 extern void keyspool_select(KeySpool *spool, int column, KeyGroup group, void *arg,

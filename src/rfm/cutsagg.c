@@ -82,7 +82,6 @@ recsys_rfm_cuts_combine(PG_FUNCTION_ARGS)
 	MemoryContext cxt = aggregate_context(fcinfo);
 	CutsState  *state = PG_ARGISNULL(0) ? NULL : (CutsState *) PG_GETARG_POINTER(0);
 	CutsState  *other = PG_ARGISNULL(1) ? NULL : (CutsState *) PG_GETARG_POINTER(1);
-	const uint64 *row;
 
 	if (other == NULL)
 	{
@@ -99,9 +98,7 @@ recsys_rfm_cuts_combine(PG_FUNCTION_ARGS)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("options of rfm_cuts_agg must be the same in all rows")));
-	keyspool_rewind(other->spool);
-	while ((row = keyspool_next(other->spool)) != NULL)
-		keyspool_append(state->spool, row);
+	keyspool_merge(state->spool, other->spool);
 	PG_RETURN_POINTER(state);
 }
 
@@ -109,50 +106,16 @@ Datum
 recsys_rfm_cuts_serialize(PG_FUNCTION_ARGS)
 {
 	CutsState  *state = (CutsState *) PG_GETARG_POINTER(0);
-	Size		size = VARHDRSZ + sizeof(RfmSetup);
-	bytea	   *result;
-	char	   *next;
-	const uint64 *rows;
-	uint64		nrows;
 
-	if (keyspool_count(state->spool) > (MaxAllocSize - size) / (RFM_DIMENSIONS * sizeof(uint64)))
-		ereport(ERROR,
-				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
-				 errmsg("too many customers for one worker in rfm_cuts_agg: " UINT64_FORMAT,
-						keyspool_count(state->spool)),
-				 errhint("Set max_parallel_workers_per_gather to 0.")));
-	size += keyspool_count(state->spool) * RFM_DIMENSIONS * sizeof(uint64);
-	result = palloc(size);
-	SET_VARSIZE(result, size);
-	next = VARDATA(result);
-	memcpy(next, &state->setup, sizeof(RfmSetup));
-	next += sizeof(RfmSetup);
-	keyspool_rewind(state->spool);
-	while ((rows = keyspool_chunk(state->spool, &nrows)) != NULL)
-	{
-		memcpy(next, rows, nrows * RFM_DIMENSIONS * sizeof(uint64));
-		next += nrows * RFM_DIMENSIONS * sizeof(uint64);
-	}
-	PG_RETURN_BYTEA_P(result);
+	PG_RETURN_BYTEA_P(keyspool_serialize(state->spool, &state->setup, sizeof(RfmSetup)));
 }
 
 Datum
 recsys_rfm_cuts_deserialize(PG_FUNCTION_ARGS)
 {
-	bytea	   *source = PG_GETARG_BYTEA_PP(0);
 	CutsState  *state = create_state(aggregate_context(fcinfo));
-	const char *next = VARDATA_ANY(source);
-	const char *end = next + VARSIZE_ANY_EXHDR(source);
 
-	memcpy(&state->setup, next, sizeof(RfmSetup));
-	for (next += sizeof(RfmSetup); next < end; next += RFM_DIMENSIONS * sizeof(uint64))
-	{
-		uint64		row[RFM_DIMENSIONS];
-
-		/* the source need not be aligned */
-		memcpy(row, next, sizeof(row));
-		keyspool_append(state->spool, row);
-	}
+	keyspool_deserialize(state->spool, PG_GETARG_BYTEA_PP(0), &state->setup, sizeof(RfmSetup));
 	PG_RETURN_POINTER(state);
 }
 

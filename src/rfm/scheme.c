@@ -17,6 +17,11 @@
  */
 #include "core/compat.h"
 
+#include "mb/pg_wchar.h"
+#include "utils/builtins.h"
+#include "utils/tuplestore.h"
+
+#include "core/options.h"
 #include "rfm/cuts.h"
 #include "rfm/scheme.h"
 
@@ -133,4 +138,108 @@ rfm_scheme_segment(int scheme, const int *bins, const int *scores)
 	for (d = 0; d < RFM_DIMENSIONS; d++)
 		bits = bits * 2 + (2 * scores[d] > bins[d] + 1);
 	return scheme == RFM_OCTANT ? &octant[bits] : &tier4[tier4_of_bits[bits]];
+}
+
+/*
+ * Labels are written in UTF-8 here.  A database in an encoding without Chinese
+ * characters has none of them to show.
+ */
+static bool
+chinese_label(const char *label, Datum *value)
+{
+	switch (GetDatabaseEncoding())
+	{
+		case PG_UTF8:
+			*value = CStringGetTextDatum(label);
+			return true;
+		case PG_EUC_CN:
+			*value = CStringGetTextDatum(pg_any_to_server(label, strlen(label), PG_UTF8));
+			return true;
+		default:
+			return false;
+	}
+}
+
+/* The scheme and the number of bins in two arguments; bins has a default by scheme. */
+static int
+scheme_arguments(FunctionCallInfo fcinfo, int first, int *bins)
+{
+	int			scheme;
+	int			n;
+	int			d;
+
+	if (PG_ARGISNULL(first))
+		ereport(ERROR,
+				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+				 errmsg("scheme must not be null")));
+	scheme = check_word_option("scheme", text_to_cstring(PG_GETARG_TEXT_PP(first)),
+							   rfm_scheme_names);
+	if (PG_ARGISNULL(first + 1))
+		n = scheme == RFM_CLASSIC ? 5 : 2;
+	else
+		n = check_int_option("bins", PG_GETARG_INT32(first + 1), 2, RFM_MAX_BINS);
+	for (d = 0; d < RFM_DIMENSIONS; d++)
+		bins[d] = n;
+	return scheme;
+}
+
+RECSYS_FUNCTION(recsys_rfm_segments);
+
+/* rfm_segments(scheme, bins): a row for each cell; m is NULL where it does not matter */
+Datum
+recsys_rfm_segments(PG_FUNCTION_ARGS)
+{
+	ReturnSetInfo *rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
+	int			bins[RFM_DIMENSIONS];
+	int			scheme = scheme_arguments(fcinfo, 0, bins);
+	int			nm = scheme == RFM_CLASSIC ? 1 : bins[RFM_M];
+	int			cell;
+
+	InitMaterializedSRF(fcinfo, 0);
+	for (cell = 0; cell < bins[RFM_R] * bins[RFM_F] * nm; cell++)
+	{
+		int			scores[RFM_DIMENSIONS];
+		const RfmSegment *segment;
+		Datum		values[7];
+		bool		nulls[7] = {false};
+
+		scores[RFM_R] = cell / nm / bins[RFM_F] + 1;
+		scores[RFM_F] = cell / nm % bins[RFM_F] + 1;
+		scores[RFM_M] = cell % nm + 1;
+		segment = rfm_scheme_segment(scheme, bins, scores);
+		values[0] = Int32GetDatum(scores[RFM_R]);
+		values[1] = Int32GetDatum(scores[RFM_F]);
+		values[2] = Int32GetDatum(scores[RFM_M]);
+		nulls[2] = scheme == RFM_CLASSIC;
+		values[3] = CStringGetTextDatum(segment->name);
+		values[4] = CStringGetTextDatum(segment->label);
+		nulls[5] = !chinese_label(segment->label_zh, &values[5]);
+		values[6] = CStringGetTextDatum(segment->advice);
+		tuplestore_putvalues(rsinfo->setResult, rsinfo->setDesc, values, nulls);
+	}
+	return (Datum) 0;
+}
+
+RECSYS_FUNCTION(recsys_rfm_segment);
+
+/* rfm_segment(r, f, m, scheme, bins): NULL where a score that matters is NULL */
+Datum
+recsys_rfm_segment(PG_FUNCTION_ARGS)
+{
+	static const char *const names[] = {"r", "f", "m"};
+	int			bins[RFM_DIMENSIONS];
+	int			scheme = scheme_arguments(fcinfo, RFM_DIMENSIONS, bins);
+	int			scores[RFM_DIMENSIONS];
+	int			d;
+
+	for (d = 0; d < RFM_DIMENSIONS; d++)
+	{
+		if (!PG_ARGISNULL(d))
+			scores[d] = check_int_option(names[d], PG_GETARG_INT32(d), 1, bins[d]);
+		else if (d == RFM_M && scheme == RFM_CLASSIC)
+			scores[d] = 1;
+		else
+			PG_RETURN_NULL();
+	}
+	PG_RETURN_TEXT_P(cstring_to_text(rfm_scheme_segment(scheme, bins, scores)->name));
 }
