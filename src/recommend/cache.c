@@ -116,8 +116,11 @@ definition_read(Relation rel, TupleTableSlot *slot)
 	bool		found = table_scan_getnextslot(scan, ForwardScanDirection, slot);
 
 	if (found)
+	{
+		/* its own copy, system columns included: the tuple is the scan's */
+		ExecMaterializeSlot(slot);
 		slot_getallattrs(slot);
-	/* the slot keeps its pin on the page */
+	}
 	table_endscan(scan);
 	return found;
 }
