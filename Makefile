@@ -13,6 +13,7 @@ EXTVERSION := $(shell sed -n "s/^default_version *= *'\(.*\)'.*/\1/p" $(here)rec
 SQL_PARTS = \
 	src/install_head.sql \
 	$(SQL_RFM) \
+	$(SQL_LIFECYCLE) \
 	$(SQL_TAGS) \
 	$(SQL_AUDIENCE) \
 	$(SQL_RULES) \
@@ -20,6 +21,8 @@ SQL_PARTS = \
 	$(SQL_RECOMMEND)
 
 SQL_RFM = src/rfm/rfm.sql src/rfm/table.sql src/rfm/pareto.sql src/rfm/scheme.sql src/rfm/migration.sql
+
+SQL_LIFECYCLE = src/lifecycle/lifecycle.sql
 
 SQL_TAGS = src/tags/tagset.sql src/tags/tagquery.sql src/tags/tagset_op.sql src/tags/tagset_gin.sql \
 	src/tags/tagset_agg.sql src/tags/tag_portrait.sql

@@ -309,6 +309,18 @@ keyspool_stats(KeySpool *spool, int column, KeyGroup group, void *arg,
 	}
 }
 
+/*
+ * Position, from 0, of percentile_disc(fraction) among count values, rounded in
+ * floating point as PostgreSQL rounds it.
+ */
+uint64
+keyspool_percentile_rank(double fraction, uint64 count)
+{
+	double		rank = ceil(fraction * (double) count);
+
+	return rank < 1 ? 0 : Min((uint64) rank, count) - 1;
+}
+
 /* Keys of one group among which one or more ranks are still to be found. */
 typedef struct KeyRange
 {

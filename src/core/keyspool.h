@@ -48,6 +48,7 @@ extern void keyspool_deserialize(KeySpool *spool, bytea *source, void *head, Siz
 extern void keyspool_merge(KeySpool *spool, KeySpool *other);
 extern void keyspool_stats(KeySpool *spool, int column, KeyGroup group, void *arg,
 						   int ngroups, KeyStats *stats);
+extern uint64 keyspool_percentile_rank(double fraction, uint64 count);
 extern void keyspool_select(KeySpool *spool, int column, KeyGroup group, void *arg,
 							int ngroups, const KeyStats *stats, KeyRank *ranks, int nranks);
 

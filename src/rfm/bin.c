@@ -153,7 +153,7 @@ cut_keys(BinWindow *w, WindowObject winobj)
 	{
 		w->ncuts = w->bins - 1;
 		for (k = 0; k < w->ncuts; k++)
-			ranks[k].rank = rfm_percentile_rank((double) (k + 1) / w->bins, count);
+			ranks[k].rank = keyspool_percentile_rank((double) (k + 1) / w->bins, count);
 		keyspool_stats(spool, 0, NULL, NULL, 1, &stats);
 		keyspool_select(spool, 0, NULL, NULL, 1, &stats, ranks, w->ncuts);
 		for (k = 0; k < w->ncuts; k++)
@@ -176,7 +176,7 @@ cut_values(BinWindow *w, WindowObject winobj)
 		w->ncuts = w->bins - 1;
 	for (k = 0; k < w->ncuts; k++)
 	{
-		uint64		rank = rfm_percentile_rank((double) (k + 1) / w->bins, count);
+		uint64		rank = keyspool_percentile_rank((double) (k + 1) / w->bins, count);
 		MemoryContext old;
 		Datum		value;
 		bool		isnull;

@@ -54,15 +54,6 @@ row_list(const uint64 *row, void *arg)
 	return rfm_list_of(&of->cutkeys->setup, of->dimension, scores);
 }
 
-/* Position, from 0, of percentile_disc(fraction) among count values, as PostgreSQL rounds it. */
-uint64
-rfm_percentile_rank(double fraction, uint64 count)
-{
-	double		rank = ceil(fraction * (double) count);
-
-	return rank < 1 ? 0 : Min((uint64) rank, count) - 1;
-}
-
 /* The share of values at or below the k-th cut point, k from 1. */
 static double
 cut_fraction(const RfmSetup *setup, int dimension, int k)
@@ -89,8 +80,8 @@ cut_by_rank(KeySpool *spool, RfmCutKeys *result, int dimension, KeyGroup group, 
 		for (k = 1; k <= ncuts; k++)
 		{
 			ranks[nranks].group = list;
-			ranks[nranks].rank = rfm_percentile_rank(cut_fraction(&result->setup, dimension, k),
-													 stats[list].count);
+			ranks[nranks].rank = keyspool_percentile_rank(cut_fraction(&result->setup, dimension, k),
+														  stats[list].count);
 			nranks++;
 		}
 	}

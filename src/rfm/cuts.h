@@ -54,7 +54,6 @@ typedef struct RfmCutKeys
 	uint8	   *distinct[RFM_DIMENSIONS];	/* by list: bins that got a customer */
 } RfmCutKeys;
 
-extern uint64 rfm_percentile_rank(double fraction, uint64 count);
 extern int	rfm_lists(const RfmSetup *setup, int dimension);
 extern RfmCutKeys *rfm_cut_keys(KeySpool *spool, const RfmSetup *setup, const bool *isfloat);
 
