@@ -45,7 +45,7 @@ FROM left_out ORDER BY lines DESC, reason;
 \echo '== Who are my customers? =='
 \echo
 \set ECHO queries
-CREATE TABLE graded AS
+CREATE TEMP TABLE graded AS
 SELECT *, rfm(last, orders, amount) OVER () AS grade
 FROM (SELECT customer_id, max(ordered_at) AS last, count(DISTINCT order_id) AS orders, sum(amount) AS amount
       FROM purchases GROUP BY customer_id) c;
@@ -57,7 +57,7 @@ SELECT (grade).segment, count(*) AS customers,
 FROM graded GROUP BY 1 ORDER BY sum(amount) DESC;
 \set ECHO none
 \else
-CREATE TABLE graded AS SELECT customer_id, NULL::rfm_grade AS grade FROM purchases WHERE false;
+CREATE TEMP TABLE graded AS SELECT customer_id, NULL::rfm_grade AS grade FROM purchases WHERE false;
 \echo
 \echo 'No column of times, so no customer segments: --time names it.'
 \endif
@@ -67,11 +67,11 @@ CREATE TABLE graded AS SELECT customer_id, NULL::rfm_grade AS grade FROM purchas
 \echo '== What is alike?  The best sellers and what the same customers buy =='
 \echo
 \set ECHO queries
-SELECT create_recommender('shop', 'SELECT customer_id, product_id FROM purchases') AS products;
+SELECT create_recommender('demo', 'SELECT customer_id, product_id FROM purchases') AS products;
 
 SELECT p.title AS product,
        (SELECT string_agg(s.title || to_char(score, ' (FM0.00)'), ', ' ORDER BY score DESC)
-        FROM similar_items(:witness'shop', p.id, 3) JOIN products s ON s.id = item) AS "customers also buy"
+        FROM similar_items(:witness'demo', p.id, 3) JOIN products s ON s.id = item) AS "customers also buy"
 FROM (SELECT product_id, count(*) AS lines FROM purchases GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT 6) best
 JOIN products p ON p.id = product_id
 ORDER BY lines DESC, p.id;
@@ -88,7 +88,7 @@ FROM (SELECT customer_id FROM purchases GROUP BY 1
 SELECT c.id AS customer, p.title AS offer, round(r.score::numeric, 2) AS score,
        (SELECT string_agg(b.title || to_char(100 * part / r.score, ' FM999"%"'), ', ' ORDER BY part DESC)
         FROM unnest(because[1:3], contributions[1:3]) u(bought, part) JOIN products b ON b.id = bought) AS because
-FROM unnest(ARRAY[:chosen]) c(id), recommend(:witness'shop', c.id, 4) r
+FROM unnest(ARRAY[:chosen]) c(id), recommend(:witness'demo', c.id, 4) r
 JOIN products p ON p.id = r.item
 ORDER BY c.id, r.score DESC, r.item;
 \set ECHO none
@@ -97,7 +97,7 @@ ORDER BY c.id, r.score DESC, r.item;
 \echo
 \set ECHO queries
 SELECT p.title AS offer, round(r.score::numeric, 2) AS score, r.source
-FROM recommend(:witness'shop', :nobody, 3) r JOIN products p ON p.id = r.item
+FROM recommend(:witness'demo', :nobody, 3) r JOIN products p ON p.id = r.item
 ORDER BY r.score DESC, r.item;
 \set ECHO none
 
@@ -123,7 +123,7 @@ SELECT to_regclass('customers') IS NOT NULL AS has_customers, count(DISTINCT pro
 \echo
 \set ECHO queries
 \if :has_customers
-CREATE TABLE profiles AS
+CREATE TEMP TABLE profiles AS
 SELECT customer_id, tagset_agg(tag, weight) AS tags
 FROM (SELECT customer_id, 'buy:' || category AS tag, count(*) AS weight
       FROM purchases JOIN products p ON p.id = product_id GROUP BY 1, 2
@@ -132,7 +132,7 @@ FROM (SELECT customer_id, 'buy:' || category AS tag, count(*) AS weight
 GROUP BY customer_id;
 \set query 'buy:coffee & area:east & !segment:hibernating'
 \else
-CREATE TABLE profiles AS
+CREATE TEMP TABLE profiles AS
 SELECT customer_id, tagset_agg(tag, weight) AS tags
 FROM (SELECT customer_id, 'buy:' || title AS tag, count(*) AS weight
       FROM purchases
@@ -170,7 +170,7 @@ SELECT pg_typeof(max(customer_id))::text = 'bigint' AND :'has_time' AS has_numbe
 \echo '== Audiences: every crowd crossed with every other =='
 \echo
 \set ECHO queries
-CREATE TABLE crowds AS
+CREATE TEMP TABLE crowds AS
 SELECT split_part(tag, ':', 1) AS dimension, tag AS name, audience_agg(customer_id) AS audience
 FROM profiles, tags(tags) GROUP BY tag;
 
