@@ -151,6 +151,7 @@ static UserQuery *
 prepare(const char *text, const QueryColumn *columns, int ncolumns,
 		int nparams, Oid *paramtypes, int cursor_options)
 {
+	MemoryContext cxt = CurrentMemoryContext;
 	UserQuery  *query = palloc0_object(UserQuery);
 	List	   *sources;
 	TupleDesc	tupdesc;
@@ -164,6 +165,8 @@ prepare(const char *text, const QueryColumn *columns, int ncolumns,
 	query->plan = SPI_prepare_cursor(text, nparams, paramtypes, cursor_options);
 	if (query->plan == NULL)
 		elog(ERROR, "SPI_prepare_cursor failed: %s", SPI_result_code_string(SPI_result));
+	/* SPI comes back in a context of its own, and conversions live as long as the query */
+	MemoryContextSwitchTo(cxt);
 
 	sources = SPI_plan_get_plan_sources(query->plan);
 	tupdesc = list_length(sources) == 1 ?

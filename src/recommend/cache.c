@@ -70,6 +70,8 @@ destroy(Recommender *recommender)
 {
 	if (recommender->history)
 		query_forget(recommender->history);
+	if (recommender->eligible)
+		query_forget(recommender->eligible);
 	MemoryContextDelete(recommender->cxt);
 }
 
@@ -240,6 +242,8 @@ load(Relation rel, TupleTableSlot *slot)
 		isnull[Anum_definition_built_at - 1] || isnull[Anum_definition_max_score - 1])
 		model_missing_error(recommender->relid);
 	recommender->query = TextDatumGetCString(values[Anum_definition_query - 1]);
+	if (!isnull[Anum_definition_items_query - 1])
+		recommender->items_query = TextDatumGetCString(values[Anum_definition_items_query - 1]);
 	recommender->model = DatumGetObjectId(values[Anum_definition_model - 1]);
 	recommender->items = isnull[Anum_definition_items - 1] ? 0 :
 		DatumGetInt64(values[Anum_definition_items - 1]);

@@ -253,24 +253,31 @@ model_has_type(Oid model, Oid item_type, Oid item_collation)
  * model stays where model is NULL.
  */
 static void
-write_definition(Oid relid, const char *query, Datum options, Oid options_type, const char *model,
-				 bool replace)
+write_definition(Oid relid, const char *query, const char *items_query, Datum options,
+				 Oid options_type, const char *model, bool replace)
 {
 	char	   *table = qualified_relation_name(relid);
 	char	   *text;
-	Oid			types[3] = {TEXTOID, options_type, TEXTOID};
-	Datum		values[3] = {CStringGetTextDatum(query), options, (Datum) 0};
-	const char *nulls = model ? NULL : "  n";
+	Oid			types[4] = {TEXTOID, options_type, TEXTOID, TEXTOID};
+	Datum		values[4] = {CStringGetTextDatum(query), options};
+	char		nulls[5] = "    ";
 
 	if (model)
 		values[2] = CStringGetTextDatum(model);
+	else
+		nulls[2] = 'n';
+	if (items_query)
+		values[3] = CStringGetTextDatum(items_query);
+	else
+		nulls[3] = 'n';
 	if (replace)
 		text = psprintf("UPDATE ONLY %s SET query = $1, options = pg_catalog.to_jsonb($2),"
-						" model = COALESCE($3::pg_catalog.regclass, model)", table);
+						" model = COALESCE($3::pg_catalog.regclass, model), items_query = $4", table);
 	else
-		text = psprintf("INSERT INTO %s (query, options, model)"
-						" VALUES ($1, pg_catalog.to_jsonb($2), $3::pg_catalog.regclass)", table);
-	if (SPI_execute_with_args(text, 3, types, values, nulls, false, 0) < 0 || SPI_processed != 1)
+		text = psprintf("INSERT INTO %s (query, options, model, items_query)"
+						" VALUES ($1, pg_catalog.to_jsonb($2), $3::pg_catalog.regclass, $4)",
+						table);
+	if (SPI_execute_with_args(text, 4, types, values, nulls, false, 0) < 0 || SPI_processed != 1)
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 				 errmsg("table %s must have one row, the definition", table),
@@ -337,15 +344,29 @@ notice_scan(const char *name, const char *query, int ncolumns, Oid usertype)
 				 errhint("Create an index on the table column that the query's first column comes from.")));
 }
 
+/* The items query with all names qualified; errors where it will not do. */
+static char *
+check_items_query(const char *text, Oid item_type, Oid item_collation)
+{
+	char	   *qualified = qualify_query(text);
+	QueryColumn column = {"item", item_type, false};
+	IdType		item;
+
+	idtype_init(&item, item_type, item_collation);
+	query_prepare(eligible_query(qualified, NULL, &item), &column, 1, 1, &item.array_type);
+	return qualified;
+}
+
 /*
  * create_recommender(name text, query text, options similarity_options,
- *					  replace boolean) returns bigint, the number of items
+ *					  items text, replace boolean)
+ * returns bigint, the number of items
  */
 RECSYS_FUNCTION(recsys_create_recommender);
 Datum
 recsys_create_recommender(PG_FUNCTION_ARGS)
 {
-	static const char *const arguments[] = {"name", "query", "options", "replace"};
+	static const char *const arguments[] = {"name", "query", "options", "items", "replace"};
 	Oid			deftype = definition_type(fcinfo);
 	RangeVar   *rangevar;
 	char	   *input;
@@ -355,6 +376,7 @@ recsys_create_recommender(PG_FUNCTION_ARGS)
 	Oid			old_model;
 	UserQuery  *query;
 	char	   *qualified;
+	char	   *items_query = NULL;
 	char	   *model = NULL;
 	bool		exists;
 	Oid			usertype;
@@ -363,14 +385,14 @@ recsys_create_recommender(PG_FUNCTION_ARGS)
 	int64		nitems;
 	int			i;
 
-	for (i = 0; i < 4; i++)
-		if (PG_ARGISNULL(i))
+	for (i = 0; i < 5; i++)
+		if (PG_ARGISNULL(i) && i != 3)
 			ereport(ERROR,
 					(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
 					 errmsg("%s must not be null", arguments[i])));
 	rangevar = recommender_name(PG_GETARG_TEXT_PP(0));
 	input = text_to_cstring(PG_GETARG_TEXT_PP(1));
-	replace = PG_GETARG_BOOL(3);
+	replace = PG_GETARG_BOOL(4);
 
 	schema = RangeVarGetCreationNamespace(rangevar);
 	if (isAnyTempNamespace(schema))
@@ -388,6 +410,8 @@ recsys_create_recommender(PG_FUNCTION_ARGS)
 	collation = query_column_collation(query, 1);
 	check_item_type(itemtype);
 	qualified = qualify_query(input);
+	if (!PG_ARGISNULL(3))
+		items_query = check_items_query(text_to_cstring(PG_GETARG_TEXT_PP(3)), itemtype, collation);
 
 	if (!exists)
 		relid = create_definition(rangevar, schema, deftype);
@@ -398,7 +422,7 @@ recsys_create_recommender(PG_FUNCTION_ARGS)
 			drop_model(relid);
 		model = create_model(relid, itemtype, collation);
 	}
-	write_definition(relid, qualified, PG_GETARG_DATUM(2),
+	write_definition(relid, qualified, items_query, PG_GETARG_DATUM(2),
 					 get_fn_expr_argtype(fcinfo->flinfo, 2), model, exists);
 	nitems = recommender_build(relid, deftype);
 	notice_scan(rangevar->relname, qualified, query_column_count(query), usertype);

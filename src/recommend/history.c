@@ -18,6 +18,7 @@
 #include "parser/parse_coerce.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
+#include "utils/timestamp.h"
 
 #include "recommend/recommend.h"
 
@@ -26,6 +27,7 @@ typedef struct HistoryRow
 {
 	uint32		item;
 	double		weight;
+	TimestampTz ts;				/* DT_NOBEGIN where there is none */
 } HistoryRow;
 
 typedef struct HistoryBuffer
@@ -35,6 +37,8 @@ typedef struct HistoryBuffer
 	int			nrows;
 	int			capacity;
 	bool		weighted;
+	bool		timed;
+	const HistoryOptions *options;
 } HistoryBuffer;
 
 static void
@@ -42,8 +46,13 @@ add_row(void *arg, const Datum *values, const bool *nulls)
 {
 	HistoryBuffer *buffer = (HistoryBuffer *) arg;
 	HistoryRow *row;
+	TimestampTz ts = DT_NOBEGIN;
 
 	if (nulls[0])
+		return;
+	if (buffer->timed && !nulls[2])
+		ts = DatumGetTimestampTz(values[2]);
+	if (buffer->options->cut && ts > buffer->options->now)
 		return;
 	if (buffer->nrows == buffer->capacity)
 	{
@@ -52,6 +61,7 @@ add_row(void *arg, const Datum *values, const bool *nulls)
 	}
 	row = &buffer->rows[buffer->nrows++];
 	row->item = item_table_put(buffer->items, values[0]);
+	row->ts = ts;
 	row->weight = 1;
 	if (buffer->weighted)
 	{
@@ -64,6 +74,13 @@ add_row(void *arg, const Datum *values, const bool *nulls)
 			ereport(ERROR,
 					(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
 					 errmsg("weight must be finite")));
+	}
+	/* what is without a time is as old as can be, what is to come is of now */
+	if (buffer->options->half_life > 0)
+	{
+		double		age = ((double) buffer->options->now - (double) ts) / USECS_PER_SEC;
+
+		row->weight *= ts == DT_NOBEGIN ? 0 : exp2(-Max(age, 0) / buffer->options->half_life);
 	}
 }
 
@@ -127,10 +144,12 @@ prepare(Recommender *recommender, Oid argtype)
  * context.
  *
  * Weights of an item are added from the least to the greatest, so that the sum
- * does not depend on the order of rows.
+ * does not depend on the order of rows.  *last gets the latest time of each item
+ * where it is not NULL.
  */
 HistoryItem *
-history_read(Recommender *recommender, Datum user, Oid usertype, int *n)
+history_read(Recommender *recommender, Datum user, Oid usertype, const HistoryOptions *options,
+			 TimestampTz **last, int *n)
 {
 	HistoryBuffer buffer;
 	HistoryItem *result;
@@ -141,6 +160,7 @@ history_read(Recommender *recommender, Datum user, Oid usertype, int *n)
 	buffer.capacity = 64;
 	buffer.rows = palloc_array(HistoryRow, buffer.capacity);
 	buffer.nrows = 0;
+	buffer.options = options;
 
 	if (SPI_connect() != SPI_OK_CONNECT)
 		elog(ERROR, "SPI_connect failed");
@@ -148,19 +168,36 @@ history_read(Recommender *recommender, Datum user, Oid usertype, int *n)
 		!query_is_valid(recommender->history))
 		prepare(recommender, usertype);
 	buffer.weighted = recommender->ncolumns > 2;
+	buffer.timed = recommender->ncolumns > 3;
+	if (options->need_ts && !buffer.timed)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("the query of recommender \"%s\" has no time",
+						get_rel_name(recommender->relid)),
+				 errhint("half_life, as_of and a period to exclude need its fourth column, ts.")));
 	query_run(recommender->history, &user, NULL, add_row, &buffer);
 	SPI_finish();
 
 	qsort(buffer.rows, buffer.nrows, sizeof(HistoryRow), compare_rows);
 	nitems = recommender->table.n;
 	result = palloc_array(HistoryItem, Max(nitems, 1));
+	if (last)
+		*last = palloc_array(TimestampTz, Max(nitems, 1));
 	for (i = 0; i < nitems; i++)
 	{
 		result[i].item = i;
 		result[i].weight = 0;
+		if (last)
+			(*last)[i] = DT_NOBEGIN;
 	}
 	for (i = 0; i < buffer.nrows; i++)
-		result[buffer.rows[i].item].weight += buffer.rows[i].weight;
+	{
+		const HistoryRow *row = &buffer.rows[i];
+
+		result[row->item].weight += row->weight;
+		if (last)
+			(*last)[row->item] = Max((*last)[row->item], row->ts);
+	}
 	*n = nitems;
 	return result;
 }

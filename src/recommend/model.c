@@ -177,6 +177,19 @@ model_find(ModelReader *reader, Datum item, ModelRow *row)
 	return true;
 }
 
+/* Popularity of an item, 0 where it is not in the model. */
+double
+model_popularity(ModelReader *reader, Datum item)
+{
+	bool		isnull;
+	Datum		value;
+
+	if (!find_row(reader, item))
+		return 0;
+	value = slot_getattr(reader->slot, reader->recommender->popularity_att, &isnull);
+	return isnull ? 0 : DatumGetFloat8(value);
+}
+
 void
 model_close(ModelReader *reader)
 {

@@ -16,10 +16,12 @@
 #include "core/compat.h"
 
 #include "catalog/pg_operator.h"
+#include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "lib/stringinfo.h"
 #include "nodes/plannodes.h"
 #include "parser/analyze.h"
+#include "parser/parse_coerce.h"
 #include "parser/parse_relation.h"
 #include "tcop/tcopprot.h"
 #include "utils/builtins.h"
@@ -62,6 +64,10 @@ qualify_query(const char *text)
 	char	   *result;
 	int			level;
 
+	if (list_length(parsed) != 1)
+		ereport(ERROR,
+				(errcode(ERRCODE_SYNTAX_ERROR),
+				 errmsg("the query of a recommender must be a single SELECT")));
 	query = parse_analyze_fixedparams(linitial_node(RawStmt, parsed), text, NULL, 0, NULL);
 	if (query->commandType != CMD_SELECT || query->utilityStmt || query->hasModifyingCTE)
 		ereport(ERROR,
@@ -162,6 +168,72 @@ pushdown_query(const char *text, int ncolumns, Oid usertype, Oid argtype)
 	appendStringInfo(&buf, ") WHERE q.c1 OPERATOR(%s) CAST($1 AS %s)",
 					 qualified_equality(usertype),
 					 format_type_extended(usertype, -1, FORMAT_TYPE_FORCE_QUALIFY));
+	return buf.data;
+}
+
+/* Name of the first column of a query, and whether it has one called available. */
+static char *
+first_column(const char *text, Oid item_type, bool *has_available)
+{
+	SPIPlanPtr	plan = SPI_prepare(text, 0, NULL);
+	TupleDesc	tupdesc;
+	Oid			type;
+	Oid			function;
+	char	   *result;
+	int			i;
+
+	if (plan == NULL)
+		elog(ERROR, "SPI_prepare failed: %s", SPI_result_code_string(SPI_result));
+	tupdesc = ((CachedPlanSource *) linitial(SPI_plan_get_plan_sources(plan)))->resultDesc;
+	if (tupdesc == NULL || tupdesc->natts < 1)
+		ereport(ERROR,
+				(errcode(ERRCODE_SYNTAX_ERROR),
+				 errmsg("the items query must be a single statement that returns rows")));
+	type = getBaseType(TupleDescAttr(tupdesc, 0)->atttypid);
+	if (type != item_type &&
+		find_coercion_pathway(item_type, type, COERCION_IMPLICIT, &function) == COERCION_PATH_NONE &&
+		find_coercion_pathway(type, item_type, COERCION_IMPLICIT, &function) == COERCION_PATH_NONE)
+		ereport(ERROR,
+				(errcode(ERRCODE_DATATYPE_MISMATCH),
+				 errmsg("the first column of the items query must be item of type %s, not %s",
+						format_type_be(item_type), format_type_be(type))));
+	*has_available = false;
+	for (i = 1; i < tupdesc->natts; i++)
+	{
+		if (strcmp(NameStr(TupleDescAttr(tupdesc, i)->attname), "available") != 0)
+			continue;
+		if (TupleDescAttr(tupdesc, i)->atttypid != BOOLOID)
+			ereport(ERROR,
+					(errcode(ERRCODE_DATATYPE_MISMATCH),
+					 errmsg("column \"available\" of the items query must be of type boolean, not %s",
+							format_type_be(TupleDescAttr(tupdesc, i)->atttypid))));
+		*has_available = true;
+	}
+	result = pstrdup(quote_identifier(NameStr(TupleDescAttr(tupdesc, 0)->attname)));
+	SPI_freeplan(plan);
+	return result;
+}
+
+/*
+ * The query that returns those of the items $1, an array, that may be
+ * recommended: they are in the items query, are available if that has a column
+ * of this name, and meet the condition, if any.  To be called within SPI.
+ */
+char *
+eligible_query(const char *text, const char *filter, const IdType *item)
+{
+	StringInfoData buf;
+	bool		has_available;
+	char	   *column = first_column(text, item->type, &has_available);
+
+	initStringInfo(&buf);
+	appendStringInfo(&buf, "SELECT q.%s FROM (%s) AS q WHERE q.%s OPERATOR(%s) ANY ($1)",
+					 column, text, column, qualified_equality(item->type));
+	if (has_available)
+		appendStringInfoString(&buf, " AND q.available");
+	/* the line ends before the parenthesis: the condition may end in a comment */
+	if (filter)
+		appendStringInfo(&buf, " AND (%s\n)", filter);
 	return buf.data;
 }
 

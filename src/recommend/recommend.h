@@ -13,6 +13,7 @@
 #include "access/genam.h"
 #include "access/relscan.h"
 #include "access/skey.h"
+#include "datatype/timestamp.h"
 #include "executor/tuptable.h"
 #include "nodes/primnodes.h"
 #include "storage/itemptr.h"
@@ -26,6 +27,7 @@
 typedef enum
 {
 	Anum_definition_query = 1,	/* text, every name in it qualified */
+	Anum_definition_items_query,	/* text, the same; NULL where there is none */
 	Anum_definition_options,	/* jsonb: similarity_options */
 	Anum_definition_model,		/* regclass */
 	Anum_definition_built_at,	/* timestamptz: what was committed then is in the model */
@@ -36,7 +38,7 @@ typedef enum
 	Anum_definition_max_score	/* double precision: greatest score in the model */
 } DefinitionColumn;
 
-#define Natts_definition 9
+#define Natts_definition 10
 
 /* A type of ids and what is needed to handle its values. */
 typedef struct IdType
@@ -74,7 +76,8 @@ idtype_normal(const IdType *type, Datum value)
 
 #define ITEM_EXCLUDED	0x01	/* must not be recommended */
 #define ITEM_TAKEN		0x02	/* has been recommended by this call */
-#define ITEM_HISTORY	0x04	/* is in the history */
+#define ITEM_ALLOWED	0x04	/* is in the list of those that may be */
+#define ITEM_ELIGIBLE	0x08	/* was found in the items query */
 
 typedef struct ItemEntry
 {
@@ -127,6 +130,7 @@ typedef struct Recommender
 	TransactionId xmin;
 
 	char	   *query;
+	char	   *items_query;	/* or NULL */
 	double		max_score;
 	int64		items;			/* in the model */
 	Oid			model;
@@ -152,6 +156,11 @@ typedef struct Recommender
 	UserQuery  *history;
 	Oid			history_argtype;
 	int			ncolumns;		/* of the definition's query */
+
+	/* the plan that tells which of some items may be recommended */
+	MemoryContext eligible_cxt;
+	UserQuery  *eligible;
+	char	   *eligible_filter;	/* the condition it was made for, or NULL */
 } Recommender;
 
 /* definition.c */
@@ -170,6 +179,7 @@ extern int64 recommender_build(Oid relid, Oid definition_type);
 /* plan.c */
 extern char *qualify_query(const char *text);
 extern char *pushdown_query(const char *text, int ncolumns, Oid usertype, Oid argtype);
+extern char *eligible_query(const char *text, const char *filter, const IdType *item);
 extern bool query_needs_scan(const char *text, Oid argtype);
 
 /* cache.c */
@@ -200,6 +210,7 @@ typedef struct ModelRow
 
 extern void model_open(ModelReader *reader, Recommender *recommender);
 extern bool model_find(ModelReader *reader, Datum item, ModelRow *row);
+extern double model_popularity(ModelReader *reader, Datum item);
 extern void model_close(ModelReader *reader);
 extern void popularity_open(ModelReader *reader, Recommender *recommender);
 extern bool popularity_next(ModelReader *reader, Datum *item, double *popularity);
@@ -211,7 +222,17 @@ typedef struct HistoryItem
 	double		weight;			/* the sum over the user's rows */
 } HistoryItem;
 
-extern HistoryItem *history_read(Recommender *recommender, Datum user, Oid usertype, int *n);
+/* How the history of a user counts. */
+typedef struct HistoryOptions
+{
+	double		half_life;		/* seconds after which a row counts half; 0: no decay */
+	TimestampTz now;			/* the time that ages are counted from */
+	bool		cut;			/* rows later than that do not count */
+	bool		need_ts;		/* error where the query has no ts */
+} HistoryOptions;
+
+extern HistoryItem *history_read(Recommender *recommender, Datum user, Oid usertype,
+								 const HistoryOptions *options, TimestampTz **last, int *n);
 
 /* score.c */
 typedef struct Candidate
@@ -226,7 +247,12 @@ typedef struct Candidate
 typedef struct Scoring Scoring;
 
 extern Scoring *scoring_create(Recommender *recommender, const HistoryItem *history, int n);
-extern Candidate *scoring_best(Scoring *scoring, int64 n, int64 *nfound);
+extern uint32 *scoring_select(Scoring *scoring, uint32 required, int64 n, uint32 *nfound);
+extern Candidate *scoring_explain(Scoring *scoring, const uint32 *best, uint32 nbest);
+
+/* eligible.c */
+extern void eligible_mark(Recommender *recommender, const char *filter, const uint32 *items,
+						  int64 n);
 
 static inline Datum
 idtype_fetch(const IdType *idtype, const char *data)

@@ -2,6 +2,7 @@
 
 CREATE TYPE recommender_definition AS (
 	query text,
+	items_query text,
 	options jsonb,
 	model regclass,
 	built_at timestamptz,
@@ -15,11 +16,12 @@ COMMENT ON TYPE recommender_definition IS
 	'row of the table that is a recommender: its query, its options and what was built last';
 
 CREATE FUNCTION create_recommender(name text, query text,
-	options similarity_options DEFAULT similarity_options(), replace boolean DEFAULT false)
+	options similarity_options DEFAULT similarity_options(), items text DEFAULT NULL,
+	replace boolean DEFAULT false)
 RETURNS bigint
 LANGUAGE C VOLATILE PARALLEL UNSAFE COST 100000
 AS 'MODULE_PATHNAME', 'recsys_create_recommender';
-COMMENT ON FUNCTION create_recommender(text, text, similarity_options, boolean) IS
+COMMENT ON FUNCTION create_recommender(text, text, similarity_options, text, boolean) IS
 	'creates a recommender over the rows (user, item [, weight [, ts]]) of a query, builds its model and returns the number of its items';
 
 CREATE FUNCTION refresh_recommender(name text)
@@ -43,7 +45,7 @@ AS 'MODULE_PATHNAME', 'recsys_rename_recommender';
 COMMENT ON FUNCTION rename_recommender(text, text) IS
 	'renames the tables of a recommender';
 
-CREATE FUNCTION list_recommenders(OUT name regclass, OUT query text, OUT options jsonb,
+CREATE FUNCTION list_recommenders(OUT name regclass, OUT query text, OUT items_query text, OUT options jsonb,
 	OUT model regclass, OUT built_at timestamptz, OUT build_time interval, OUT rows bigint,
 	OUT users bigint, OUT items bigint, OUT max_score double precision)
 RETURNS SETOF record
@@ -53,7 +55,7 @@ COMMENT ON FUNCTION list_recommenders() IS
 	'the recommenders that the caller may read';
 
 CREATE VIEW recommenders AS
-SELECT l.name, l.query, l.options, l.model, l.built_at,
+SELECT l.name, l.query, l.items_query, l.options, l.model, l.built_at,
 	pg_catalog.statement_timestamp() OPERATOR(pg_catalog.-) l.built_at AS age,
 	l.build_time, l.rows, l.users, l.items
 FROM list_recommenders() l;
@@ -62,55 +64,68 @@ COMMENT ON VIEW recommenders IS
 GRANT SELECT ON recommenders TO PUBLIC;
 
 CREATE FUNCTION recommend(name text, "user" anycompatible, n integer DEFAULT NULL,
+	exclude text DEFAULT 'bought', deny bigint[] DEFAULT NULL, allow bigint[] DEFAULT NULL, filter text DEFAULT NULL,
+	context bigint[] DEFAULT NULL, context_weight double precision DEFAULT 2,
+	half_life interval DEFAULT NULL, as_of timestamptz DEFAULT NULL,
+	fallback boolean DEFAULT true,
 	OUT item bigint, OUT score double precision, OUT source text, OUT because bigint[],
 	OUT contributions double precision[])
 RETURNS SETOF record
 LANGUAGE C STABLE PARALLEL RESTRICTED COST 1000 ROWS 10
 AS 'MODULE_PATHNAME', 'recsys_recommend';
-COMMENT ON FUNCTION recommend(text, anycompatible, integer) IS
+COMMENT ON FUNCTION recommend(text, anycompatible, integer, text, bigint[], bigint[], text, bigint[], double precision, interval, timestamptz, boolean) IS
 	'the n best items for a user, with the items of the history that speak for each and what each contributes to the score';
 
 CREATE FUNCTION recommend(witness anyelement, name text, "user" anycompatible,
 	n integer DEFAULT NULL,
+	exclude text DEFAULT 'bought', deny text[] DEFAULT NULL, allow text[] DEFAULT NULL, filter text DEFAULT NULL,
+	context text[] DEFAULT NULL, context_weight double precision DEFAULT 2,
+	half_life interval DEFAULT NULL, as_of timestamptz DEFAULT NULL,
+	fallback boolean DEFAULT true,
 	OUT item anyelement, OUT score double precision, OUT source text, OUT because anyarray,
 	OUT contributions double precision[])
 RETURNS SETOF record
 LANGUAGE C STABLE PARALLEL RESTRICTED COST 1000 ROWS 10
 AS 'MODULE_PATHNAME', 'recsys_recommend_typed';
-COMMENT ON FUNCTION recommend(anyelement, text, anycompatible, integer) IS
+COMMENT ON FUNCTION recommend(anyelement, text, anycompatible, integer, text, text[], text[], text, text[], double precision, interval, timestamptz, boolean) IS
 	'the n best items for a user, for items of the type of the first argument';
 
 CREATE FUNCTION recommend_basket(name text, items bigint[], n integer DEFAULT NULL,
+	deny bigint[] DEFAULT NULL, allow bigint[] DEFAULT NULL, filter text DEFAULT NULL,
+	fallback boolean DEFAULT true,
 	OUT item bigint, OUT score double precision, OUT source text, OUT because bigint[],
 	OUT contributions double precision[])
 RETURNS SETOF record
 LANGUAGE C STABLE PARALLEL RESTRICTED COST 1000 ROWS 10
 AS 'MODULE_PATHNAME', 'recsys_recommend_basket';
-COMMENT ON FUNCTION recommend_basket(text, bigint[], integer) IS
+COMMENT ON FUNCTION recommend_basket(text, bigint[], integer, bigint[], bigint[], text, boolean) IS
 	'the n best items to go with the items of a basket';
 
 CREATE FUNCTION recommend_basket(witness anyelement, name text, items anyarray,
-	n integer DEFAULT NULL,
+	n integer DEFAULT NULL, deny text[] DEFAULT NULL, allow text[] DEFAULT NULL, filter text DEFAULT NULL,
+	fallback boolean DEFAULT true,
 	OUT item anyelement, OUT score double precision, OUT source text, OUT because anyarray,
 	OUT contributions double precision[])
 RETURNS SETOF record
 LANGUAGE C STABLE PARALLEL RESTRICTED COST 1000 ROWS 10
 AS 'MODULE_PATHNAME', 'recsys_recommend_basket_typed';
-COMMENT ON FUNCTION recommend_basket(anyelement, text, anyarray, integer) IS
+COMMENT ON FUNCTION recommend_basket(anyelement, text, anyarray, integer, text[], text[], text, boolean) IS
 	'the n best items to go with the items of a basket, for items of the type of the first argument';
 
 CREATE FUNCTION similar_items(name text, item bigint, n integer DEFAULT NULL,
+	deny bigint[] DEFAULT NULL, allow bigint[] DEFAULT NULL, filter text DEFAULT NULL,
 	OUT item bigint, OUT score double precision)
 RETURNS SETOF record
 LANGUAGE C STABLE PARALLEL RESTRICTED COST 500 ROWS 10
 AS 'MODULE_PATHNAME', 'recsys_similar_items';
-COMMENT ON FUNCTION similar_items(text, bigint, integer) IS
+COMMENT ON FUNCTION similar_items(text, bigint, integer, bigint[], bigint[], text) IS
 	'the n items that are most similar to an item';
 
 CREATE FUNCTION similar_items(witness anyelement, name text, item anyelement,
-	n integer DEFAULT NULL, OUT item anyelement, OUT score double precision)
+	n integer DEFAULT NULL, deny text[] DEFAULT NULL, allow text[] DEFAULT NULL, filter text DEFAULT NULL,
+	OUT item anyelement, OUT score double precision)
 RETURNS SETOF record
 LANGUAGE C STABLE PARALLEL RESTRICTED COST 500 ROWS 10
 AS 'MODULE_PATHNAME', 'recsys_similar_items_typed';
-COMMENT ON FUNCTION similar_items(anyelement, text, anyelement, integer) IS
+COMMENT ON FUNCTION similar_items(anyelement, text, anyelement, integer, text[], text[], text) IS
 	'the n items that are most similar to an item, for items of the type of the first argument';

@@ -174,12 +174,14 @@ compare_in_heap(Datum a, Datum b, void *arg)
 }
 
 /*
- * Numbers of the best n candidates in order (all of them where n is negative).
+ * Numbers of the best n candidates in order (all of them where n is negative),
+ * of those that have the required flags and are neither excluded nor taken.
  * Only positive scores count.
  */
-static uint32 *
-select_best(Scoring *scoring, int64 n, uint32 *nfound)
+uint32 *
+scoring_select(Scoring *scoring, uint32 required, int64 n, uint32 *nfound)
 {
+	const uint32 mask = required | ITEM_EXCLUDED | ITEM_TAKEN;
 	uint32		count = scoring->items->n;
 	ItemEntry  *entries = scoring->items->entries;
 	uint32	   *best;
@@ -192,7 +194,7 @@ select_best(Scoring *scoring, int64 n, uint32 *nfound)
 	if (n == count)
 	{
 		for (i = 0; i < count; i++)
-			if (entries[i].score > 0 && !(entries[i].flags & ITEM_EXCLUDED))
+			if (entries[i].score > 0 && (entries[i].flags & mask) == required)
 				best[found++] = i;
 	}
 	else if (n > 0)
@@ -204,7 +206,7 @@ select_best(Scoring *scoring, int64 n, uint32 *nfound)
 		{
 			/* most candidates are far from the best: one comparison */
 			if (!(entries[i].score > 0) || entries[i].score < worst ||
-				(entries[i].flags & ITEM_EXCLUDED))
+				(entries[i].flags & mask) != required)
 				continue;
 			if (found < n)
 			{
@@ -301,8 +303,9 @@ collect_reasons(Scoring *scoring, const uint32 *best, uint32 nbest, Size *nreaso
 	return reasons;
 }
 
-static void
-find_reasons(Scoring *scoring, const uint32 *best, uint32 nbest, Candidate *candidates)
+/* Candidates with what contributed to each, for some numbers in order. */
+Candidate *
+scoring_explain(Scoring *scoring, const uint32 *best, uint32 nbest)
 {
 	Size		nreasons;
 	Reason	   *reasons = collect_reasons(scoring, best, nbest, &nreasons);
@@ -310,13 +313,18 @@ find_reasons(Scoring *scoring, const uint32 *best, uint32 nbest, Candidate *cand
 											   Max(nreasons, 1) * sizeof(Datum));
 	double	   *contributions = MemoryContextAllocHuge(CurrentMemoryContext,
 													   Max(nreasons, 1) * sizeof(double));
+	Candidate  *candidates = MemoryContextAllocHuge(CurrentMemoryContext,
+													Max((Size) nbest, 1) * sizeof(Candidate));
 	Size		next = 0;
 	uint32		i;
 
 	for (i = 0; i < nbest; i++)
 	{
+		ItemEntry  *entry = &scoring->items->entries[best[i]];
 		Size		first = next;
 
+		candidates[i].item = entry->item;
+		candidates[i].score = entry->score;
 		candidates[i].reasons = items + first;
 		candidates[i].contributions = contributions + first;
 		for (; next < nreasons && reasons[next].rank == i; next++)
@@ -327,31 +335,5 @@ find_reasons(Scoring *scoring, const uint32 *best, uint32 nbest, Candidate *cand
 		candidates[i].nreasons = (int) (next - first);
 	}
 	pfree(reasons);
-}
-
-/*
- * The best n candidates in order, or all of them where n is negative, with
- * reasons.  They are marked as taken.
- */
-Candidate *
-scoring_best(Scoring *scoring, int64 n, int64 *nfound)
-{
-	uint32		nbest;
-	uint32	   *best = select_best(scoring, n, &nbest);
-	Candidate  *candidates = MemoryContextAllocHuge(CurrentMemoryContext,
-													Max((Size) nbest, 1) * sizeof(Candidate));
-	uint32		i;
-
-	for (i = 0; i < nbest; i++)
-	{
-		ItemEntry  *entry = &scoring->items->entries[best[i]];
-
-		candidates[i].item = entry->item;
-		candidates[i].score = entry->score;
-		entry->flags |= ITEM_TAKEN;
-	}
-	find_reasons(scoring, best, nbest, candidates);
-	pfree(best);
-	*nfound = nbest;
 	return candidates;
 }

@@ -8,121 +8,21 @@
  * counts (NULL::uuid), as jsonb_populate_record() has.  Both are the same C,
  * told apart by the position of the name.
  *
- * The rows of a call are, in order: the candidates that the history leads to,
- * by score, and then, where they are fewer than asked for, the most popular
- * items that are left.  A call for n items returns the first n rows of the
- * call without n.
- *
  *-------------------------------------------------------------------------
  */
 #include "core/compat.h"
 
-#include "catalog/pg_type.h"
-#include "utils/array.h"
+#include <math.h>
+
+#include "access/xact.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
-#include "utils/tuplestore.h"
+#include "utils/timestamp.h"
 
 #include "core/options.h"
-#include "recommend/recommend.h"
-
-/* Columns of recommend() and recommend_basket(). */
-enum
-{
-	COLUMN_ITEM,
-	COLUMN_SCORE,
-	COLUMN_SOURCE,
-	COLUMN_BECAUSE,
-	COLUMN_CONTRIBUTIONS,
-	NCOLUMNS
-};
-
-/* One call: what is being answered and where the rows go. */
-typedef struct Call
-{
-	FunctionCallInfo fcinfo;
-	ReturnSetInfo *rsinfo;
-	int			first;			/* number of the argument `name` */
-	Recommender *recommender;
-	IdType		out;			/* type of items in the result */
-	int64		n;				/* rows that are wanted, -1: all */
-	int64		nrows;			/* rows that were returned */
-} Call;
+#include "recommend/serve.h"
 
 typedef void (*CallBody) (Call *call);
-
-/* The type of items in the result has to be theirs, or a wider integer. */
-static void
-check_result_type(Call *call)
-{
-	Recommender *recommender = call->recommender;
-	Oid			type = getBaseType(TupleDescAttr(call->rsinfo->setDesc, 0)->atttypid);
-
-	idtype_init(&call->out, type, InvalidOid);
-	if (type == recommender->item.type ||
-		(call->out.isint && recommender->item.isint &&
-		 call->out.typlen >= recommender->item.typlen))
-		return;
-	ereport(ERROR,
-			(errcode(ERRCODE_DATATYPE_MISMATCH),
-			 errmsg("items of recommender \"%s\" are of type %s, not %s",
-					get_rel_name(recommender->relid),
-					format_type_be(recommender->item.type), format_type_be(type)),
-			 errhint("Give a value of their type as the first argument: %s(NULL::%s, ...).",
-					 get_func_name(call->fcinfo->flinfo->fn_oid),
-					 format_type_be(recommender->item.type))));
-}
-
-static int64
-get_int(Datum value, int16 typlen)
-{
-	return typlen == 2 ? DatumGetInt16(value) :
-		typlen == 4 ? DatumGetInt32(value) : DatumGetInt64(value);
-}
-
-static Datum
-make_int(int64 value, int16 typlen)
-{
-	return typlen == 2 ? Int16GetDatum((int16) value) :
-		typlen == 4 ? Int32GetDatum((int32) value) : Int64GetDatum(value);
-}
-
-/* An item as the result's type. */
-static inline Datum
-item_out(const Call *call, Datum item)
-{
-	if (call->out.typlen == call->recommender->item.typlen || !call->out.isint)
-		return item;
-	return make_int(get_int(item, call->recommender->item.typlen), call->out.typlen);
-}
-
-/*
- * An item given as an argument, as the type of the recommender's items.  False
- * where there can be no such item: an integer that is out of its range.
- */
-static bool
-item_in(const Call *call, Datum value, Oid type, Datum *item)
-{
-	const IdType *own = &call->recommender->item;
-
-	type = getBaseType(type);
-	*item = value;
-	if (type == own->type)
-		return true;
-	if (own->isint && (type == INT2OID || type == INT4OID || type == INT8OID))
-	{
-		int64		key = get_int(value, get_typlen(type));
-
-		*item = make_int(key, own->typlen);
-		return get_int(*item, own->typlen) == key;
-	}
-	ereport(ERROR,
-			(errcode(ERRCODE_DATATYPE_MISMATCH),
-			 errmsg("items of recommender \"%s\" are of type %s, not %s",
-					get_rel_name(call->recommender->relid),
-					format_type_be(own->type), format_type_be(type)),
-			 errhint("Cast the argument.")));
-}
 
 /* Sets up a call of a function whose recommender's name is argument `first`. */
 static Datum
@@ -147,7 +47,7 @@ run(FunctionCallInfo fcinfo, int first, CallBody body)
 												  ALLOCSET_DEFAULT_SIZES);
 		MemoryContext old = MemoryContextSwitchTo(cxt);
 
-		check_result_type(&call);
+		call_check_result_type(&call);
 		item_table_reset(&call.recommender->table, &call.recommender->item,
 						 call.recommender->cxt, cxt);
 		body(&call);
@@ -173,116 +73,191 @@ get_n(const Call *call, int argument)
 	return check_int_option("n", PG_GETARG_INT32(argument), 1, PG_INT32_MAX);
 }
 
-static void
-put_row(Call *call, Datum *values, bool *nulls)
+/* Flags the items of an array argument; returns whether there is one. */
+static bool
+flag_array(Call *call, int argument, uint32 flag)
 {
-	tuplestore_putvalues(call->rsinfo->setResult, call->rsinfo->setDesc, values, nulls);
-	call->nrows++;
-}
-
-/* Rows of what the history leads to. */
-static void
-put_candidates(Call *call, const Candidate *candidates, int64 n)
-{
-	const IdType *out = &call->out;
-	Datum		source = CStringGetTextDatum("personal");
-	MemoryContext cxt = AllocSetContextCreate(CurrentMemoryContext, "recsys row",
-											  ALLOCSET_SMALL_SIZES);
-	MemoryContext old = MemoryContextSwitchTo(cxt);
-	int64		i;
-
-	for (i = 0; i < n; i++)
-	{
-		const Candidate *candidate = &candidates[i];
-		Datum		values[NCOLUMNS];
-		bool		nulls[NCOLUMNS] = {0};
-		Datum	   *items = candidate->reasons;
-		Datum	   *parts;
-		int			k;
-
-		MemoryContextReset(cxt);
-		parts = palloc_array(Datum, Max(candidate->nreasons, 1));
-		for (k = 0; k < candidate->nreasons; k++)
-		{
-			items[k] = item_out(call, items[k]);
-			parts[k] = Float8GetDatum(candidate->contributions[k]);
-		}
-		values[COLUMN_ITEM] = item_out(call, candidate->item);
-		values[COLUMN_SCORE] = Float8GetDatum(candidate->score);
-		values[COLUMN_SOURCE] = source;
-		values[COLUMN_BECAUSE] =
-			PointerGetDatum(construct_array(items, candidate->nreasons, out->type, out->typlen,
-											out->typbyval, out->typalign));
-		values[COLUMN_CONTRIBUTIONS] =
-			PointerGetDatum(construct_array(parts, candidate->nreasons, FLOAT8OID, sizeof(float8),
-											FLOAT8PASSBYVAL, TYPALIGN_DOUBLE));
-		put_row(call, values, nulls);
-	}
-	MemoryContextSwitchTo(old);
-	MemoryContextDelete(cxt);
-}
-
-/* Rows of the most popular items that are not taken, until there are enough. */
-static void
-put_popular(Call *call)
-{
-	ItemTable  *items = &call->recommender->table;
-	Datum		source = CStringGetTextDatum("popular");
-	ModelReader reader;
-	Datum		item;
-	double		popularity;
-
-	popularity_open(&reader, call->recommender);
-	while ((call->n < 0 || call->nrows < call->n) && popularity_next(&reader, &item, &popularity))
-	{
-		Datum		values[NCOLUMNS] = {0};
-		bool		nulls[NCOLUMNS] = {0};
-		uint32		number = item_table_find(items, item);
-
-		if (number != ITEM_NOT_FOUND &&
-			(items->entries[number].flags & (ITEM_EXCLUDED | ITEM_TAKEN)))
-			continue;
-		values[COLUMN_ITEM] = item_out(call, item);
-		values[COLUMN_SCORE] = Float8GetDatum(popularity);
-		values[COLUMN_SOURCE] = source;
-		nulls[COLUMN_BECAUSE] = true;
-		nulls[COLUMN_CONTRIBUTIONS] = true;
-		put_row(call, values, nulls);
-	}
-	model_close(&reader);
-}
-
-/* The rows that a history leads to; its own items are left out. */
-static void
-answer(Call *call, const HistoryItem *history, int nhistory)
-{
-	Scoring    *scoring;
-	Candidate  *candidates;
-	int64		n;
+	FunctionCallInfo fcinfo = call->fcinfo;
+	uint32	   *items;
+	int			n;
 	int			i;
 
-	for (i = 0; i < nhistory; i++)
-		call->recommender->table.entries[history[i].item].flags |= ITEM_EXCLUDED;
-	scoring = scoring_create(call->recommender, history, nhistory);
-	candidates = scoring_best(scoring, call->n, &n);
-	put_candidates(call, candidates, n);
-	if (call->n < 0 || call->nrows < call->n)
-		put_popular(call);
+	items = call_put_array(call, argument, &n);
+	for (i = 0; i < n; i++)
+		call->recommender->table.entries[items[i]].flags |= flag;
+	return !PG_ARGISNULL(argument);
+}
+
+/*
+ * Arguments that say what may be returned: deny, allow and filter, from a
+ * position on.  To be called when the history is in the table.
+ */
+static void
+read_limits(Call *call, int argument)
+{
+	FunctionCallInfo fcinfo = call->fcinfo;
+
+	flag_array(call, argument, ITEM_EXCLUDED);
+	call->has_allow = flag_array(call, argument + 1, ITEM_ALLOWED);
+	call->filter = PG_ARGISNULL(argument + 2) ? NULL :
+		text_to_cstring(PG_GETARG_TEXT_PP(argument + 2));
+	call->checks = call->filter || call->recommender->items_query;
+}
+
+/* Where the arguments of recommend() are, counted from the name's. */
+enum
+{
+	ARG_USER = 1,
+	ARG_N,
+	ARG_EXCLUDE,
+	ARG_DENY,					/* followed by allow and filter */
+	ARG_ALLOW,
+	ARG_FILTER,
+	ARG_CONTEXT,
+	ARG_CONTEXT_WEIGHT,
+	ARG_HALF_LIFE,
+	ARG_AS_OF,
+	ARG_FALLBACK
+};
+
+/* What to exclude of the history: everything, nothing, or what is recent. */
+typedef struct Exclusion
+{
+	bool		everything;
+	bool		recent;
+	TimestampTz since;
+} Exclusion;
+
+static void
+read_exclude(Call *call, TimestampTz now, Exclusion *exclusion)
+{
+	FunctionCallInfo fcinfo = call->fcinfo;
+	int			argument = call->first + ARG_EXCLUDE;
+	char	   *value = PG_ARGISNULL(argument) ? "bought" :
+		text_to_cstring(PG_GETARG_TEXT_PP(argument));
+
+	memset(exclusion, 0, sizeof(*exclusion));
+	exclusion->everything = strcmp(value, "bought") == 0;
+	if (!exclusion->everything && strcmp(value, "none") != 0)
+	{
+		Datum		period;
+
+		/* a word that is neither is a mistake rather than a period */
+		if (strpbrk(value, "0123456789") == NULL)
+			ereport(ERROR,
+					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+					 errmsg("unrecognized exclude: \"%s\"", value),
+					 errhint("Use 'bought', 'none', or a period such as '30 days'.")));
+		period = DirectFunctionCall3(interval_in, CStringGetDatum(value),
+									 ObjectIdGetDatum(InvalidOid), Int32GetDatum(-1));
+		exclusion->recent = true;
+		exclusion->since =
+			DatumGetTimestampTz(DirectFunctionCall2(timestamptz_mi_interval,
+													TimestampTzGetDatum(now), period));
+	}
+}
+
+/* half_life in seconds, months and days as PostgreSQL's extract(epoch) has them. */
+static double
+read_half_life(Call *call)
+{
+	FunctionCallInfo fcinfo = call->fcinfo;
+	int			argument = call->first + ARG_HALF_LIFE;
+	Interval   *interval;
+	double		seconds;
+
+	if (PG_ARGISNULL(argument))
+		return 0;
+	interval = PG_GETARG_INTERVAL_P(argument);
+	seconds = (double) interval->time / USECS_PER_SEC + interval->day * (double) SECS_PER_DAY +
+		interval->month * (double) DAYS_PER_MONTH * SECS_PER_DAY;
+	if (!(seconds > 0))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("half_life must be positive")));
+	return seconds;
+}
+
+/*
+ * Adds the items of this session to a history: each counts context_weight
+ * times as much as the weightiest item of the past.
+ */
+static HistoryItem *
+add_context(Call *call, HistoryItem *history, int *nhistory, bool exclude)
+{
+	FunctionCallInfo fcinfo = call->fcinfo;
+	ItemTable  *table = &call->recommender->table;
+	double		weight = check_float_option("context_weight",
+											PG_ARGISNULL(call->first + ARG_CONTEXT_WEIGHT) ? 2 :
+											PG_GETARG_FLOAT8(call->first + ARG_CONTEXT_WEIGHT),
+											0, 1e6);
+	double		greatest = 0;
+	uint32	   *items;
+	int			nold = *nhistory;
+	int			n;
+	int			i;
+
+	items = call_put_array(call, call->first + ARG_CONTEXT, &n);
+	if (n == 0)
+		return history;
+	for (i = 0; i < nold; i++)
+		greatest = Max(greatest, fabs(history[i].weight));
+	weight *= greatest > 0 ? greatest : 1;
+
+	if (history == NULL)
+		history = palloc_array(HistoryItem, n);
+	else
+		history = repalloc_huge(history, ((Size) nold + n) * sizeof(HistoryItem));
+	for (i = 0; i < n; i++)
+	{
+		if (exclude)
+			table->entries[items[i]].flags |= ITEM_EXCLUDED;
+		/* numbers of the history are the places in it */
+		if (items[i] < nold)
+			history[items[i]].weight += weight;
+		else
+		{
+			history[*nhistory].item = items[i];
+			history[*nhistory].weight = weight;
+			(*nhistory)++;
+		}
+	}
+	return history;
 }
 
 static void
 recommend(Call *call)
 {
 	FunctionCallInfo fcinfo = call->fcinfo;
+	int			first = call->first;
+	ItemTable  *table = &call->recommender->table;
+	HistoryOptions options = {0};
+	Exclusion	exclusion;
 	HistoryItem *history = NULL;
+	TimestampTz *last = NULL;
 	int			nhistory = 0;
+	int			i;
 
-	call->n = get_n(call, call->first + 2);
+	call->n = get_n(call, first + ARG_N);
+	call->fallback = PG_ARGISNULL(first + ARG_FALLBACK) || PG_GETARG_BOOL(first + ARG_FALLBACK);
+	options.cut = !PG_ARGISNULL(first + ARG_AS_OF);
+	options.now = options.cut ? PG_GETARG_TIMESTAMPTZ(first + ARG_AS_OF) :
+		GetCurrentTransactionStartTimestamp();
+	options.half_life = read_half_life(call);
+	read_exclude(call, options.now, &exclusion);
+	options.need_ts = options.cut || options.half_life > 0 || exclusion.recent;
+
 	/* nobody in particular has no history */
-	if (!PG_ARGISNULL(call->first + 1))
-		history = history_read(call->recommender, PG_GETARG_DATUM(call->first + 1),
-							   get_fn_expr_argtype(fcinfo->flinfo, call->first + 1), &nhistory);
-	answer(call, history, nhistory);
+	if (!PG_ARGISNULL(first + ARG_USER))
+		history = history_read(call->recommender, PG_GETARG_DATUM(first + ARG_USER),
+							   get_fn_expr_argtype(fcinfo->flinfo, first + ARG_USER), &options,
+							   exclusion.recent ? &last : NULL, &nhistory);
+	for (i = 0; i < nhistory; i++)
+		if (exclusion.everything || (exclusion.recent && last[i] >= exclusion.since))
+			table->entries[i].flags |= ITEM_EXCLUDED;
+	history = add_context(call, history, &nhistory, exclusion.everything || exclusion.recent);
+	read_limits(call, first + ARG_DENY);
+	call_answer(call, history, nhistory);
 }
 
 /* recommend(name text, user anycompatible, n integer) */
@@ -301,61 +276,29 @@ recsys_recommend_typed(PG_FUNCTION_ARGS)
 	return run(fcinfo, 1, recommend);
 }
 
-/*
- * The items of an array argument as a history in which each counts once.
- * NULLs and repetitions are left out.
- */
-static HistoryItem *
-array_history(Call *call, int argument, int *n)
-{
-	FunctionCallInfo fcinfo = call->fcinfo;
-	Recommender *recommender = call->recommender;
-	ItemTable  *items = &recommender->table;
-	ArrayType  *array;
-	Oid			type;
-	int16		typlen;
-	bool		typbyval;
-	char		typalign;
-	Datum	   *values;
-	bool	   *nulls;
-	int			nvalues;
-	HistoryItem *result;
-	int			i;
-
-	*n = 0;
-	if (PG_ARGISNULL(argument))
-		return NULL;
-	array = PG_GETARG_ARRAYTYPE_P(argument);
-	type = ARR_ELEMTYPE(array);
-	get_typlenbyvalalign(type, &typlen, &typbyval, &typalign);
-	deconstruct_array(array, type, typlen, typbyval, typalign, &values, &nulls, &nvalues);
-	result = palloc_array(HistoryItem, Max(nvalues, 1));
-	for (i = 0; i < nvalues; i++)
-	{
-		Datum		item;
-		uint32		number;
-
-		if (nulls[i] || !item_in(call, values[i], type, &item))
-			continue;
-		number = item_table_put(items, item);
-		if (number != *n)
-			continue;			/* a repetition */
-		result[*n].item = number;
-		result[*n].weight = 1;
-		(*n)++;
-	}
-	return result;
-}
-
+/* Each item of the basket counts once; what is in it is not returned. */
 static void
 recommend_basket(Call *call)
 {
+	FunctionCallInfo fcinfo = call->fcinfo;
+	int			first = call->first;
 	HistoryItem *basket;
+	uint32	   *items;
 	int			n;
+	int			i;
 
-	call->n = get_n(call, call->first + 2);
-	basket = array_history(call, call->first + 1, &n);
-	answer(call, basket, n);
+	call->n = get_n(call, first + 2);
+	call->fallback = PG_ARGISNULL(first + 6) || PG_GETARG_BOOL(first + 6);
+	items = call_put_array(call, first + 1, &n);
+	basket = palloc_array(HistoryItem, Max(n, 1));
+	for (i = 0; i < n; i++)
+	{
+		basket[i].item = items[i];
+		basket[i].weight = 1;
+		call->recommender->table.entries[items[i]].flags |= ITEM_EXCLUDED;
+	}
+	read_limits(call, first + 3);
+	call_answer(call, basket, n);
 }
 
 /* recommend_basket(name text, items bigint[], n integer) */
@@ -374,39 +317,73 @@ recsys_recommend_basket_typed(PG_FUNCTION_ARGS)
 	return run(fcinfo, 1, recommend_basket);
 }
 
-static void
-similar_items(Call *call)
+/* Puts the neighbours of an item into the table; their numbers, in order. */
+static uint32 *
+put_neighbours(Call *call, Datum item, uint32 *n)
 {
-	FunctionCallInfo fcinfo = call->fcinfo;
+	ItemTable  *table = &call->recommender->table;
 	const IdType *type = &call->recommender->item;
 	ModelReader reader;
 	ModelRow	row;
-	Datum		item;
-	int64		n = get_n(call, call->first + 2);
+	uint32	   *result = NULL;
 
-	if (PG_ARGISNULL(call->first + 1) ||
-		!item_in(call, PG_GETARG_DATUM(call->first + 1),
-				 get_fn_expr_argtype(fcinfo->flinfo, call->first + 1), &item))
-		return;
+	*n = 0;
 	model_open(&reader, call->recommender);
 	if (model_find(&reader, item, &row))
 	{
 		char	   *p = row.neighbours;
 		int			i;
 
-		for (i = 0; i < row.n && (n < 0 || i < n); i++)
+		result = palloc_array(uint32, Max(row.n, 1));
+		for (i = 0; i < row.n; i++)
 		{
-			Datum		values[2];
-			bool		nulls[2] = {false, false};
+			uint32		number = item_table_put(table, idtype_fetch(type, p));
 
-			values[0] = item_out(call, idtype_fetch(type, p));
-			values[1] = Float8GetDatum((double) row.scores[i]);
-			put_row(call, values, nulls);
+			table->entries[number].score = row.scores[i];
+			result[i] = number;
 			p = att_addlength_pointer(p, type->typlen, p);
 			p = (char *) att_align_nominal(p, type->typalign);
 		}
+		*n = row.n;
 	}
 	model_close(&reader);
+	return result;
+}
+
+static void
+similar_items(Call *call)
+{
+	FunctionCallInfo fcinfo = call->fcinfo;
+	int			first = call->first;
+	ItemTable  *table = &call->recommender->table;
+	uint32		required;
+	uint32	   *neighbours;
+	uint32		found;
+	uint32		n = 0;
+	uint32		i;
+	Datum		item;
+
+	call->n = get_n(call, first + 2);
+	if (PG_ARGISNULL(first + 1) ||
+		!call_item_in(call, PG_GETARG_DATUM(first + 1),
+					  get_fn_expr_argtype(fcinfo->flinfo, first + 1), &item))
+		return;
+	neighbours = put_neighbours(call, item, &found);
+	read_limits(call, first + 3);
+	required = call->has_allow ? ITEM_ALLOWED : 0;
+	for (i = 0; i < found; i++)
+		if ((table->entries[neighbours[i]].flags & (required | ITEM_EXCLUDED)) == required)
+			neighbours[n++] = neighbours[i];
+	call_take_eligible(call, neighbours, &n, call->n);
+	for (i = 0; i < n; i++)
+	{
+		Datum		values[2];
+		bool		nulls[2] = {false, false};
+
+		values[0] = call_item_out(call, table->entries[neighbours[i]].item);
+		values[1] = Float8GetDatum(table->entries[neighbours[i]].score);
+		call_put_row(call, values, nulls);
+	}
 }
 
 /* similar_items(name text, item bigint, n integer) */

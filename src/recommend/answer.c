@@ -1,0 +1,394 @@
+/*-------------------------------------------------------------------------
+ *
+ * answer.c
+ *		From the history to the rows of an answer.
+ *
+ * The rows are, in order: the candidates that the history leads to, by score,
+ * and then, where they are fewer than asked for, the most popular items that
+ * are left.  Whatever keeps an item out is applied before rows are counted, so
+ * that there are n rows whenever there are n items that may be recommended,
+ * and a call for n items returns the first n rows of the call without n.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "core/compat.h"
+
+#include "catalog/pg_type.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
+#include "utils/tuplestore.h"
+
+#include "recommend/serve.h"
+
+/* The type of items in the result has to be theirs, or a wider integer. */
+void
+call_check_result_type(Call *call)
+{
+	Recommender *recommender = call->recommender;
+	Oid			type = getBaseType(TupleDescAttr(call->rsinfo->setDesc, 0)->atttypid);
+
+	idtype_init(&call->out, type, InvalidOid);
+	if (type == recommender->item.type ||
+		(call->out.isint && recommender->item.isint &&
+		 call->out.typlen >= recommender->item.typlen))
+		return;
+	ereport(ERROR,
+			(errcode(ERRCODE_DATATYPE_MISMATCH),
+			 errmsg("items of recommender \"%s\" are of type %s, not %s",
+					get_rel_name(recommender->relid),
+					format_type_be(recommender->item.type), format_type_be(type)),
+			 errhint("Give a value of their type as the first argument: %s(NULL::%s, ...).",
+					 get_func_name(call->fcinfo->flinfo->fn_oid),
+					 format_type_be(recommender->item.type))));
+}
+
+static int64
+get_int(Datum value, int16 typlen)
+{
+	return typlen == 2 ? DatumGetInt16(value) :
+		typlen == 4 ? DatumGetInt32(value) : DatumGetInt64(value);
+}
+
+static Datum
+make_int(int64 value, int16 typlen)
+{
+	return typlen == 2 ? Int16GetDatum((int16) value) :
+		typlen == 4 ? Int32GetDatum((int32) value) : Int64GetDatum(value);
+}
+
+/* An item as the result's type. */
+Datum
+call_item_out(const Call *call, Datum item)
+{
+	if (call->out.typlen == call->recommender->item.typlen || !call->out.isint)
+		return item;
+	return make_int(get_int(item, call->recommender->item.typlen), call->out.typlen);
+}
+
+/*
+ * An item given as an argument, as the type of the recommender's items: lists
+ * of items come as text where their type has no form of its own.  False where
+ * there can be no such item: an integer that is out of its range.
+ */
+bool
+call_item_in(const Call *call, Datum value, Oid type, Datum *item)
+{
+	const IdType *own = &call->recommender->item;
+
+	type = getBaseType(type);
+	*item = value;
+	if (type == own->type)
+		return true;
+	if (own->isint && (type == INT2OID || type == INT4OID || type == INT8OID))
+	{
+		int64		key = get_int(value, get_typlen(type));
+
+		*item = make_int(key, own->typlen);
+		return get_int(*item, own->typlen) == key;
+	}
+	if (type == TEXTOID)
+	{
+		Oid			input;
+		Oid			ioparam;
+
+		getTypeInputInfo(own->type, &input, &ioparam);
+		*item = OidInputFunctionCall(input, TextDatumGetCString(value), ioparam, -1);
+		return true;
+	}
+	ereport(ERROR,
+			(errcode(ERRCODE_DATATYPE_MISMATCH),
+			 errmsg("items of recommender \"%s\" are of type %s, not %s",
+					get_rel_name(call->recommender->relid),
+					format_type_be(own->type), format_type_be(type)),
+			 errhint("Cast the argument.")));
+}
+
+/*
+ * Puts the items of an array argument into the recommender's table and returns
+ * their numbers, each once, in the order of the array.  NULLs, and integers
+ * that no item can have, are left out.  No array is an empty array.
+ */
+uint32 *
+call_put_array(Call *call, int argument, int *n)
+{
+	FunctionCallInfo fcinfo = call->fcinfo;
+	ItemTable  *items = &call->recommender->table;
+	ArrayType  *array;
+	Oid			type;
+	int16		typlen;
+	bool		typbyval;
+	char		typalign;
+	Datum	   *values;
+	bool	   *nulls;
+	uint32	   *result;
+	uint8	   *seen;
+	int			nvalues;
+	int			i;
+
+	*n = 0;
+	if (PG_ARGISNULL(argument))
+		return NULL;
+	array = PG_GETARG_ARRAYTYPE_P(argument);
+	type = ARR_ELEMTYPE(array);
+	get_typlenbyvalalign(type, &typlen, &typbyval, &typalign);
+	deconstruct_array(array, type, typlen, typbyval, typalign, &values, &nulls, &nvalues);
+	result = palloc_array(uint32, Max(nvalues, 1));
+	seen = palloc0(items->n + nvalues + 1);
+	for (i = 0; i < nvalues; i++)
+	{
+		Datum		item;
+		uint32		number;
+
+		if (nulls[i] || !call_item_in(call, values[i], type, &item))
+			continue;
+		number = item_table_put(items, item);
+		if (seen[number])
+			continue;
+		seen[number] = true;
+		result[(*n)++] = number;
+	}
+	pfree(seen);
+	return result;
+}
+
+void
+call_put_row(Call *call, Datum *values, bool *nulls)
+{
+	tuplestore_putvalues(call->rsinfo->setResult, call->rsinfo->setDesc, values, nulls);
+	call->nrows++;
+}
+
+/* Rows of what the history leads to. */
+static void
+put_candidates(Call *call, const Candidate *candidates, int64 n)
+{
+	const IdType *out = &call->out;
+	Datum		source = CStringGetTextDatum("personal");
+	MemoryContext cxt = AllocSetContextCreate(CurrentMemoryContext, "recsys row",
+											  ALLOCSET_SMALL_SIZES);
+	MemoryContext old = MemoryContextSwitchTo(cxt);
+	int64		i;
+
+	for (i = 0; i < n; i++)
+	{
+		const Candidate *candidate = &candidates[i];
+		Datum		values[NCOLUMNS];
+		bool		nulls[NCOLUMNS] = {0};
+		Datum	   *items = candidate->reasons;
+		Datum	   *parts;
+		int			k;
+
+		MemoryContextReset(cxt);
+		parts = palloc_array(Datum, Max(candidate->nreasons, 1));
+		for (k = 0; k < candidate->nreasons; k++)
+		{
+			items[k] = call_item_out(call, items[k]);
+			parts[k] = Float8GetDatum(candidate->contributions[k]);
+		}
+		values[COLUMN_ITEM] = call_item_out(call, candidate->item);
+		values[COLUMN_SCORE] = Float8GetDatum(candidate->score);
+		values[COLUMN_SOURCE] = source;
+		values[COLUMN_BECAUSE] =
+			PointerGetDatum(construct_array(items, candidate->nreasons, out->type, out->typlen,
+											out->typbyval, out->typalign));
+		values[COLUMN_CONTRIBUTIONS] =
+			PointerGetDatum(construct_array(parts, candidate->nreasons, FLOAT8OID, sizeof(float8),
+											FLOAT8PASSBYVAL, TYPALIGN_DOUBLE));
+		call_put_row(call, values, nulls);
+	}
+	MemoryContextSwitchTo(old);
+	MemoryContextDelete(cxt);
+}
+
+/*
+ * Of some items, in order, takes those that are eligible, up to a limit (-1:
+ * none), and excludes the others.  What is left in the array was taken.
+ */
+void
+call_take_eligible(Call *call, uint32 *items, uint32 *n, int64 limit)
+{
+	ItemEntry  *entries = call->recommender->table.entries;
+	uint32		taken = 0;
+	uint32		i;
+
+	if (call->checks)
+		eligible_mark(call->recommender, call->filter, items, *n);
+	for (i = 0; i < *n && (limit < 0 || taken < limit); i++)
+	{
+		ItemEntry  *entry = &entries[items[i]];
+
+		if (call->checks && !(entry->flags & ITEM_ELIGIBLE))
+			entry->flags |= ITEM_EXCLUDED;
+		else
+		{
+			entry->flags |= ITEM_TAKEN;
+			items[taken++] = items[i];
+		}
+	}
+	*n = taken;
+}
+
+/* How many items to look at in the next round, to find some that will do. */
+static int64
+round_size(const Call *call, int64 wanted, int round)
+{
+	if (wanted < 0 || !call->checks)
+		return wanted;
+	return wanted + ((int64) 16 << Min(round * 2, 20));
+}
+
+/* The candidates of the history. */
+static void
+answer_personal(Call *call, Scoring *scoring)
+{
+	uint32		required = call->has_allow ? ITEM_ALLOWED : 0;
+	uint32	   *winners = NULL;
+	uint32		nwinners = 0;
+	int			round = 0;
+
+	for (;;)
+	{
+		int64		wanted = call->n < 0 ? -1 : call->n - nwinners;
+		int64		size = round_size(call, wanted, round++);
+		uint32		nfound;
+		uint32		ntaken;
+		uint32	   *found = scoring_select(scoring, required, size, &nfound);
+		bool		last = !call->checks || size < 0 || nfound < size;
+
+		ntaken = nfound;
+		call_take_eligible(call, found, &ntaken, wanted);
+		if (winners == NULL)
+			winners = found;
+		else if (ntaken > 0)
+		{
+			winners = repalloc_huge(winners, ((Size) nwinners + ntaken) * sizeof(uint32));
+			memcpy(winners + nwinners, found, ntaken * sizeof(uint32));
+		}
+		nwinners += ntaken;
+		if (last || nwinners == call->n)
+			break;
+	}
+	put_candidates(call, scoring_explain(scoring, winners, nwinners), nwinners);
+}
+
+/* Rows of items that were taken for their popularity, which is their score. */
+static void
+put_popular(Call *call, const uint32 *items, uint32 n)
+{
+	ItemEntry  *entries = call->recommender->table.entries;
+	Datum		source = CStringGetTextDatum("popular");
+	uint32		i;
+
+	for (i = 0; i < n; i++)
+	{
+		Datum		values[NCOLUMNS] = {0};
+		bool		nulls[NCOLUMNS] = {0};
+
+		values[COLUMN_ITEM] = call_item_out(call, entries[items[i]].item);
+		values[COLUMN_SCORE] = Float8GetDatum(entries[items[i]].score);
+		values[COLUMN_SOURCE] = source;
+		nulls[COLUMN_BECAUSE] = true;
+		nulls[COLUMN_CONTRIBUTIONS] = true;
+		call_put_row(call, values, nulls);
+	}
+}
+
+/* The most popular items that are left, in rounds as long as some are wanted. */
+static void
+answer_popular(Call *call)
+{
+	ItemTable  *items = &call->recommender->table;
+	ModelReader reader;
+	uint32	   *batch;
+	int64		capacity = 1024;
+	bool		more = true;
+	int			round = 0;
+
+	batch = palloc_array(uint32, capacity);
+	popularity_open(&reader, call->recommender);
+	while (more && (call->n < 0 || call->nrows < call->n))
+	{
+		int64		wanted = call->n < 0 ? -1 : call->n - call->nrows;
+		int64		size = round_size(call, wanted, round++);
+		uint32		n = 0;
+		Datum		item;
+		double		popularity;
+
+		if (size < 0 || size > capacity)
+			size = capacity;
+		while (n < size && (more = popularity_next(&reader, &item, &popularity)))
+		{
+			uint32		number = item_table_put(items, item);
+
+			if (items->entries[number].flags & (ITEM_EXCLUDED | ITEM_TAKEN))
+				continue;
+			items->entries[number].score = popularity;
+			batch[n++] = number;
+		}
+		call_take_eligible(call, batch, &n, wanted);
+		put_popular(call, batch, n);
+	}
+	model_close(&reader);
+}
+
+static int
+compare_popularity(const void *a, const void *b, void *arg)
+{
+	ItemTable  *items = (ItemTable *) arg;
+	ItemEntry  *x = &items->entries[*(const uint32 *) a];
+	ItemEntry  *y = &items->entries[*(const uint32 *) b];
+
+	if (x->score != y->score)
+		return x->score > y->score ? -1 : 1;
+	return idtype_compare(items->type, x->item, y->item);
+}
+
+/*
+ * The same where a list says what may be recommended: its items are looked up.
+ * One that nobody has had yet is the least popular.
+ */
+static void
+answer_allowed(Call *call)
+{
+	ItemTable  *items = &call->recommender->table;
+	uint32	   *batch = MemoryContextAllocHuge(CurrentMemoryContext,
+											   Max((Size) items->n, 1) * sizeof(uint32));
+	ModelReader reader;
+	uint32		n = 0;
+	uint32		i;
+
+	model_open(&reader, call->recommender);
+	for (i = 0; i < items->n; i++)
+	{
+		ItemEntry  *entry = &items->entries[i];
+
+		if ((entry->flags & (ITEM_ALLOWED | ITEM_EXCLUDED | ITEM_TAKEN)) != ITEM_ALLOWED)
+			continue;
+		CHECK_FOR_INTERRUPTS();
+		entry->score = model_popularity(&reader, entry->item);
+		batch[n++] = i;
+	}
+	model_close(&reader);
+	qsort_arg(batch, n, sizeof(uint32), compare_popularity, items);
+	call_take_eligible(call, batch, &n, call->n < 0 ? -1 : call->n - call->nrows);
+	put_popular(call, batch, n);
+}
+
+/*
+ * Returns the rows that a history leads to.  Items that must not be in the
+ * result have been flagged in the recommender's table.
+ */
+void
+call_answer(Call *call, const HistoryItem *history, int nhistory)
+{
+	Scoring    *scoring = scoring_create(call->recommender, history, nhistory);
+
+	answer_personal(call, scoring);
+	if (!call->fallback || (call->n >= 0 && call->nrows >= call->n))
+		return;
+	if (call->has_allow)
+		answer_allowed(call);
+	else
+		answer_popular(call);
+}
