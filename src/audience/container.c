@@ -17,8 +17,8 @@
  */
 #include "audience/audience.h"
 
-/* |long| / |short| from which on each place of the short list is searched */
-#define GALLOP_RATIO 32
+/* Two arrays of fewer places than this together are merged, others go through bits. */
+#define MERGE_MAX 512
 
 /* ---- bits ---- */
 
@@ -366,54 +366,6 @@ give(Container *result, Scratch *out, ContainerKind kind, uint32 card, uint32 nr
 	return card;
 }
 
-static uint32
-and_array_array(const Container *a, const Container *b, Container *result, Scratch *out)
-{
-	uint32		i = 0;
-	uint32		j = 0;
-	uint32		n = 0;
-
-	if (a->card > b->card)
-	{
-		const Container *swap = a;
-
-		a = b;
-		b = swap;
-	}
-	if (a->card * GALLOP_RATIO < b->card)
-	{
-		for (i = 0; i < a->card; i++)
-		{
-			uint16		v = get16(a->data + 2 * i);
-
-			j = array_search(b, j, v);
-			if (j == b->card)
-				break;
-			if (get16(b->data + 2 * j) == v)
-			{
-				if (result != NULL)
-					put16(out->bytes + 2 * n, v);
-				n++;
-			}
-		}
-		return give(result, out, CONTAINER_ARRAY, n, 0);
-	}
-
-	/* without branches on the data: which side advances cannot be predicted */
-	while (i < a->card && j < b->card)
-	{
-		uint16		v = get16(a->data + 2 * i);
-		uint16		w = get16(b->data + 2 * j);
-
-		if (result != NULL)
-			put16(out->bytes + 2 * n, v);
-		n += v == w;
-		i += v <= w;
-		j += w <= v;
-	}
-	return give(result, out, CONTAINER_ARRAY, n, 0);
-}
-
 /* Places of an array that are (want) or are not (!want) among bits. */
 static uint32
 filter_array_bits(const Container *a, const Container *b, bool want, Container *result, Scratch *out)
@@ -428,6 +380,75 @@ filter_array_bits(const Container *a, const Container *b, bool want, Container *
 		if (result != NULL)
 			put16(out->bytes + 2 * n, v);
 		n += bits_test(b->data, v) == want;
+	}
+	return give(result, out, CONTAINER_ARRAY, n, 0);
+}
+
+/* Looks each place of the short array up in the long one, without branches on the data. */
+static uint32
+and_by_search(const Container *a, const Container *b, Container *result, Scratch *out)
+{
+	const unsigned char *base = b->data;
+	const unsigned char *end = b->data + 2 * b->card;
+	uint32		n = 0;
+	uint32		i;
+
+	for (i = 0; i < a->card && base < end; i++)
+	{
+		uint16		v = get16(a->data + 2 * i);
+		uint32		length = (uint32) ((end - base) / 2);
+
+		while (length > 1)
+		{
+			uint32		half = length / 2;
+
+			base += get16(base + 2 * half - 2) < v ? 2 * half : 0;
+			length -= half;
+		}
+		if (result != NULL)
+			put16(out->bytes + 2 * n, v);
+		n += get16(base) == v;
+		base += get16(base) < v ? 2 : 0;
+	}
+	return give(result, out, CONTAINER_ARRAY, n, 0);
+}
+
+static uint32
+and_array_array(const Container *a, const Container *b, Container *result, Scratch *out)
+{
+	uint32		i = 0;
+	uint32		j = 0;
+	uint32		n = 0;
+
+	if (a->card > b->card)
+	{
+		const Container *swap = a;
+
+		a = b;
+		b = swap;
+	}
+	if (a->card * (pg_leftmost_one_pos32(b->card | 1) + 1) < a->card + b->card)
+		return and_by_search(a, b, result, out);
+	if (a->card + b->card >= MERGE_MAX)
+	{
+		uint64		bits[CONTAINER_BYTES / sizeof(uint64)] = {0};
+		Container	c = {CONTAINER_BITS, b->card, 0, (unsigned char *) bits};
+
+		container_or_into_bits(b, (unsigned char *) bits);
+		return filter_array_bits(a, &c, true, result, out);
+	}
+
+	/* without branches on the data: which side advances cannot be predicted */
+	while (i < a->card && j < b->card)
+	{
+		uint16		v = get16(a->data + 2 * i);
+		uint16		w = get16(b->data + 2 * j);
+
+		if (result != NULL)
+			put16(out->bytes + 2 * n, v);
+		n += v == w;
+		i += v <= w;
+		j += w <= v;
 	}
 	return give(result, out, CONTAINER_ARRAY, n, 0);
 }
