@@ -285,7 +285,10 @@ extern void audience_set_add_audience(AudienceSet *set, const Audience *audience
 extern Audience *audience_set_get(AudienceSet *set);
 extern uint64 audience_set_count(AudienceSet *set);
 
-/* audience.c */
+/* lookup.c */
+extern bool audience_has(const Audience *audience, int64 id);
+extern int64 audience_nth_id(const Audience *audience, uint64 n);
+
 #define PG_GETARG_AUDIENCE(n) ((Audience *) PG_DETOAST_DATUM(PG_GETARG_DATUM(n)))
 #define PG_RETURN_AUDIENCE(a) PG_RETURN_POINTER(a)
 

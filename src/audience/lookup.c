@@ -36,8 +36,8 @@ find_container(const Audience *audience, int64 id, Container *c)
 	return !cursor.done && cursor.key == id_key(id);
 }
 
-static bool
-contains_id(const Audience *audience, int64 id)
+bool
+audience_has(const Audience *audience, int64 id)
 {
 	Container	c;
 
@@ -79,18 +79,18 @@ stored_contains_id(Datum value, int64 id)
 	uint32		end;
 
 	if (total < start + 8)
-		return contains_id((Audience *) PG_DETOAST_DATUM(value), id);
+		return audience_has((Audience *) PG_DETOAST_DATUM(value), id);
 	head = fetch(value, VARHDRSZ, start + 8 - VARHDRSZ);
 	memcpy((char *) &fixed + VARHDRSZ, head, offsetof(Audience, offsets) - VARHDRSZ);
 	if (fixed.nbuckets != 1)
-		return contains_id((Audience *) PG_DETOAST_DATUM(value), id);
+		return audience_has((Audience *) PG_DETOAST_DATUM(value), id);
 	if (get32(head + start - 4 - VARHDRSZ) != id_key(id) >> 16)
 		return false;
 
 	/* the head of the bucket: its size follows from its first 8 bytes */
 	bucket_open(&bucket, 0, head + start - VARHDRSZ);
 	if (bucket.offsets == NULL)
-		return contains_id((Audience *) PG_DETOAST_DATUM(value), id);
+		return audience_has((Audience *) PG_DETOAST_DATUM(value), id);
 	bucket_open(&bucket, 0, fetch(value, start, bucket.data - bucket.start));
 	i = bucket_search(&bucket, 0, (uint32) (id_key(id) & 0xFFFF));
 	if (i == bucket.n || get16(bucket.keys + 4 * i) != (id_key(id) & 0xFFFF))
@@ -111,6 +111,9 @@ typedef struct KeptAudience
 	Oid			toastrelid;		/* where the kept value is from */
 	Oid			valueid;
 	Audience   *audience;
+	bool		found;			/* c is the container of key, the last one asked for */
+	uint64		key;
+	Container	c;
 } KeptAudience;
 
 /*
@@ -159,6 +162,7 @@ keep_argument(FunctionCallInfo fcinfo, int n)
 	{
 		MemoryContext old = MemoryContextSwitchTo(fcinfo->flinfo->fn_mcxt);
 
+		kept->found = false;
 		kept->audience = (Audience *) PG_DETOAST_DATUM_COPY(PointerGetDatum(value));
 		MemoryContextSwitchTo(old);
 	}
@@ -169,10 +173,21 @@ static Datum
 contains(FunctionCallInfo fcinfo, int naudience, int64 id)
 {
 	Audience   *audience = keep_argument(fcinfo, naudience);
+	KeptAudience *kept = fcinfo->flinfo->fn_extra;
 
 	if (audience == NULL)
 		PG_RETURN_BOOL(stored_contains_id(PG_GETARG_DATUM(naudience), id));
-	PG_RETURN_BOOL(contains_id(audience, id));
+	if (audience != kept->audience)
+		PG_RETURN_BOOL(audience_has(audience, id));
+	/* ids that come in order mostly ask the same container */
+	if (!kept->found || kept->key != id_key(id))
+	{
+		kept->found = true;
+		kept->key = id_key(id);
+		if (!find_container(audience, id, &kept->c))
+			kept->c.card = 0;
+	}
+	PG_RETURN_BOOL(kept->c.card > 0 && container_contains(&kept->c, id_place(id)));
 }
 
 RECSYS_FUNCTION(recsys_audience_contains_id);
@@ -220,8 +235,8 @@ recsys_audience_cardinality(PG_FUNCTION_ARGS)
 }
 
 /* The n-th id in ascending order, n counted from 0 and below the cardinality. */
-static int64
-nth_id(const Audience *audience, uint64 n)
+int64
+audience_nth_id(const Audience *audience, uint64 n)
 {
 	AudienceCursor cursor;
 
@@ -244,7 +259,7 @@ recsys_audience_min(PG_FUNCTION_ARGS)
 
 	if (audience->cardinality == 0)
 		PG_RETURN_NULL();
-	PG_RETURN_INT64(nth_id(audience, 0));
+	PG_RETURN_INT64(audience_nth_id(audience, 0));
 }
 
 /* audience_max(audience): NULL if empty. */
@@ -256,7 +271,7 @@ recsys_audience_max(PG_FUNCTION_ARGS)
 
 	if (audience->cardinality == 0)
 		PG_RETURN_NULL();
-	PG_RETURN_INT64(nth_id(audience, audience->cardinality - 1));
+	PG_RETURN_INT64(audience_nth_id(audience, audience->cardinality - 1));
 }
 
 /* audience_nth(audience, n): n from 1, or from -1 backwards; NULL beyond the ends. */
@@ -269,9 +284,9 @@ recsys_audience_nth(PG_FUNCTION_ARGS)
 	uint64		card = audience->cardinality;
 
 	if (n > 0 && (uint64) n <= card)
-		PG_RETURN_INT64(nth_id(audience, (uint64) n - 1));
+		PG_RETURN_INT64(audience_nth_id(audience, (uint64) n - 1));
 	if (n < 0 && 0 - (uint64) n <= card)
-		PG_RETURN_INT64(nth_id(audience, card + (uint64) n));
+		PG_RETURN_INT64(audience_nth_id(audience, card + (uint64) n));
 	PG_RETURN_NULL();
 }
 
