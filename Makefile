@@ -27,7 +27,8 @@ SQL_LIFECYCLE = src/lifecycle/lifecycle.sql
 SQL_TAGS = src/tags/tagset.sql src/tags/tagquery.sql src/tags/tagset_op.sql src/tags/tagset_gin.sql \
 	src/tags/tagset_agg.sql src/tags/tag_portrait.sql
 
-SQL_AUDIENCE = src/audience/audience.sql src/audience/cross.sql
+SQL_AUDIENCE = src/audience/audience.sql src/audience/cross.sql src/audience/measure.sql \
+	src/audience/eval.sql
 
 SQL_RULES = src/rules/types.sql src/rules/aggregates.sql src/rules/functions.sql
 
