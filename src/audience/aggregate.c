@@ -93,7 +93,8 @@ recsys_audience_set_deserialize(PG_FUNCTION_ARGS)
 
 	(void) aggregate_context(fcinfo);
 	set = audience_set_create(CurrentMemoryContext);
-	audience_set_start(set, PG_GETARG_AUDIENCE(0));
+	/* a copy: a bytea is not aligned as an audience is */
+	audience_set_start(set, (Audience *) PG_DETOAST_DATUM_COPY(PG_GETARG_DATUM(0)));
 	PG_RETURN_POINTER(set);
 }
 

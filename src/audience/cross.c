@@ -168,16 +168,21 @@ prepare_groups(Cross *cross, const Audience *among)
 /* ---- counting ---- */
 
 static void
+check_memory(Size bytes)
+{
+	if (bytes > (Size) work_mem * 1024)
+		ereport(ERROR,
+				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+				 errmsg("too many combinations of groups for \"work_mem\""),
+				 errhint("Raise \"min_size\" or \"work_mem\", or lower \"depth\".")));
+}
+
+static void
 level_add(Cross *cross, int depth, uint32 parent, uint32 group)
 {
 	Level	   *level = &cross->levels[depth];
 
-	if ((cross->ncombinations + 1) * (sizeof(Combination) + sizeof(CrossRow)) > (Size) work_mem * 1024)
-		ereport(ERROR,
-				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
-				 errmsg("too many combinations of groups for \"work_mem\""),
-				 errdetail("There are more than %zu at depth %d.", cross->ncombinations, depth),
-				 errhint("Raise \"min_size\" or \"work_mem\", or lower \"depth\".")));
+	check_memory((cross->ncombinations + 1) * (sizeof(Combination) + sizeof(CrossRow)));
 	if (level->n == level->max)
 	{
 		level->max = Max(level->max * 2, 64);
@@ -648,6 +653,7 @@ recsys_audience_cross(PG_FUNCTION_ARGS)
 	prepare_groups(&cross, among);
 	cross.depth = Min(cross.depth, cross.ndimensions);
 	cross.levels = palloc0_array(Level, cross.depth + 1);
+	check_memory((Size) cross.ngroups * cross.ngroups);
 	cross.pairs = palloc0_array(bool, (Size) cross.ngroups * cross.ngroups + 1);
 	count_all(&cross);
 	cross.ntests = count_tests(&cross);
@@ -730,7 +736,7 @@ reach_step(void *arg, const Datum *values, const bool *nulls)
 	rownulls[5] = reach->start == 0;
 	row[5] = Float8GetDatum(rownulls[5] ? 0 : (double) after->cardinality / (double) reach->start);
 	tuplestore_putvalues(reach->rsinfo->setResult, reach->rsinfo->setDesc, row, rownulls);
-	if ((Datum) condition != values[1])
+	if (PointerGetDatum(condition) != values[1])
 		pfree(condition);
 }
 

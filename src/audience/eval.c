@@ -247,7 +247,7 @@ is_outside(const TagQuery *query, int i)
 {
 	const TagQueryNode *node = tagquery_node(query, i);
 	uint32		child;
-	bool		and = node->kind == TAGQUERY_AND;
+	bool		all = node->kind == TAGQUERY_AND;
 
 	switch ((TagQueryKind) node->kind)
 	{
@@ -256,10 +256,10 @@ is_outside(const TagQuery *query, int i)
 			for (child = tagquery_first_child(query, i); child < node->end;
 				 child = tagquery_node(query, child)->end)
 			{
-				if (is_outside(query, child) != and)
-					return !and;
+				if (is_outside(query, child) != all)
+					return !all;
 			}
-			return and;
+			return all;
 		case TAGQUERY_NOT:
 			return !is_outside(query, tagquery_first_child(query, i));
 		default:

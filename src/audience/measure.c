@@ -27,6 +27,7 @@ typedef struct MeasureWriter
 	AudienceBuilder builders[MEASURE_MAX_PARTS];
 	unsigned char *places[MEASURE_MAX_PARTS];	/* NULL: part not used yet */
 	uint32		n[MEASURE_MAX_PARTS];
+	Size		room;			/* in places */
 	uint64		key;
 } MeasureWriter;
 
@@ -38,11 +39,14 @@ fail_range(void)
 			 errmsg("sum of the values of an id is out of range for type bigint")));
 }
 
+/* For at most nids ids. */
 static MeasureWriter *
-writer_start(void)
+writer_start(uint64 nids)
 {
 	MeasureWriter *writer = palloc0_object(MeasureWriter);
 	int			i;
+
+	writer->room = (Size) Min(nids, CONTAINER_IDS);
 
 	for (i = 0; i < MEASURE_MAX_PARTS; i++)
 		builder_start(&writer->builders[i]);
@@ -53,7 +57,7 @@ static inline void
 writer_put_part(MeasureWriter *writer, int part, uint32 place)
 {
 	if (writer->places[part] == NULL)
-		writer->places[part] = palloc(2 * CONTAINER_IDS);
+		writer->places[part] = palloc(2 * writer->room);
 	put16(writer->places[part] + 2 * writer->n[part]++, (uint16) place);
 }
 
@@ -157,7 +161,7 @@ compare_pairs(const void *a, const void *b)
 Measure *
 measure_from_pairs(IdValue *pairs, Size n)
 {
-	MeasureWriter *writer = writer_start();
+	MeasureWriter *writer = writer_start(n);
 	Size		i = 0;
 
 	if (n > 1)
@@ -232,6 +236,7 @@ reader_load(MeasureReader *reader)
 void
 measure_reader_start(MeasureReader *reader, const Audience *const *parts, int nparts, bool ordered)
 {
+	Size		room = (Size) Min(parts[MEASURE_IDS]->cardinality, CONTAINER_IDS);
 	int			i;
 
 	reader->nparts = nparts;
@@ -243,10 +248,10 @@ measure_reader_start(MeasureReader *reader, const Audience *const *parts, int np
 		else
 			cursor_start(&reader->cursors[i], parts[i]);
 	}
-	reader->places = palloc_array(uint16, CONTAINER_IDS);
-	reader->values = palloc_array(int64, CONTAINER_IDS);
+	reader->places = palloc_array(uint16, room);
+	reader->values = palloc_array(int64, room);
 	reader->positions = palloc_array(uint16, CONTAINER_IDS);
-	reader->buffer = palloc_array(uint16, CONTAINER_IDS);
+	reader->buffer = palloc_array(uint16, room);
 	reader_load(reader);
 }
 
@@ -271,7 +276,8 @@ Measure *
 measure_add(const Measure *a, const Measure *b)
 {
 	const Audience *parts[MEASURE_MAX_PARTS];
-	MeasureWriter *writer = writer_start();
+	MeasureWriter *writer = writer_start(measure_part(a, MEASURE_IDS)->cardinality +
+										 measure_part(b, MEASURE_IDS)->cardinality);
 	MeasureReader *x = palloc_object(MeasureReader);
 	MeasureReader *y = palloc_object(MeasureReader);
 	Measure    *sum;

@@ -50,9 +50,9 @@ typedef struct MeasureReader
 	bool		done;
 	uint64		key;
 	uint32		n;				/* ids in the container */
-	uint16	   *places;			/* CONTAINER_IDS each */
+	uint16	   *places;
 	int64	   *values;
-	uint16	   *positions;		/* of each place */
+	uint16	   *positions;		/* of each place, in both */
 	uint16	   *buffer;
 } MeasureReader;
 

@@ -51,6 +51,22 @@ get_slices(FunctionCallInfo fcinfo, int ncrowd, Slices *s)
 	}
 }
 
+/* A set that a loop over slices narrows down: frees what it replaces. */
+typedef struct Working
+{
+	const Audience *set;
+	bool		owned;
+} Working;
+
+static void
+working_replace(Working *working, const Audience *set)
+{
+	if (working->owned)
+		pfree((void *) working->set);
+	working->set = set;
+	working->owned = true;
+}
+
 /* ---- sum and mean ---- */
 
 static Datum
@@ -119,18 +135,22 @@ recsys_measure_mean(PG_FUNCTION_ARGS)
 static uint64
 extreme(const Slices *s, const Audience *candidates, bool largest)
 {
+	Working		left = {candidates, false};
 	uint64		value = 0;
 	int			i;
 
 	for (i = nslices(s) - 1; i >= 0; i--)
 	{
-		const Audience *set = audience_setop(AUDIENCE_AND, candidates, slice(s, i));
-		const Audience *unset = audience_setop(AUDIENCE_ANDNOT, candidates, slice(s, i));
-		bool		take_set = largest ? set->cardinality > 0 : unset->cardinality == 0;
+		Audience   *better = audience_setop(largest ? AUDIENCE_AND : AUDIENCE_ANDNOT,
+											left.set, slice(s, i));
 
-		candidates = take_set ? set : unset;
-		if (take_set)
+		/* where some have the better bit, those stay; else all have the other */
+		if ((better->cardinality > 0) == largest)
 			value |= UINT64CONST(1) << i;
+		if (better->cardinality > 0)
+			working_replace(&left, better);
+		else
+			pfree(better);
 	}
 	return value;
 }
@@ -176,23 +196,27 @@ recsys_measure_max(PG_FUNCTION_ARGS)
 static const Audience *
 at_least(const Slices *s, const Audience *candidates, uint64 c)
 {
-	const Audience *greater = audience_empty();
+	Working		tied = {candidates, false};
+	Working		greater = {audience_empty(), true};
 	int			i;
 
-	if (nslices(s) < 64 && c >> nslices(s) != 0)
-		return greater;
+	if (c >> nslices(s) != 0)
+		return greater.set;
 	for (i = nslices(s) - 1; i >= 0; i--)
 	{
 		if (c >> i & 1)
-			candidates = audience_setop(AUDIENCE_AND, candidates, slice(s, i));
+			working_replace(&tied, audience_setop(AUDIENCE_AND, tied.set, slice(s, i)));
 		else
 		{
-			greater = audience_setop(AUDIENCE_OR, greater,
-									 audience_setop(AUDIENCE_AND, candidates, slice(s, i)));
-			candidates = audience_setop(AUDIENCE_ANDNOT, candidates, slice(s, i));
+			Audience   *set = audience_setop(AUDIENCE_AND, tied.set, slice(s, i));
+
+			working_replace(&greater, audience_setop(AUDIENCE_OR, greater.set, set));
+			working_replace(&tied, audience_setop(AUDIENCE_ANDNOT, tied.set, slice(s, i)));
+			pfree(set);
 		}
 	}
-	return audience_setop(AUDIENCE_OR, greater, candidates);
+	working_replace(&greater, audience_setop(AUDIENCE_OR, greater.set, tied.set));
+	return greater.set;
 }
 
 /* The ids whose value is at least v. */
@@ -397,27 +421,29 @@ first_ids(const Audience *ids, uint64 n)
 static const Audience *
 top_candidates(const Slices *s, const Audience *candidates, uint64 n, bool largest)
 {
-	const Audience *chosen = audience_empty();
+	Working		tied = {candidates, false};
+	Working		chosen = {audience_empty(), true};
 	int			i;
 
 	if (candidates->cardinality <= n)
 		return candidates;
-	for (i = nslices(s) - 1; i >= 0 && chosen->cardinality < n; i--)
+	for (i = nslices(s) - 1; i >= 0 && chosen.set->cardinality < n; i--)
 	{
-		const Audience *set = audience_setop(AUDIENCE_AND, candidates, slice(s, i));
-		const Audience *unset = audience_setop(AUDIENCE_ANDNOT, candidates, slice(s, i));
-		const Audience *better = largest ? set : unset;
+		AudienceOp	op = largest ? AUDIENCE_AND : AUDIENCE_ANDNOT;
+		AudienceOp	other = largest ? AUDIENCE_ANDNOT : AUDIENCE_AND;
+		Audience   *better = audience_setop(op, tied.set, slice(s, i));
 
-		if (chosen->cardinality + better->cardinality > n)
-			candidates = better;
+		if (chosen.set->cardinality + better->cardinality > n)
+			working_replace(&tied, better);
 		else
 		{
-			chosen = audience_setop(AUDIENCE_OR, chosen, better);
-			candidates = largest ? unset : set;
+			working_replace(&chosen, audience_setop(AUDIENCE_OR, chosen.set, better));
+			working_replace(&tied, audience_setop(other, tied.set, slice(s, i)));
+			pfree(better);
 		}
 	}
-	return audience_setop(AUDIENCE_OR, chosen,
-						  first_ids(candidates, n - chosen->cardinality));
+	return audience_setop(AUDIENCE_OR, chosen.set,
+						  first_ids(tied.set, n - chosen.set->cardinality));
 }
 
 static int

@@ -97,11 +97,13 @@ CREATE TABLE ids_sorted AS SELECT i::bigint AS id FROM generate_series(1, :custo
 CREATE TABLE ids_random AS SELECT 1 + (i * 7368787::bigint) % :customers AS id FROM generate_series(1, :customers) i;
 CREATE TABLE customers AS
 SELECT i AS id, abs(hashint8extended(i, 1) % 4)::int AS a, abs(hashint8extended(i, 2) % 4)::int AS b,
-       abs(hashint8extended(i, 3) % 4)::int AS c, abs(hashint8extended(i, 4) % 4)::int AS d
+       abs(hashint8extended(i, 3) % 4)::int AS c, abs(hashint8extended(i, 4) % 4)::int AS d,
+       abs(hashint8extended(i, 5) % 100000) AS spent
 FROM generate_series(1, :customers::bigint) i;
 CREATE TABLE groups AS
 SELECT dimension, name::text AS name, audience_agg(id) AS audience
 FROM customers, LATERAL (VALUES ('a', a), ('b', b), ('c', c), ('d', d)) v(dimension, name) GROUP BY 1, 2;
+CREATE TABLE measure AS SELECT audience_measure_agg(id, spent) AS m FROM customers;
 VACUUM ANALYZE ids_sorted, ids_random, customers, groups;
 
 \set four 'SELECT audience_and_count(w.a, x.a, y.a, z.a) FROM crowd w, crowd x, crowd y, crowd z WHERE w.id = 66 AND x.id = 70 AND y.id = 74 AND z.id = 78'
@@ -163,6 +165,10 @@ INSERT INTO results (question, ours, ours_ms, way, way_ms, touched) VALUES
   ('', '', NULL, 'count(*)', timed('SELECT count(*) FROM ids_random'), NULL);
 RESET max_parallel_workers_per_gather;
 INSERT INTO results (question, ours, ours_ms, way, way_ms, touched) VALUES
+  ('sum over the 7.5 % crowd', 'audience_measure_sum', timed('SELECT audience_measure_sum(m, a) FROM measure, crowd WHERE id = 78'),
+   'join of rows', timed('SELECT sum(spent) FROM customers JOIN member ON customer = id WHERE crowd = 78'), NULL),
+  ('who spent over 90000', 'measure > v', timed('SELECT cardinality(m > 90000) FROM measure'),
+   'WHERE spent > 90000', timed('SELECT count(*) FROM customers WHERE spent > 90000'), NULL),
   ('ids at random, parallel', 'audience_agg', timed('SELECT audience_agg(id) FROM ids_random'), 'count(*)', timed('SELECT count(*) FROM ids_random'), NULL),
   ('rows of a 0.8 % crowd', 'id <@ audience', timed('SELECT count(*) FROM customers WHERE id <@ (SELECT a FROM crowd WHERE id = 51)'),
    'IN (SELECT ...)', timed('SELECT count(*) FROM customers WHERE id IN (SELECT m FROM crowd, audience_members(a) m WHERE crowd.id = 51)'), NULL),

@@ -29,9 +29,25 @@ SELECT failure(format('SELECT %L::audience', a)) FROM (VALUES
   ('{0-9223372036854775807}')) v(a);
 SELECT failure('SELECT ARRAY[1,NULL]::bigint[]::audience');
 SELECT failure('SELECT ''{0-10000000000}''::audience::bigint[]');
+-- foreign bytes: other forms of the same set are taken, what is no set is not
+SELECT audience_import(portable::bytea) FROM (VALUES ('\x0000000000000000'),
+  ('\x0100000000000000000000003a30000000000000'),                                                     -- an empty 32-bit set
+  ('\x0100000000000000000000003a30000001000000000002001000000001000200' || '0300'),                   -- 1, 2, 3 as an array
+  ('\x0100000000000000000000003b3000000100000400' || '0200' || '01000200' || '04000100')) v(portable); -- 1-3, 4-5 as two runs that touch
+SELECT failure(format('SELECT audience_import(%L)', portable)) FROM (VALUES ('\x'), ('\x01'), ('\x0100000000000000'), ('\x0100000000000000000000003a300000'),
+  ('\x0100000000000000000000003c30000000000000'),
+  ('\x0100000000000000000000003a30000001000000000002001000000001000200'),
+  ('\x0100000000000000000000003a3000000100000000000200100000000100020003000000'),
+  ('\x0100000000000000000000003a300000010000000000020010000000010003000200'),
+  ('\x0100000000000000000000003a300000010000000000020011000000010002000300'),
+  ('\x0100000000000000000000003a300000ffffffff'),
+  ('\x0100000000000000000000003b3000000100000400' || '0200' || '01000200' || '03000100'),
+  ('\x0100000000000000000000003b3000000100000500' || '0200' || '01000200' || '04000100'),
+  ('\x0100000000000000000000003b3000000100000100' || '0100' || 'ffff0100'),
+  ('\x0200000000000000010000003a30000000000000' || '010000003a30000000000000')) v(portable);
+SELECT failure($$SELECT audience_import(set_byte(audience_export(audience(ARRAY(SELECT 2 * generate_series(1, 5000)))), 100, 1))$$);
 \pset format aligned
 \pset tuples_only off
-\set VERBOSITY default
 
 -- arrays
 SELECT audience(ARRAY[3,1,2,3]), ARRAY[[5,1],[-7,5]]::bigint[]::audience, audience('{}'::int[]),
@@ -90,7 +106,7 @@ FROM sets x, sets y,
            FROM (SELECT unnest(x.ids) UNION SELECT unnest(y.ids)) u(id)) u,
   LATERAL (SELECT coalesce(array_agg(id ORDER BY id), '{}') AS less
            FROM (SELECT unnest(x.ids) EXCEPT SELECT unnest(y.ids)) d(id)) d
-WHERE x.name NOT IN ('full', 'odd', 'runs 2047') AND y.name NOT IN ('even', 'odd', 'runs 2047', 'dense')
+WHERE cardinality(x.ids) + cardinality(y.ids) < 25000
   AND ((x.a & y.a) <> i.both::audience OR (x.a | y.a) <> u.any::audience OR (x.a - y.a) <> d.less::audience
    OR (x.a # y.a) <> (u.any::audience - i.both::audience)
    OR audience_and_count(x.a, y.a) <> cardinality(i.both) OR audience_or_count(x.a, y.a) <> cardinality(u.any)
@@ -130,7 +146,7 @@ SELECT s.name FROM sets s
 WHERE ARRAY(SELECT p.id FROM probes p WHERE p.id <@ s.a ORDER BY p.id)
    <> ARRAY(SELECT p.id FROM probes p JOIN unnest(s.ids) i ON i = p.id ORDER BY p.id);
 -- row by row another audience, some of them out of line: never the one of the row before
-CREATE TEMP TABLE changing AS SELECT i, id, a, ids FROM generate_series(1, 5) i, (SELECT * FROM probes ORDER BY hashint8(id) LIMIT 40) p, sets;
+CREATE TEMP TABLE changing AS SELECT i, id, a, ids FROM generate_series(1, 5) i, (SELECT * FROM probes ORDER BY hashint8(id) LIMIT 12) p, sets;
 SELECT count(*), count(*) FILTER (WHERE (a @> id) <> (id = ANY (ids))) AS wrong
 FROM (SELECT * FROM changing ORDER BY hashint4(i * 7919 + id::int4), hashint8(id)) c WHERE id BETWEEN -2000000 AND 2000000;
 PREPARE member(audience) AS SELECT count(*) FROM probes WHERE id <@ $1;
@@ -142,7 +158,7 @@ SELECT count(*) FROM probes WHERE id <@ (SELECT a FROM sets WHERE name = 'across
 SELECT count(*) FROM probes WHERE id <@ (SELECT a - '{65500}' FROM sets WHERE name = 'across');
 SELECT s.name FROM sets s,
   LATERAL (SELECT count(*) AS wrong FROM unnest(s.ids) WITH ORDINALITY u(id, n)
-           WHERE n % 37 = 1 AND (audience_nth(s.a, n) <> id OR audience_rank(s.a, id) <> n
+           WHERE n % 211 = 1 AND (audience_nth(s.a, n) <> id OR audience_rank(s.a, id) <> n
              OR audience_nth(s.a, n - cardinality(s.ids) - 1) <> id
              OR id > '-9223372036854775808' AND audience_rank(s.a, id - (id > '-9223372036854775808')::int) <> n - 1)) w
 WHERE w.wrong > 0 OR audience_min(s.a) IS DISTINCT FROM s.ids[1] OR audience_max(s.a) IS DISTINCT FROM s.ids[cardinality(s.ids)];

@@ -70,7 +70,7 @@ WHERE (audience_measure_min(m, a), audience_measure_max(m, a), audience_measure_
 CREATE TABLE bounds AS SELECT unnest(ARRAY[NULL, '-9223372036854775808', '-9223372036854775807', -1000000, -7, -2, -1, 0, 1, 2, 63, 64, 65, 999999,
   9223372036854775806, 9223372036854775807])::bigint AS b;
 SELECT c.name, l.b, h.b FROM m, crowds c, bounds l, bounds h
-WHERE coalesce(l.b, '-9223372036854775808') <= coalesce(h.b, 9223372036854775807) AND c.name NOT IN ('negative', 'unknown')
+WHERE coalesce(l.b, '-9223372036854775808') <= coalesce(h.b, 9223372036854775807) AND c.name IN ('all', 'some', 'values < 0')
   AND audience_measure_between(m, l.b, h.b, c.a) <>
       (SELECT audience_agg(id) FROM asked WHERE asked.name = c.name AND value >= coalesce(l.b, value) AND value <= coalesce(h.b, value));
 SELECT b FROM m, bounds
