@@ -93,8 +93,12 @@ server_packages() {
 	done
 	if [ -z "$major" ]; then
 		command -v apt-cache >/dev/null || die "this is not Debian: set PG_CONFIG to a server's pg_config"
-		apt-cache search --names-only "$pattern" 2>/dev/null | grep -q . || as_root apt-get -qq update >/dev/null 2>&1 || true
-		major=$(apt-cache search --names-only "$pattern" | sed 's/ .*//; s/.*-//' | sort -n | tail -1)
+		# another run may be fetching the lists just now: they are locked, and not all there
+		for _ in {1..20}; do
+			major=$(apt-cache search --names-only "$pattern" 2>/dev/null | sed 's/ .*//; s/.*-//' | sort -n | tail -1) || true
+			[ -z "$major" ] || break
+			as_root apt-get -qq update >/dev/null 2>&1 || sleep 3
+		done
 	fi
 	[ -n "$major" ] || die "no package postgresql-server-dev-N is known to apt"
 	echo "postgresql-$major postgresql-server-dev-$major"

@@ -32,3 +32,13 @@ JOIN pg_proc p ON d.classid = 'pg_proc'::regclass AND d.objid = p.oid
 WHERE e.extname = 'recsys' AND d.deptype = 'e' AND p.proparallel = 'u'
   AND p.provolatile <> 'v'
 ORDER BY 1::text COLLATE "C";
+
+-- functions that could do more than their caller, or find objects by a search path: none
+SELECT p.oid::regprocedure, l.lanname, p.prosrc, p.prosecdef, p.proleakproof, p.proconfig
+FROM pg_depend d
+JOIN pg_extension e ON d.refclassid = 'pg_extension'::regclass AND d.refobjid = e.oid
+JOIN pg_proc p ON d.classid = 'pg_proc'::regclass AND d.objid = p.oid
+JOIN pg_language l ON l.oid = p.prolang
+WHERE e.extname = 'recsys' AND d.deptype = 'e' AND p.prokind <> 'a'
+  AND (l.lanname <> 'c' OR p.prosrc NOT LIKE 'recsys\_%' OR p.prosecdef OR p.proleakproof OR p.proconfig IS NOT NULL)
+ORDER BY 1::text COLLATE "C";
