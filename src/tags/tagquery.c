@@ -485,6 +485,16 @@ tagquery_parse(const char *text, struct Node *escontext)
 	return flatten(root, escontext);
 }
 
+TagQuery *
+tagquery_of_nodes(const TagQuery *query, const int *nodes, int n)
+{
+	List	   *operands = NIL;
+
+	for (int i = 0; i < n; i++)
+		operands = lappend(operands, grow(query, nodes[i]));
+	return flatten(make_op(TAGQUERY_AND, operands), NULL);
+}
+
 /* Checks what comes from the disk, as far as that costs nothing. */
 TagQuery *
 tagquery_check(TagQuery *query)

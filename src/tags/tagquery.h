@@ -144,6 +144,9 @@ extern TagTruth tagquery_eval(const TagQuery *query, int node, TagQueryLeaf leaf
  */
 extern TagQuery *tagquery_parse(const char *text, struct Node *escontext);
 
+/* The query that asks for all of the given subtrees, n of them. */
+extern TagQuery *tagquery_of_nodes(const TagQuery *query, const int *nodes, int n);
+
 /* The canonical text of a query; tagquery_parse() gives the same query back. */
 extern char *tagquery_format(const TagQuery *query);
 

@@ -14,6 +14,7 @@
 
 #include <math.h>
 
+#include "port/pg_bswap.h"
 #include "tags/tagset.h"
 
 static const int width_of_code[] = {1, 2, 4};
@@ -79,20 +80,52 @@ tag_check_length(Size len, struct Node *escontext)
 	return true;
 }
 
+/*
+ * The first 8 bytes of a tag as a number, zeros after its end.  Tags hold no
+ * zero bytes, so that these numbers are ordered as the tags are.
+ */
+static inline uint64
+tag_head(const char *tag, int len, const char *limit)
+{
+	uint64		head = 0;
+
+	if (limit - tag >= (ptrdiff_t) sizeof(head))
+	{
+		memcpy(&head, tag, sizeof(head));
+		head = pg_ntoh64(head);
+		return len >= (int) sizeof(head) ? head : head & ~(PG_UINT64_MAX >> (8 * len));
+	}
+	for (int i = 0; i < (int) sizeof(head); i++)
+		head = head << 8 | (i < len ? (unsigned char) tag[i] : 0);
+	return head;
+}
+
 /* The first position whose tag is not less than the given one. */
 int
 tagset_lower_bound(const TagsetView *set, const char *tag, int len)
 {
+	const char *limit = (const char *) set->value + VARSIZE_ANY(set->value);
+	uint64		head = tag_head(tag, len, tag + len);
 	int			low = 0;
 	int			high = set->n;
 
 	while (low < high)
 	{
-		int			middle = low + (high - low) / 2;
+		int			middle = (int) ((unsigned int) (low + high) / 2);
 		int			middlelen;
 		const char *found = tagset_tag(set, middle, &middlelen);
+		uint64		foundhead = tag_head(found, middlelen, limit);
+		int			cmp;
 
-		if (tag_compare(found, middlelen, tag, len) < 0)
+		/* mostly this decides */
+		if (foundhead != head)
+			cmp = foundhead < head ? -1 : 1;
+		else if (middlelen <= (int) sizeof(head) || len <= (int) sizeof(head))
+			cmp = middlelen - len;
+		else
+			cmp = tag_compare(found + sizeof(head), middlelen - (int) sizeof(head),
+							  tag + sizeof(head), len - (int) sizeof(head));
+		if (cmp < 0)
 			low = middle + 1;
 		else
 			high = middle;

@@ -17,13 +17,7 @@
 #include "access/stratnum.h"
 #include "tags/tagquery.h"
 #include "tags/tagset.h"
-
-#define OVERLAPS_STRATEGY	1
-#define CONTAINS_STRATEGY	2
-#define CONTAINED_STRATEGY	3
-#define EQUALS_STRATEGY		4
-#define MATCH_STRATEGY		5
-#define HAS_STRATEGY		6
+#include "tags/tagset_gin.h"
 
 /* For @@: which entry stands for which node of the query. */
 typedef struct MatchPlan
@@ -89,6 +83,13 @@ no_entry(void *arg, const TagQuery *query, int node)
 	return TAG_FALSE;
 }
 
+/* Can rows without any entry of the subtree match it? */
+bool
+tagset_gin_needs_all(const TagQuery *query, int node)
+{
+	return tagquery_eval(query, node, no_entry, NULL) != TAG_FALSE;
+}
+
 /* The entries of a tagquery: each tag or prefix once, whatever it is compared with. */
 static Datum *
 query_entries(const TagQuery *query, int32 *nentries, bool **partial, Pointer **extra, int32 *mode)
@@ -129,8 +130,7 @@ query_entries(const TagQuery *query, int32 *nentries, bool **partial, Pointer **
 		*extra = palloc0_array(Pointer, n);
 		(*extra)[0] = (Pointer) plan;
 	}
-	/* rows that have no entry of the query, or none at all, may match too: all must be seen */
-	if (tagquery_eval(query, 0, no_entry, NULL) != TAG_FALSE)
+	if (tagset_gin_needs_all(query, 0))
 		*mode = GIN_SEARCH_MODE_ALL;
 	return make_entries(items, n);
 }

@@ -4,8 +4,12 @@ CREATE FUNCTION tagset_sel(internal, oid, internal, integer) RETURNS double prec
 	AS 'MODULE_PATHNAME', 'recsys_tagset_sel' LANGUAGE C STABLE STRICT PARALLEL SAFE;
 COMMENT ON FUNCTION tagset_sel(internal, oid, internal, integer) IS 'restriction selectivity of @@ && @> <@';
 
+CREATE FUNCTION tagset_match_support(internal) RETURNS internal
+	AS 'MODULE_PATHNAME', 'recsys_tagset_match_support' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION tagset_match_support(internal) IS 'planner support: how an index is asked for @@';
+
 CREATE FUNCTION tagset_match(tagset, tagquery) RETURNS boolean
-	AS 'MODULE_PATHNAME', 'recsys_tagset_match' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 3;
+	AS 'MODULE_PATHNAME', 'recsys_tagset_match' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 3 SUPPORT tagset_match_support;
 COMMENT ON FUNCTION tagset_match(tagset, tagquery) IS 'implementation of the @@ operator';
 
 CREATE FUNCTION tagquery_match(tagquery, tagset) RETURNS boolean

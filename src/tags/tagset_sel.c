@@ -18,6 +18,7 @@
 #include "tags/tagquery.h"
 #include "tags/tagset.h"
 #include "tags/tagset_op.h"
+#include "tags/tagset_sel.h"
 #include "tags/tagset_stats.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
@@ -399,6 +400,30 @@ column_selectivity(VariableStatData *column, FmgrInfo *operator, Datum constant,
 	return selectivity;
 }
 
+/*
+ * Selectivity of a function behind an operator, applied to these arguments of
+ * which one should be a column.
+ */
+double
+tagset_selectivity(PlannerInfo *root, Oid function, List *args, int relid)
+{
+	VariableStatData column;
+	Node	   *other;
+	bool		varonleft;
+	double		selectivity = DEFAULT_QUERY_SEL;
+	FmgrInfo	info;
+
+	if (!get_restriction_variable(root, args, relid, &column, &other, &varonleft))
+		return selectivity;
+	fmgr_info(function, &info);
+	if (IsA(other, Const) && ((Const *) other)->constisnull)
+		selectivity = 0;		/* they are strict */
+	else if (IsA(other, Const) && is_known(info.fn_addr) && tagset_side(info.fn_addr, varonleft))
+		selectivity = column_selectivity(&column, &info, ((Const *) other)->constvalue, varonleft);
+	ReleaseVariableStats(column);
+	return selectivity;
+}
+
 RECSYS_FUNCTION(recsys_tagset_sel);
 Datum
 recsys_tagset_sel(PG_FUNCTION_ARGS)
@@ -407,19 +432,6 @@ recsys_tagset_sel(PG_FUNCTION_ARGS)
 	Oid			operator = PG_GETARG_OID(1);
 	List	   *args = (List *) PG_GETARG_POINTER(2);
 	int			relid = PG_GETARG_INT32(3);
-	VariableStatData column;
-	Node	   *other;
-	bool		varonleft;
-	double		selectivity = DEFAULT_QUERY_SEL;
-	FmgrInfo	function;
 
-	if (!get_restriction_variable(root, args, relid, &column, &other, &varonleft))
-		PG_RETURN_FLOAT8(selectivity);
-	fmgr_info(get_opcode(operator), &function);
-	if (IsA(other, Const) && ((Const *) other)->constisnull)
-		selectivity = 0;		/* the operators are strict */
-	else if (IsA(other, Const) && is_known(function.fn_addr) && tagset_side(function.fn_addr, varonleft))
-		selectivity = column_selectivity(&column, &function, ((Const *) other)->constvalue, varonleft);
-	ReleaseVariableStats(column);
-	PG_RETURN_FLOAT8(selectivity);
+	PG_RETURN_FLOAT8(tagset_selectivity(root, get_opcode(operator), args, relid));
 }
