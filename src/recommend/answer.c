@@ -332,8 +332,9 @@ answer_popular(Call *call)
 	model_close(&reader);
 }
 
-static int
-compare_popularity(const void *a, const void *b, void *arg)
+/* Order of two numbers of items: greater score first, ties by item. */
+int
+call_compare_scores(const void *a, const void *b, void *arg)
 {
 	ItemTable  *items = (ItemTable *) arg;
 	ItemEntry  *x = &items->entries[*(const uint32 *) a];
@@ -370,7 +371,7 @@ answer_allowed(Call *call)
 		batch[n++] = i;
 	}
 	model_close(&reader);
-	qsort_arg(batch, n, sizeof(uint32), compare_popularity, items);
+	qsort_arg(batch, n, sizeof(uint32), call_compare_scores, items);
 	call_take_eligible(call, batch, &n, call->n < 0 ? -1 : call->n - call->nrows);
 	put_popular(call, batch, n);
 }

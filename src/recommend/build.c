@@ -84,15 +84,8 @@ add_row(void *arg, const Datum *values, const bool *nulls)
 					(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
 					 errmsg("weight must be finite")));
 	}
-	if (build->timed)
-	{
-		if (nulls[3])
-			ereport(ERROR,
-					(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-					 errmsg("ts must not be null"),
-					 errhint("Give such rows a time in the query, with coalesce(), or leave them out.")));
+	if (build->timed && !nulls[3])
 		ts = DatumGetTimestampTz(values[3]);
-	}
 	similarity_add(build->similarity, values[0], values[1], weight, ts);
 	build->nrows++;
 }

@@ -119,7 +119,7 @@ definition_read(Relation rel, TupleTableSlot *slot)
 
 	if (found)
 	{
-		/* its own copy, system columns included: the tuple is the scan's */
+		/* a slot's tuple header is the scan's */
 		ExecMaterializeSlot(slot);
 		slot_getallattrs(slot);
 	}

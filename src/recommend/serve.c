@@ -63,8 +63,8 @@ run(FunctionCallInfo fcinfo, int first, CallBody body)
 }
 
 /* Argument n: NULL stands for all. */
-static int64
-get_n(const Call *call, int argument)
+int64
+call_get_n(const Call *call, int argument)
 {
 	FunctionCallInfo fcinfo = call->fcinfo;
 
@@ -92,8 +92,8 @@ flag_array(Call *call, int argument, uint32 flag)
  * Arguments that say what may be returned: deny, allow and filter, from a
  * position on.  To be called when the history is in the table.
  */
-static void
-read_limits(Call *call, int argument)
+void
+call_read_limits(Call *call, int argument)
 {
 	FunctionCallInfo fcinfo = call->fcinfo;
 
@@ -238,7 +238,7 @@ recommend(Call *call)
 	int			nhistory = 0;
 	int			i;
 
-	call->n = get_n(call, first + ARG_N);
+	call->n = call_get_n(call, first + ARG_N);
 	call->fallback = PG_ARGISNULL(first + ARG_FALLBACK) || PG_GETARG_BOOL(first + ARG_FALLBACK);
 	options.cut = !PG_ARGISNULL(first + ARG_AS_OF);
 	options.now = options.cut ? PG_GETARG_TIMESTAMPTZ(first + ARG_AS_OF) :
@@ -256,7 +256,7 @@ recommend(Call *call)
 		if (exclusion.everything || (exclusion.recent && last[i] >= exclusion.since))
 			table->entries[i].flags |= ITEM_EXCLUDED;
 	history = add_context(call, history, &nhistory, exclusion.everything || exclusion.recent);
-	read_limits(call, first + ARG_DENY);
+	call_read_limits(call, first + ARG_DENY);
 	call_answer(call, history, nhistory);
 }
 
@@ -287,7 +287,7 @@ recommend_basket(Call *call)
 	int			n;
 	int			i;
 
-	call->n = get_n(call, first + 2);
+	call->n = call_get_n(call, first + 2);
 	call->fallback = PG_ARGISNULL(first + 6) || PG_GETARG_BOOL(first + 6);
 	items = call_put_array(call, first + 1, &n);
 	basket = palloc_array(HistoryItem, Max(n, 1));
@@ -297,7 +297,7 @@ recommend_basket(Call *call)
 		basket[i].weight = 1;
 		call->recommender->table.entries[items[i]].flags |= ITEM_EXCLUDED;
 	}
-	read_limits(call, first + 3);
+	call_read_limits(call, first + 3);
 	call_answer(call, basket, n);
 }
 
@@ -363,13 +363,13 @@ similar_items(Call *call)
 	uint32		i;
 	Datum		item;
 
-	call->n = get_n(call, first + 2);
+	call->n = call_get_n(call, first + 2);
 	if (PG_ARGISNULL(first + 1) ||
 		!call_item_in(call, PG_GETARG_DATUM(first + 1),
 					  get_fn_expr_argtype(fcinfo->flinfo, first + 1), &item))
 		return;
 	neighbours = put_neighbours(call, item, &found);
-	read_limits(call, first + 3);
+	call_read_limits(call, first + 3);
 	required = call->has_allow ? ITEM_ALLOWED : 0;
 	for (i = 0; i < found; i++)
 		if ((table->entries[neighbours[i]].flags & (required | ITEM_EXCLUDED)) == required)
@@ -400,4 +400,20 @@ Datum
 recsys_similar_items_typed(PG_FUNCTION_ARGS)
 {
 	return run(fcinfo, 1, similar_items);
+}
+
+/* best_sellers(name text, period interval, n integer, as_of timestamptz, ...) */
+RECSYS_FUNCTION(recsys_best_sellers);
+Datum
+recsys_best_sellers(PG_FUNCTION_ARGS)
+{
+	return run(fcinfo, 0, call_best_sellers);
+}
+
+/* best_sellers(witness anyelement, name text, period interval, n integer, ...) */
+RECSYS_FUNCTION(recsys_best_sellers_typed);
+Datum
+recsys_best_sellers_typed(PG_FUNCTION_ARGS)
+{
+	return run(fcinfo, 1, call_best_sellers);
 }

@@ -38,12 +38,20 @@ typedef struct Call
 	bool		fallback;		/* fill up with popular items */
 } Call;
 
+/* serve.c */
+extern int64 call_get_n(const Call *call, int argument);
+extern void call_read_limits(Call *call, int argument);
+
+/* bestsellers.c */
+extern void call_best_sellers(Call *call);
+
 /* answer.c */
 extern void call_check_result_type(Call *call);
 extern bool call_item_in(const Call *call, Datum value, Oid type, Datum *item);
 extern Datum call_item_out(const Call *call, Datum item);
 extern uint32 *call_put_array(Call *call, int argument, int *n);
 extern void call_put_row(Call *call, Datum *values, bool *nulls);
+extern int	call_compare_scores(const void *a, const void *b, void *arg);
 extern void call_take_eligible(Call *call, uint32 *items, uint32 *n, int64 limit);
 extern void call_answer(Call *call, const HistoryItem *history, int nhistory);
 

@@ -114,6 +114,21 @@ SELECT count(*) FILTER (WHERE last > '2024-04-01') AS lately, count(*) FILTER (W
 FROM (SELECT (SELECT max(o.ordered_at) FROM option_orders o WHERE o.customer = c AND o.product = a.item AND o.ordered_at <= '2024-05-01') AS last
 	FROM generate_series(0, 62) c, recommend('option_base', c, exclude => '30 days', as_of => '2024-05-01') a) q;
 
+-- best sellers of a period, live
+SELECT count(*) AS cases, count(*) FILTER (WHERE got IS DISTINCT FROM expected) AS wrong
+FROM (SELECT DISTINCT n, deny, allow, filter FROM option_cases) c,
+	(VALUES (interval '7 days', '2024-05-01'::timestamptz), ('3 months', '2024-04-01')) p(period, t),
+LATERAL (SELECT ARRAY(SELECT ROW(b.item, b.users)
+	FROM best_sellers('option_items', p.period, c.n, p.t, deny => c.deny, allow => c.allow, filter => c.filter) b)) g(got),
+LATERAL (SELECT ARRAY(SELECT ROW(o.product::bigint, count(DISTINCT o.customer))
+	FROM option_orders o JOIN option_products q ON q.id = o.product
+	WHERE o.ordered_at > p.t - p.period AND o.ordered_at <= p.t AND q.available
+		AND o.product <> ALL (coalesce(array_remove(c.deny, NULL), '{}'))
+		AND (c.allow IS NULL OR o.product = ANY (c.allow))
+		AND (c.filter IS NULL OR CASE WHEN c.filter LIKE 'price%' THEN q.price < 40 ELSE q.category = 'b' OR q.price > 80 END)
+	GROUP BY o.product ORDER BY count(DISTINCT o.customer) DESC, o.product LIMIT c.n)) e(expected);
+SELECT count(*) FROM best_sellers('option_items', '1 day', 5, as_of => '2020-01-01');
+
 -- mistakes
 \set VERBOSITY terse
 SELECT * FROM recommend('option_base', 1, filter => 'price < 40');
@@ -132,6 +147,9 @@ SELECT create_recommender('option_bad', 'SELECT customer, product FROM option_or
 SELECT * FROM recommend('option_bad', 1, half_life => '1 day');
 SELECT * FROM recommend('option_bad', 1, exclude => '1 day');
 SELECT * FROM recommend('option_bad', 1, as_of => now());
+SELECT * FROM best_sellers('option_bad', '1 day', 5);
+SELECT * FROM best_sellers('option_items', NULL);
+SELECT * FROM best_sellers('option_items', '1 day', 0);
 \set VERBOSITY default
 -- items of another type than those of the recommender
 SELECT create_recommender('option_text', 'SELECT customer, product::text AS product, quantity, ordered_at FROM option_orders',

@@ -1,0 +1,62 @@
+-- The examples of doc/recommend.md.
+CREATE TABLE products (id bigint PRIMARY KEY, title text, category text, price numeric, in_stock boolean DEFAULT true);
+CREATE TABLE order_lines (customer_id bigint, product_id bigint, quantity int, ordered_at timestamptz);
+INSERT INTO products VALUES
+  (1, 'coffee', 'drinks', 6.50, true), (2, 'filter papers', 'kitchen', 2.90, true), (3, 'milk', 'drinks', 1.20, true),
+  (4, 'tea', 'drinks', 4.80, true), (5, 'teapot', 'kitchen', 39.00, true), (6, 'honey', 'food', 5.60, false),
+  (7, 'cookies', 'food', 3.10, true);
+INSERT INTO order_lines VALUES
+  (101, 1, 1, '2024-05-01'), (101, 2, 1, '2024-05-01'), (101, 3, 2, '2024-05-01'),
+  (102, 1, 2, '2024-05-02'), (102, 2, 1, '2024-05-02'), (102, 7, 1, '2024-05-03'),
+  (103, 4, 1, '2024-05-03'), (103, 5, 1, '2024-05-03'), (103, 6, 1, '2024-05-20'),
+  (104, 4, 1, '2024-05-04'), (104, 6, 1, '2024-05-04'), (104, 7, 1, '2024-05-04'),
+  (105, 1, 1, '2024-05-05'), (105, 3, 1, '2024-05-05'), (105, 7, 1, '2024-05-21'),
+  (106, 1, 1, '2024-05-06');
+CREATE INDEX ON order_lines (customer_id);
+
+SELECT create_recommender('shop',
+  'SELECT customer_id, product_id, quantity, ordered_at FROM order_lines',
+  items => 'SELECT id, category, price, in_stock AS available FROM products');
+
+SELECT r.item, p.title, round(r.score::numeric, 3) AS score, r.source, r.because
+FROM recommend('shop', 106, 4) WITH ORDINALITY r JOIN products p ON p.id = r.item
+ORDER BY r.ordinality;
+
+SELECT r.item, b.item AS because_of, round(b.part::numeric, 3) AS part
+FROM recommend('shop', 101, 1) r, unnest(r.because, r.contributions) AS b(item, part);
+
+BEGIN;
+INSERT INTO order_lines VALUES (106, 4, 1, now());
+SELECT item, source, because FROM recommend('shop', 106, 3);
+ROLLBACK;
+
+SELECT item, source FROM recommend('shop', 106, 3, filter => 'price < 5', deny => ARRAY[3]);
+
+SELECT item, source FROM recommend('shop', 106, 2, context => ARRAY[5]);
+
+SELECT item FROM recommend('shop', 106, allow => ARRAY[7, 5, 2], exclude => 'none');
+
+SELECT s.item, p.title
+FROM similar_items('shop', 1, 3) WITH ORDINALITY s JOIN products p ON p.id = s.item
+ORDER BY s.ordinality;
+
+SELECT item, source, because FROM recommend_basket('shop', ARRAY[4, 5], 2);
+
+SELECT * FROM best_sellers('shop', '14 days', 3, as_of => '2024-05-14');
+
+SELECT c.customer_id, array_agg(r.item ORDER BY r.ordinality) AS items
+FROM (SELECT DISTINCT customer_id FROM order_lines) c,
+  LATERAL recommend('shop', c.customer_id, 2) WITH ORDINALITY r
+GROUP BY c.customer_id ORDER BY c.customer_id LIMIT 3;
+
+SELECT l.customer_id, to_char(l.last_order, 'YYYY-MM-DD') AS last_order, r.item
+FROM (SELECT customer_id, max(ordered_at) AS last_order FROM order_lines GROUP BY customer_id
+      HAVING max(ordered_at) < timestamptz '2024-05-31' - interval '28 days' AND sum(quantity) > 1) l,
+  LATERAL recommend('shop', l.customer_id, 1) r
+ORDER BY l.customer_id;
+
+SELECT refresh_recommender('shop');
+SELECT name, rows, users, items FROM recommenders;
+
+SELECT drop_recommender('shop');
+DROP TABLE order_lines, products;
