@@ -9,6 +9,7 @@
 #define RECSYS_RULES_MINER_H
 
 #include "core/compat.h"
+#include "rules/arena.h"
 
 /*
  * Transactions over the frequent items, which are numbered by descending
@@ -62,18 +63,13 @@ typedef struct ItemsetStore
 	uint32		capacity;
 } ItemsetStore;
 
-/* The memory that one run may use: of a context and those below it. */
-typedef struct MemoryBudget
-{
-	MemoryContext cxt;
-	Size		limit;			/* bytes */
-} MemoryBudget;
-
 typedef struct Miner Miner;
 
-extern void budget_check(const MemoryBudget *budget, Size more, const char *what);
 extern void itemset_store_init(ItemsetStore *store);
 extern void itemset_store_reserve(ItemsetStore *store, uint64 wanted, const MemoryBudget *budget);
+extern void list_occurrences(uint32 nitems, uint32 ntransactions, const uint32 *start,
+							 const uint32 *items, uint32 *occurrence_start,
+							 uint32 *occurrences);
 extern void transactions_index(Transactions *db, const MemoryBudget *budget);
 extern Miner *miner_create(const Transactions *db, uint32 min_count, uint32 max_length,
 						   ItemsetStore *store, const MemoryBudget *budget);

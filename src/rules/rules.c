@@ -26,6 +26,7 @@
 #include "utils/float.h"
 
 #include "core/progress.h"
+#include "rules/closed.h"
 #include "rules/itemlists.h"
 #include "rules/mining.h"
 #include "rules/rules.h"
@@ -351,13 +352,13 @@ make_rules(RuleMaker *maker)
 	const ItemsetStore *store = maker->result->store;
 	RulesTarget target = maker->options->target;
 
-	set_index_update(maker->index, maker->options->max_length > 2);
+	set_index_update(maker->index, maker->options->max_length > 2 || target != TARGET_ALL);
 	for (; maker->nmade < store->nsets; maker->nmade++)
 	{
 		const Itemset *set = &store->sets[maker->nmade];
 
 		progress_update(maker->nmade);
-		if (set->length < 2 ||
+		if (set->length < 2 || set->length > maker->options->max_length ||
 			(target == TARGET_CLOSED && (set->flags & ITEMSET_NOT_CLOSED)) ||
 			(target == TARGET_MAXIMAL && (set->flags & ITEMSET_NOT_MAXIMAL)))
 			continue;
@@ -537,7 +538,7 @@ note_limits(MiningResult *result, const RulesOptions *options)
 						 result->encoded->nskipped, options->max_basket);
 	if (options->max_length_given)
 		for (i = 0; i < result->store->nsets; i++)
-			if (result->store->sets[i].length == options->max_length)
+			if (result->store->sets[i].length >= options->max_length)
 			{
 				appendStringInfo(&buf, "%smax_length: sets of more than %u items not looked for",
 								 buf.len > 0 ? "; " : "", options->max_length);
@@ -619,8 +620,8 @@ static void
 sort_itemsets(MiningResult *result, const RulesOptions *options, const MemoryBudget *budget)
 {
 	const ItemsetStore *store = result->store;
-	uint16		unwanted = options->target == TARGET_CLOSED ? ITEMSET_NOT_CLOSED :
-		options->target == TARGET_MAXIMAL ? ITEMSET_NOT_MAXIMAL : 0;
+	uint16		unwanted = options->target == TARGET_ALL ? 0 :
+		options->target == TARGET_CLOSED ? ITEMSET_NOT_CLOSED : ITEMSET_NOT_MAXIMAL;
 	int			bits = pg_leftmost_one_pos32(Max(result->encoded->transactions.nitems, 1)) + 1;
 	uint32		ranks[ITEMSET_MAX_LENGTH];
 	SetKey	   *keys;
@@ -637,7 +638,7 @@ sort_itemsets(MiningResult *result, const RulesOptions *options, const MemoryBud
 
 		if ((i & 0xfff) == 0)
 			CHECK_FOR_INTERRUPTS();
-		if (set->flags & unwanted)
+		if ((set->flags & unwanted) || set->length > options->max_length)
 			continue;
 		itemset_ranks(result, i, ranks);
 		keys[n].count_length = ((uint64) ~set->count << 16) | set->length;
@@ -653,6 +654,28 @@ sort_itemsets(MiningResult *result, const RulesOptions *options, const MemoryBud
 	for (i = 0; i < result->n; i++)
 		result->itemsets[i] = keys[i].set;
 	pfree(keys);
+}
+
+/*
+ * Closed or maximal sets.  With a hierarchy the closed superset of a set is not
+ * unique any more: then all sets are mined, of one item more than wanted, and
+ * marked.
+ */
+static void
+mine_targets(MiningResult *result, const RulesOptions *options, const MemoryBudget *budget)
+{
+	Transactions *db = &result->encoded->transactions;
+
+	if (db->conflict_start)
+	{
+		mine_transactions(db, result->min_count, options->max_length + 1, result->store, budget,
+						  item_done, NULL);
+		mark_targets(result->store, set_index_create(result->store, db->nitems, budget));
+		return;
+	}
+	mine_closed(db, result->min_count, result->store, budget, item_done, NULL);
+	if (options->target == TARGET_MAXIMAL)
+		mark_not_maximal(result->store, db->nitems, budget);
 }
 
 /* All frequent itemsets that the options ask for, in the current memory context. */
@@ -674,14 +697,14 @@ mine_itemsets(Baskets *baskets, const RulesOptions *options)
 		budget_check(budget, (Size) best.k * sizeof(Datum), "the best itemsets");
 		best.heap = binaryheap_allocate(best.k, compare_counts, NULL);
 	}
-	mine_transactions(&result->encoded->transactions, result->min_count, options->max_length,
-					  result->store, budget, raises ? itemsets_item_done : item_done, &best);
+	if (options->target == TARGET_ALL)
+		mine_transactions(&result->encoded->transactions, result->min_count,
+						  options->max_length, result->store, budget,
+						  raises ? itemsets_item_done : item_done, &best);
+	else
+		mine_targets(result, options, budget);
 
 	progress_phase("sorting", 0);
-	if (options->target != TARGET_ALL)
-		mark_targets(result->store, set_index_create(result->store,
-													 result->encoded->transactions.nitems,
-													 budget));
 	note_limits(result, options);
 	sort_itemsets(result, options, budget);
 	if (raises && result->n == best.k)
@@ -714,7 +737,9 @@ mine_rules(Baskets *baskets, const RulesOptions *options)
 	raises = maker.keeps_best && options->target == TARGET_ALL &&
 		(options->rank_by == MEASURE_LEVERAGE || options->rank_by == MEASURE_SUPPORT);
 
-	mine_transactions(&result->encoded->transactions, result->min_count, options->max_length,
+	/* one item more shows which sets are not closed */
+	mine_transactions(&result->encoded->transactions, result->min_count,
+					  options->max_length + (options->target == TARGET_ALL ? 0 : 1),
 					  result->store, budget, raises ? rules_item_done : item_done, &maker);
 	progress_phase("rules", result->store->nsets);
 	if (options->target != TARGET_ALL)

@@ -64,6 +64,30 @@ SELECT c, sets_differ($$target => 'closed', min_count => $$ || c, 'together >= '
 SELECT c, sets_differ($$target => 'maximal', min_count => $$ || c, 'together >= ' || c || '
   AND NOT EXISTS (SELECT FROM sets t WHERE t.mask & s.mask = s.mask AND t.mask <> s.mask
                   AND t.together >= ' || c || ')') FROM unnest(ARRAY[1, 3, 10]) c;
+SELECT l, sets_differ($$target => 'closed', min_count => 2, max_length => $$ || l, 'together >= 2
+  AND cardinality(items) <= ' || l || ' AND NOT EXISTS (SELECT FROM sets t WHERE t.mask & s.mask = s.mask
+    AND t.mask <> s.mask AND t.together = s.together)'),
+  sets_differ($$target => 'maximal', min_count => 12, max_length => $$ || l, 'together >= 12
+  AND cardinality(items) <= ' || l || ' AND NOT EXISTS (SELECT FROM sets t WHERE t.mask & s.mask = s.mask
+    AND t.mask <> s.mask AND t.together >= 12)') FROM generate_series(1, 4) l;
+SELECT sets_differ($$target => 'closed', min_count => 1, hierarchy => '{{1,4},{2,4}}'$$,
+  'together >= 1 AND NOT (mask & 8 = 8 AND mask & 3 > 0) AND NOT EXISTS (SELECT FROM sets t
+    WHERE t.mask & s.mask = s.mask AND t.mask <> s.mask AND t.together = s.together
+    AND NOT (t.mask & 8 = 8 AND t.mask & 3 > 0))');
+-- data full of items that come together
+CREATE TABLE patterns AS SELECT b AS basket, i AS item FROM generate_series(1, 40) b, generate_series(1, 10) i
+WHERE (i - 1) / 2 % (2 + b % 4) < 1 + b % 3 AND (b % 7 + i) % 9 > 0;
+CREATE TABLE pattern_sets AS
+SELECT c, s.items, s.together FROM unnest(ARRAY[1, 3, 8]) c, frequent_itemsets('TABLE rules_test.patterns', min_count => c) s;
+CREATE TABLE pattern_targets AS
+SELECT c, t, s.items FROM unnest(ARRAY[1, 3, 8]) c, unnest(ARRAY['closed', 'maximal']) t,
+  frequent_itemsets('TABLE rules_test.patterns', min_count => c, target => t) s;
+CREATE TABLE pattern_wanted AS
+SELECT s.c, t, s.items FROM pattern_sets s, unnest(ARRAY['closed', 'maximal']) t
+WHERE NOT EXISTS (SELECT FROM pattern_sets u WHERE u.c = s.c AND u.items @> s.items AND u.items <> s.items
+  AND (t = 'maximal' OR u.together = s.together));
+SELECT (SELECT count(*) FROM pattern_sets) AS sets, (SELECT count(*) FROM pattern_targets) AS targets, count(*) AS differ
+FROM ((TABLE pattern_targets EXCEPT ALL TABLE pattern_wanted) UNION ALL (TABLE pattern_wanted EXCEPT ALL TABLE pattern_targets)) d;
 SELECT sets_differ($$min_count => 2, exclude => '{2,4,99}'$$, 'together >= 2 AND mask & 10 = 0');
 SELECT sets_differ($$min_count => 2, hierarchy => '{{1,4},{2,4},{4,8},{3,77},{77,9}}'$$,
   'together >= 2 AND NOT (mask & 1 = 1 AND mask & 136 > 0) AND NOT (mask & 2 = 2 AND mask & 136 > 0)
@@ -96,6 +120,9 @@ SELECT rules_differ('min_count => 2, min_improvement => 0.05',
 SELECT rules_differ($$min_count => 2, target => 'closed'$$,
   'together >= 2 AND cardinality(rhs) = 1 AND NOT EXISTS (SELECT FROM sets s WHERE s.mask & (lmask | rmask) = lmask | rmask
    AND s.mask <> lmask | rmask AND s.together = rules.together)');
+SELECT rules_differ($$min_count => 2, target => 'closed', max_length => 3$$,
+  'together >= 2 AND cardinality(rhs) = 1 AND cardinality(lhs) <= 2 AND NOT EXISTS (SELECT FROM sets s
+   WHERE s.mask & (lmask | rmask) = lmask | rmask AND s.mask <> lmask | rmask AND s.together = rules.together)');
 SELECT m, rules_differ('min_count => 2, max_basket => ' || m, 'false')
 FROM unnest(ARRAY[1]) m;
 

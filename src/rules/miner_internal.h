@@ -1,0 +1,106 @@
+/*-------------------------------------------------------------------------
+ *
+ * miner_internal.h
+ *		What the parts of the miner share: see miner.c.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef RECSYS_RULES_MINER_INTERNAL_H
+#define RECSYS_RULES_MINER_INTERNAL_H
+
+#include "core/compat.h"
+#include "core/parallel.h"
+#include "rules/arena.h"
+#include "rules/miner.h"
+
+/* Above this the table of counters is not worth it, and would leave the caches. */
+#define TABLE_MAX_BITS 14
+#define WORD_BITS 64
+
+/* A projection in form of arrays: items are numbered 0..nitems-1 within it. */
+typedef struct Projection
+{
+	uint32		nitems;
+	uint32		ntransactions;
+	const uint32 *start;
+	const uint32 *items;
+	const uint32 *weight;
+	const uint32 *support;		/* by item */
+	const uint32 *global;		/* numbers in the whole database, NULL: the same */
+	/* where each item occurs */
+	const uint32 *occurrence_start;
+	const uint32 *occurrences;	/* transactions, by item */
+	uint32	   *cursor;			/* by transaction: items before this one are done */
+	/* while one item is worked at */
+	uint32	   *count;			/* by item: all 0 in between */
+	uint32	   *newid;			/* by item: number in the next projection + 1, or 0 */
+	uint32	   *frequent;		/* items that are frequent with the one at work */
+} Projection;
+
+/* A projection of at most 64 items, one word per transaction. */
+typedef struct WordProjection
+{
+	uint32		ntransactions;
+	uint64	   *words;
+	uint32	   *weight;
+	uint64		items;			/* bits in use */
+	uint32		support[WORD_BITS];
+	uint32		global[WORD_BITS];
+} WordProjection;
+
+struct Miner
+{
+	const Transactions *db;
+	const MemoryBudget *budget;
+	MemoryContext cxt;
+	uint32		min_count;
+	uint32		max_length;
+	ItemsetStore *store;
+	Projection	root;
+	/* perfect extensions of the path that is worked at */
+	uint32	   *extensions;
+	uint32		nextensions;
+	uint32		extensions_capacity;
+	uint32	   *blocked;		/* by item: conflicts with this many of the path; or NULL */
+	Arena		arena;
+};
+
+/* miner.c */
+extern uint32 miner_emit(Miner *miner, uint32 parent, uint32 item, uint32 count);
+extern void miner_push_extension(Miner *miner, uint32 item);
+
+/* miner_words.c */
+extern void mine_reduced_words(Miner *miner, WordProjection *words, uint32 parent);
+
+/* miner_arrays.c */
+extern void open_projection(Miner *miner, Projection *projection);
+extern void mine_array_item(Miner *miner, Projection *projection, uint32 e, uint32 parent);
+
+/* The item joins or leaves the path: so do its conflicts. */
+static inline void
+block_conflicts(Miner *miner, uint32 item, int change)
+{
+	const Transactions *db = miner->db;
+	uint32		i;
+
+	if (miner->blocked == NULL)
+		return;
+	for (i = db->conflict_start[item]; i < db->conflict_start[item + 1]; i++)
+		miner->blocked[db->conflicts[i]] += change;
+}
+
+static inline bool
+is_blocked(const Miner *miner, uint32 item)
+{
+	return miner->blocked != NULL && miner->blocked[item] > 0;
+}
+
+/* Perfect extensions double everything, so they must not conflict with anything. */
+static inline bool
+may_extend(const Miner *miner, uint32 item)
+{
+	return miner->blocked == NULL ||
+		miner->db->conflict_start[item] == miner->db->conflict_start[item + 1];
+}
+
+#endif							/* RECSYS_RULES_MINER_INTERNAL_H */
