@@ -373,12 +373,17 @@ filter_array_bits(const Container *a, const Container *b, bool want, Container *
 	uint32		n = 0;
 	uint32		i;
 
+	if (result == NULL)
+	{
+		for (i = 0; i < a->card; i++)
+			n += bits_test(b->data, get16(a->data + 2 * i));
+		return want ? n : a->card - n;
+	}
 	for (i = 0; i < a->card; i++)
 	{
 		uint16		v = get16(a->data + 2 * i);
 
-		if (result != NULL)
-			put16(out->bytes + 2 * n, v);
+		put16(out->bytes + 2 * n, v);
 		n += bits_test(b->data, v) == want;
 	}
 	return give(result, out, CONTAINER_ARRAY, n, 0);
@@ -419,6 +424,7 @@ and_array_array(const Container *a, const Container *b, Container *result, Scrat
 	uint32		i = 0;
 	uint32		j = 0;
 	uint32		n = 0;
+	bool		merge;
 
 	if (a->card > b->card)
 	{
@@ -427,9 +433,11 @@ and_array_array(const Container *a, const Container *b, Container *result, Scrat
 		a = b;
 		b = swap;
 	}
-	if (a->card * (pg_leftmost_one_pos32(b->card | 1) + 1) < a->card + b->card)
+	/* a step of a search costs what a step of a merge does, and four places set as bits */
+	merge = a->card + b->card < MERGE_MAX;
+	if ((merge ? 1 : 4) * a->card * (pg_leftmost_one_pos32(b->card | 1) + 1) < a->card + b->card)
 		return and_by_search(a, b, result, out);
-	if (a->card + b->card >= MERGE_MAX)
+	if (!merge)
 	{
 		uint64		bits[CONTAINER_BYTES / sizeof(uint64)] = {0};
 		Container	c = {CONTAINER_BITS, b->card, 0, (unsigned char *) bits};

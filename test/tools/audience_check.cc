@@ -6,6 +6,7 @@
  *
  *	audience_check oracle ROUNDS SEED	random operations, against CRoaring
  *	audience_check fuzz ROUNDS SEED		mutated serializations
+ *	audience_check bench ROUNDS SEED	time of counting an intersection, ours and theirs
  *
  *-------------------------------------------------------------------------
  */
@@ -13,6 +14,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <algorithm>
+#include <chrono>
 #include <random>
 #include <string>
 #include <vector>
@@ -309,17 +311,84 @@ fuzz(uint64_t rounds)
 		   (unsigned long long) rounds);
 }
 
+/* Microseconds of the fastest of some rounds. */
+template <typename F> static double
+fastest(uint64_t rounds, F f)
+{
+	double		best = 1e300;
+
+	while (rounds-- > 0)
+	{
+		auto		start = std::chrono::steady_clock::now();
+
+		f();
+		best = std::min(best, std::chrono::duration<double, std::micro>(
+							std::chrono::steady_clock::now() - start).count());
+	}
+	return best;
+}
+
+static void
+bench(uint64_t rounds)
+{
+	static const double densities[] = {0.0001, 0.001, 0.01, 0.03, 0.05, 0.1, 0.5};
+	const uint64_t n = 10000000;
+	std::vector<Roaring64Map> sets;
+	volatile uint64_t sink;
+
+	for (double density : densities)
+	{
+		Roaring64Map set;
+
+		for (uint64_t i = 0; i < n; i++)
+		{
+			if ((double) rng() < density * 18446744073709551616.0)
+				set.add(i);
+		}
+		set.runOptimize();
+		sets.push_back(set);
+	}
+	printf("count of an intersection over %llu ids, microseconds: ours, CRoaring with its own count, and"
+		   " CRoaring reading the bytes first\n", (unsigned long long) n);
+	for (size_t i = 0; i < sets.size(); i++)
+	{
+		for (size_t j = i; j < sets.size(); j++)
+		{
+			set_t		x = take(sets[i]);
+			set_t		y = take(sets[j]);
+			Bytes		a = serialize(sets[i], true);
+			Bytes		b = serialize(sets[j], true);
+			Roaring		c = Roaring::read((const char *) a.data() + 12, true);
+			Roaring		d = Roaring::read((const char *) b.data() + 12, true);
+			double		ours = fastest(rounds, [&] { sink = our_and_card(x, y); });
+			double		theirs = fastest(rounds, [&] { sink = c.and_cardinality(d); });
+			double		reading = fastest(rounds, [&] {
+				sink = Roaring::read((const char *) a.data() + 12, true).and_cardinality(
+					Roaring::read((const char *) b.data() + 12, true));
+			});
+
+			check(our_and_card(x, y) == c.and_cardinality(d), "count");
+			printf("%6.2f %% and %6.2f %%: %8.1f %8.1f %8.1f\n", 100 * densities[i], 100 * densities[j],
+				   ours, theirs, reading);
+			our_free_all();
+		}
+	}
+	(void) sink;
+}
+
 int
 main(int argc, char **argv)
 {
 	if (argc != 4)
 	{
-		fprintf(stderr, "usage: %s oracle|fuzz ROUNDS SEED\n", argv[0]);
+		fprintf(stderr, "usage: %s oracle|fuzz|bench ROUNDS SEED\n", argv[0]);
 		return 2;
 	}
 	rng.seed(strtoull(argv[3], NULL, 10));
 	if (std::string(argv[1]) == "oracle")
 		oracle(strtoull(argv[2], NULL, 10));
+	else if (std::string(argv[1]) == "bench")
+		bench(strtoull(argv[2], NULL, 10));
 	else
 		fuzz(strtoull(argv[2], NULL, 10));
 	printf("%s: %llu operations and %llu single ids, no difference\n", argv[1],
