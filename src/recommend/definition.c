@@ -34,6 +34,7 @@
 #include "commands/defrem.h"
 #include "executor/spi.h"
 #include "lib/stringinfo.h"
+#include "storage/lmgr.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
@@ -113,6 +114,20 @@ qualified_relation_name(Oid relid)
 {
 	return quote_qualified_identifier(get_namespace_name(get_rel_namespace(relid)),
 									  get_rel_name(relid));
+}
+
+/* Owner of a table. */
+Oid
+relation_owner(Oid relid)
+{
+	HeapTuple	tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(relid));
+	Oid			owner;
+
+	if (!HeapTupleIsValid(tuple))
+		elog(ERROR, "cache lookup failed for relation %u", relid);
+	owner = ((Form_pg_class) GETSTRUCT(tuple))->relowner;
+	ReleaseSysCache(tuple);
+	return owner;
 }
 
 static void
@@ -209,6 +224,13 @@ definition_model(Oid relid)
 		if (!isnull && get_rel_name(DatumGetObjectId(value)) != NULL)
 			model = DatumGetObjectId(value);
 	}
+	/* who wrote the definition must not lead us to the tables of others */
+	if (OidIsValid(model) && relation_owner(model) != relation_owner(relid))
+		ereport(ERROR,
+				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				 errmsg("the tables of recommender \"%s\" have different owners",
+						get_rel_name(relid)),
+				 errhint("Give them the same owner with ALTER TABLE ... OWNER TO.")));
 	return model;
 }
 
@@ -315,7 +337,10 @@ find_existing(RangeVar *rangevar, Oid schema, Oid definition_type, bool replace)
 
 	if (!OidIsValid(relid))
 		return InvalidOid;
-	rel = relation_open(relid, AccessShareLock);
+	/* a replacement keeps refreshes away from the start: see recommender_build() */
+	rel = try_relation_open(relid, replace ? ShareUpdateExclusiveLock : AccessShareLock);
+	if (rel == NULL)
+		return InvalidOid;
 	oftype = rel->rd_rel->reloftype;
 	relation_close(rel, NoLock);
 	if (oftype != definition_type)
@@ -382,6 +407,8 @@ recsys_create_recommender(PG_FUNCTION_ARGS)
 	Oid			usertype;
 	Oid			itemtype;
 	Oid			collation;
+	Oid			save_user;
+	int			save_context;
 	int64		nitems;
 	int			i;
 
@@ -415,6 +442,9 @@ recsys_create_recommender(PG_FUNCTION_ARGS)
 
 	if (!exists)
 		relid = create_definition(rangevar, schema, deftype);
+	/* both tables stay with the owner, whoever replaces the recommender */
+	GetUserIdAndSecContext(&save_user, &save_context);
+	SetUserIdAndSecContext(relation_owner(relid), save_context | SECURITY_LOCAL_USERID_CHANGE);
 	old_model = exists ? definition_model(relid) : InvalidOid;
 	if (!OidIsValid(old_model) || !model_has_type(old_model, itemtype, collation))
 	{
@@ -424,6 +454,7 @@ recsys_create_recommender(PG_FUNCTION_ARGS)
 	}
 	write_definition(relid, qualified, items_query, PG_GETARG_DATUM(2),
 					 get_fn_expr_argtype(fcinfo->flinfo, 2), model, exists);
+	SetUserIdAndSecContext(save_user, save_context);
 	nitems = recommender_build(relid, deftype);
 	notice_scan(rangevar->relname, qualified, query_column_count(query), usertype);
 	SPI_finish();
@@ -463,6 +494,8 @@ recsys_drop_recommender(PG_FUNCTION_ARGS)
 	}
 	relid = recommender_relid(name, definition_type(fcinfo), AccessShareLock);
 	check_owner(relid);
+	/* the definition first, and then the model: all take locks in this order */
+	LockRelationOid(relid, AccessExclusiveLock);
 	if (SPI_connect() != SPI_OK_CONNECT)
 		elog(ERROR, "SPI_connect failed");
 	/* after a restore from a dump nothing but the definition leads to the model */

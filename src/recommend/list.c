@@ -13,6 +13,7 @@
 #include "executor/spi.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
+#include "utils/rls.h"
 #include "utils/snapmgr.h"
 #include "utils/tuplestore.h"
 
@@ -29,7 +30,8 @@ put_definition(ReturnSetInfo *rsinfo, Oid relid)
 	if (rel == NULL)
 		return;					/* dropped in the meantime */
 	slot = table_slot_create(rel, NULL);
-	if (rel->rd_att->natts >= Natts_definition && definition_read(rel, slot))
+	if (rel->rd_att->natts >= Natts_definition &&
+		check_enable_rls(relid, InvalidOid, true) != RLS_ENABLED && definition_read(rel, slot))
 	{
 		Datum		values[Natts_definition + 1];
 		bool		nulls[Natts_definition + 1];

@@ -169,6 +169,7 @@ extern Oid	definition_type(FunctionCallInfo fcinfo);
 extern RangeVar *recommender_name(text *name);
 extern Oid	recommender_relid(text *name, Oid definition_type, LOCKMODE lockmode);
 extern char *qualified_relation_name(Oid relid);
+extern Oid	relation_owner(Oid relid);
 extern Oid	definition_model(Oid relid);
 extern Oid	model_item_type(Oid model, Oid *collation);
 extern char *create_model(Oid relid, Oid item_type, Oid item_collation);

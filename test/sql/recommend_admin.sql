@@ -219,10 +219,25 @@ RESET ROLE;
 SELECT refresh_recommender('owned') > 0 AS refreshed;
 SELECT max(users) <= 10 AS half FROM owned_model;
 SELECT source, because IS NULL AS no_reason FROM recommend('owned', 2, 1);
+-- a superuser's replacement leaves both tables with the owner
+SELECT create_recommender('owned', 'SELECT customer, product::text FROM orders', replace => true) > 0 AS replaced;
+SELECT relname, relowner::regrole FROM pg_class WHERE oid IN ('owned'::regclass, 'owned_model'::regclass) ORDER BY 1;
+GRANT SELECT ON owned_model TO recommend_reader;
+-- a definition must not lead to the tables of others
+CREATE TABLE precious AS SELECT * FROM owned_model;
+SET ROLE recommend_owner;
+UPDATE owned SET model = 'precious';
+RESET ROLE;
+SELECT drop_recommender('owned');
+SELECT refresh_recommender('owned');
+SELECT rename_recommender('owned', 'stolen');
+SET ROLE recommend_owner;
+UPDATE owned SET model = 'owned_model';
+RESET ROLE;
 -- rows of the model cannot be hidden from some
 ALTER TABLE owned_model ENABLE ROW LEVEL SECURITY;
 SET ROLE recommend_reader;
-SELECT count(*) FROM similar_items('owned', 1, 3);
+SELECT count(*) FROM similar_items(NULL::text, 'owned', '1', 3);
 RESET ROLE;
 DROP OWNED BY recommend_owner, recommend_reader;
 SELECT to_regclass('owned') IS NULL AND to_regclass('owned_model') IS NULL AS dropped;
