@@ -34,6 +34,11 @@
 	PGDLLEXPORT Datum name(PG_FUNCTION_ARGS); \
 	PG_FUNCTION_INFO_V1(name)
 
+/* gone in 18, whose pg_noreturn stands before the declaration */
+#ifndef pg_attribute_noreturn
+#define pg_attribute_noreturn() __attribute__((noreturn))
+#endif
+
 /* varlena accessors moved out of postgres.h */
 #if PG_VERSION_NUM >= 160000
 #include "varatt.h"

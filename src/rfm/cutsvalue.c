@@ -251,15 +251,12 @@ recsys_rfm_cuts_make(PG_FUNCTION_ARGS)
 	PG_RETURN_POINTER(cuts);
 }
 
-static void pg_attribute_noreturn()
-syntax_error(const char *detail)
-{
-	ereport(ERROR,
-			(errcode(ERRCODE_INVALID_TEXT_REPRESENTATION),
-			 errmsg("invalid input syntax for type %s", "rfm_cuts"),
-			 errdetail("%s", detail),
-			 errhint("Write it like {\"scheme\": \"classic\", \"recency\": [90, 30], \"orders\": [1, 3], \"amount\": [20, 100]}.")));
-}
+#define syntax_error(detail) \
+	ereport(ERROR, \
+			(errcode(ERRCODE_INVALID_TEXT_REPRESENTATION), \
+			 errmsg("invalid input syntax for type %s", "rfm_cuts"), \
+			 errdetail(detail), \
+			 errhint("Write it like {\"scheme\": \"classic\", \"recency\": [90, 30], \"orders\": [1, 3], \"amount\": [20, 100]}.")))
 
 /* A member of the object, or NULL; *members counts those that there are. */
 static JsonbValue *

@@ -135,6 +135,15 @@ SELECT i, c::text = (SELECT rfm_cuts_agg(j, j / 7, j % 1000) FROM generate_serie
 	SELECT i, rfm_cuts_agg(i, i / 7, i % 1000) OVER (ORDER BY (i - 1) / 20000) AS c FROM generate_series(1, 80000) i) x WHERE i % 20000 = 0 ORDER BY i;
 RESET work_mem;
 
+-- many ties in a range that spans the floats; all the same; two values only
+CREATE TABLE ties AS SELECT i, CASE i % 3 WHEN 0 THEN 0.1 WHEN 1 THEN exp(i % 1300 - 600) ELSE -7 END::float8 AS v FROM generate_series(1, 200000) i;
+SELECT dimension, distinct_bins, r.cuts = CASE dimension WHEN 'recency' THEN (SELECT percentile_disc(ARRAY[0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9]) WITHIN GROUP (ORDER BY v DESC) FROM ties)
+	WHEN 'amount' THEN (SELECT percentile_disc(ARRAY[0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9]) WITHIN GROUP (ORDER BY v) FROM ties)
+	ELSE array_fill(9223372036854775807, ARRAY[9])::float8[] END AS right
+FROM (SELECT rfm_cuts_agg(v, 9223372036854775807, v, rfm_options(bins => 10)) AS c FROM ties) x, rfm_cuts_report(c) r;
+SELECT bin, count(*), min(v), max(v) FROM (SELECT v, rfm_bin(v, 3) OVER () AS bin FROM (SELECT CASE WHEN i > 70000 THEN 1.7e308 ELSE -1.7e308 END AS v FROM generate_series(1, 140001) i) s) t GROUP BY bin ORDER BY bin;
+DROP TABLE ties;
+
 -- errors
 \set VERBOSITY terse
 SELECT rfm_options(bins => 1);
