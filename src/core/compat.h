@@ -103,6 +103,12 @@ extern void recsys_materialized_srf(FunctionCallInfo fcinfo);
 	tuplesort_getdatum(state, true, true, value, isnull, NULL)
 #endif
 
+/* renamed in 15 */
+#if PG_VERSION_NUM < 150000
+#define parse_analyze_fixedparams(parsetree, text, types, ntypes, environment) \
+	parse_analyze(parsetree, text, types, ntypes, environment)
+#endif
+
 /* soft errors came with 16: before that the same call throws */
 #if PG_VERSION_NUM < 160000
 #define ereturn(context, dummy_value, ...) \

@@ -41,20 +41,42 @@ set_local(const char *name, const char *value)
 							 GUC_ACTION_SAVE, true, 0, false);
 }
 
-static void
-temporary_table_error(void)
-{
-	ereport(ERROR,
-			(errcode(ERRCODE_INVALID_TABLE_DEFINITION),
-			 errmsg("the query of a recommender must not use temporary tables or views"),
-			 errdetail("Other sessions could not read them.")));
-}
-
 #if PG_VERSION_NUM >= 150000
 
+/* The text of a query under the search_path in force. */
+static char *
+print_query(Query *query)
+{
+	return pg_get_querydef(query, false);
+}
+
+#else
+
 /*
- * The query with every name qualified.  It has been checked to be a single
- * statement that returns rows.  The result is in the current memory context.
+ * Before 15 only views can be printed: one is made in the schema of temporary
+ * objects and dropped again.  No two columns of a view have the same name.
+ */
+static char *
+print_query(Query *query)
+{
+	char	   *result;
+	int			length;
+
+	if (SPI_execute("SELECT pg_catalog.pg_get_viewdef('pg_temp.recsys_definition'"
+					"::pg_catalog.regclass)", false, 1) != SPI_OK_SELECT || SPI_processed != 1)
+		elog(ERROR, "could not print the query");
+	result = SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1);
+	length = strlen(result);
+	if (length > 0 && result[length - 1] == ';')
+		result[length - 1] = '\0';
+	return result;
+}
+
+#endif
+
+/*
+ * The query with every name qualified.  The result is in the current memory
+ * context.  To be called within SPI.
  */
 char *
 qualify_query(const char *text)
@@ -78,51 +100,25 @@ qualify_query(const char *text)
 				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
 				 errmsg("the query of a recommender must not lock rows")));
 	if (isQueryUsingTempRelation(query))
-		temporary_table_error();
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_TABLE_DEFINITION),
+				 errmsg("the query of a recommender must not use temporary tables or views"),
+				 errdetail("Other sessions could not read them.")));
 
-	level = NewGUCNestLevel();
-	set_local("search_path", "pg_catalog");
-	result = pg_get_querydef(query, false);
-	AtEOXact_GUC(false, level);
-	return result;
-}
-
-#else
-
-/*
- * Before 15 only views can be printed: one is made in the schema of temporary
- * objects and dropped again.
- */
-char *
-qualify_query(const char *text)
-{
-	StringInfoData buf;
-	char	   *result;
-	int			level;
-	int			length;
-
-	initStringInfo(&buf);
-	appendStringInfo(&buf, "CREATE TEMPORARY VIEW recsys_definition AS %s", text);
-	if (SPI_execute(buf.data, false, 0) != SPI_OK_UTILITY)
+#if PG_VERSION_NUM < 150000
+	if (SPI_execute(psprintf("CREATE TEMPORARY VIEW recsys_definition AS %s", text),
+					false, 0) != SPI_OK_UTILITY)
 		elog(ERROR, "could not make a view of the query");
-
+#endif
 	level = NewGUCNestLevel();
 	set_local("search_path", "pg_catalog");
-	if (SPI_execute("SELECT pg_catalog.pg_get_viewdef('pg_temp.recsys_definition'"
-					"::pg_catalog.regclass)", false, 1) != SPI_OK_SELECT || SPI_processed != 1)
-		elog(ERROR, "could not print the query");
-	result = SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1);
+	result = print_query(query);
 	AtEOXact_GUC(false, level);
-	length = strlen(result);
-	if (length > 0 && result[length - 1] == ';')
-		result[length - 1] = '\0';
-	if (strstr(result, "pg_temp") != NULL)
-		temporary_table_error();
+#if PG_VERSION_NUM < 150000
 	SPI_execute("DROP VIEW pg_temp.recsys_definition", false, 0);
+#endif
 	return result;
 }
-
-#endif
 
 /* schema.= of a type, for use in OPERATOR() */
 static char *

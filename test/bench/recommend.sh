@@ -46,8 +46,6 @@ sql <<'SQL'
 \o /dev/null
 \echo create_recommender:
 SELECT create_recommender('shop', 'SELECT customer_id, product_id, quantity, ordered_at FROM order_lines', similarity_options(n => 50));
-\echo refresh_recommender with nothing new:
-SELECT refresh_recommender('shop');
 \timing off
 VACUUM ANALYZE shop_model;
 \o
@@ -88,6 +86,16 @@ printf '\\set i random(0, %d)\nSELECT * FROM similar_items('"'shop'"', :i, 10);\
 latency 'similar_items' "$WORK/tmp/similar.sql"
 printf 'SELECT 1;\n' >"$WORK/tmp/nothing.sql"
 latency 'SELECT 1' "$WORK/tmp/nothing.sql"
+
+# a list for many users is a join
+sql <<'SQL'
+SELECT count(*) FROM generate_series(1, 1000) u, recommend('shop', u, 10) \g /dev/null
+SELECT extract(epoch FROM clock_timestamp()) AS start \gset
+SELECT count(*) FROM generate_series(1, 100000) u, recommend('shop', u, 10) \g /dev/null
+SELECT format('10 items for each of 100000 users with %s items of history: %s users/s, one process',
+	(SELECT round(count(*) / 100000.0, 1) FROM order_lines WHERE customer_id BETWEEN 1 AND 100000),
+	round(100000 / (extract(epoch FROM clock_timestamp()) - :start)));
+SQL
 
 # a backend does not grow: its memory before and after many calls
 sql <<'SQL'

@@ -7,8 +7,7 @@ CREATE INDEX ON orders (customer);
 
 -- every name in the definition is qualified: search_path does not matter later
 SELECT create_recommender('shop', 'SELECT customer, product, quantity, ordered_at FROM orders WHERE quantity > 0');
-SELECT * FROM shop \gset
-\echo :query
+SELECT query LIKE '%recommend_admin.orders%' AS qualified, query LIKE '%pg_catalog%' AS wordy FROM shop;
 SET search_path = public;
 SELECT count(*) FROM recommend('recommend_admin.shop', 1, 3);
 SELECT refresh_recommender('recommend_admin.shop');
@@ -51,7 +50,7 @@ SELECT create_recommender(NULL, 'SELECT customer, product FROM orders');
 SELECT create_recommender('bad', NULL);
 SELECT create_recommender('bad', 'SELECT customer, product FROM orders', NULL);
 SELECT create_recommender('bad', 'SELECT customer FROM orders');
-SELECT create_recommender('bad', 'SELECT 1, 2, 3, now(), 5');
+SELECT create_recommender('bad', 'SELECT 1 AS a, 2 AS b, 3 AS c, now(), 5 AS d');
 SELECT create_recommender('bad', 'SELECT customer, product, ordered_at FROM orders');
 SELECT create_recommender('bad', 'SELECT customer, product FROM no_such_table');
 SELECT create_recommender('bad', 'SELECT customer, product FROM orders; DROP TABLE orders');
@@ -85,7 +84,9 @@ SELECT * FROM recommend(NULL::text, 'shop', 5);
 SELECT * FROM recommend('shop', 1, 0);
 SELECT * FROM recommend('shop', 1, -1);
 SELECT * FROM recommend('shop', '2024-01-01'::date, 5);
+\set VERBOSITY terse
 SELECT * FROM recommend('shop', 'me', 5);
+\set VERBOSITY default
 SELECT count(*) FROM recommend('shop', '1', 5);
 SELECT * FROM recommend(NULL::uuid, 'shop', 1, 5);
 SELECT * FROM similar_items(NULL::uuid, 'shop', gen_random_uuid(), 5);
@@ -128,7 +129,9 @@ SELECT refresh_recommender('plain');
 SELECT create_recommender('plain', 'SELECT customer, product FROM plain_orders', replace => true);
 SELECT item FROM recommend('plain', 1, 1);
 ALTER TABLE plain_orders RENAME TO renamed_orders;
+\set VERBOSITY sqlstate
 SELECT item FROM recommend('plain', 1, 1);
+\set VERBOSITY default
 ALTER TABLE renamed_orders RENAME TO plain_orders;
 SELECT item FROM recommend('plain', 1, 1);
 
@@ -189,8 +192,10 @@ SELECT refresh_recommender('shop');
 SELECT drop_recommender('shop');
 SELECT rename_recommender('shop', 'mine');
 SET ROLE recommend_reader;
-SELECT create_recommender('recommend_admin.mine', 'SELECT 1, 2');
+\set VERBOSITY sqlstate
+SELECT create_recommender('recommend_admin.mine', 'SELECT 1 AS a, 2 AS b');
 SELECT count(*) FROM recommend('owned', 1, 3);
+\set VERBOSITY terse
 SELECT name FROM recommenders;
 RESET ROLE;
 GRANT SELECT ON owned TO recommend_reader;

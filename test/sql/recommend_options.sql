@@ -132,8 +132,10 @@ SELECT count(*) FROM best_sellers('option_items', '1 day', 5, as_of => '2020-01-
 -- mistakes
 \set VERBOSITY terse
 SELECT * FROM recommend('option_base', 1, filter => 'price < 40');
+\set VERBOSITY sqlstate
 SELECT * FROM recommend('option_items', 1, filter => 'prize < 40');
 SELECT * FROM recommend('option_items', 1, filter => '');
+\set VERBOSITY terse
 SELECT * FROM recommend('option_items', 1, exclude => 'all');
 SELECT * FROM recommend('option_items', 1, exclude => '5 parsecs');
 SELECT * FROM recommend('option_items', 1, half_life => '0');
