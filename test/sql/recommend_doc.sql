@@ -11,7 +11,7 @@ INSERT INTO order_lines VALUES
   (103, 4, 1, '2024-05-03'), (103, 5, 1, '2024-05-03'), (103, 6, 1, '2024-05-20'),
   (104, 4, 1, '2024-05-04'), (104, 6, 1, '2024-05-04'), (104, 7, 1, '2024-05-04'),
   (105, 1, 1, '2024-05-05'), (105, 3, 1, '2024-05-05'), (105, 7, 1, '2024-05-21'),
-  (106, 1, 1, '2024-05-06');
+  (106, 1, 1, '2024-05-06'), (102, 1, 1, '2024-05-12'), (102, 1, 1, '2024-05-22');
 CREATE INDEX ON order_lines (customer_id);
 
 SELECT create_recommender('shop',
@@ -55,8 +55,23 @@ FROM (SELECT customer_id, max(ordered_at) AS last_order FROM order_lines GROUP B
   LATERAL recommend('shop', l.customer_id, 1) r
 ORDER BY l.customer_id;
 
+CREATE TABLE views (customer_id bigint, product_id bigint, seen_at timestamptz);
+INSERT INTO views VALUES (101, 5, '2024-05-25'), (103, 4, '2024-05-26'), (104, 5, '2024-05-01'), (106, 7, '2024-05-30');
+SELECT v.customer_id, v.product_id AS seen, array(SELECT s.item FROM similar_items('shop', v.product_id, 2) s) AS or_rather
+FROM views v
+WHERE v.seen_at > timestamptz '2024-05-31' - interval '14 days'
+  AND NOT EXISTS (SELECT FROM order_lines o WHERE o.customer_id = v.customer_id AND o.product_id = v.product_id)
+ORDER BY v.customer_id;
+
+SELECT o.customer_id, o.product_id, to_char(o.last + o.pause, 'YYYY-MM-DD') AS due,
+  array(SELECT r.item FROM recommend_basket('shop', ARRAY[o.product_id], 2) r) AS with_it
+FROM (SELECT customer_id, product_id, max(ordered_at) AS last,
+        (max(ordered_at) - min(ordered_at)) / (count(*) - 1) AS pause
+      FROM order_lines GROUP BY customer_id, product_id HAVING count(DISTINCT ordered_at) > 1) o
+WHERE o.last + o.pause BETWEEN '2024-05-29' AND '2024-06-05';
+
 SELECT refresh_recommender('shop');
 SELECT name, rows, users, items FROM recommenders;
 
 SELECT drop_recommender('shop');
-DROP TABLE order_lines, products;
+DROP TABLE order_lines, products, views;
