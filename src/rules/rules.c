@@ -20,7 +20,6 @@
 #include <math.h>
 
 #include "lib/binaryheap.h"
-#include "port/pg_bitutils.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/float.h"
@@ -31,6 +30,7 @@
 #include "rules/mining.h"
 #include "rules/rules.h"
 #include "rules/setindex.h"
+#include "rules/sort.h"
 
 /* A run that makes rules. */
 typedef struct RuleMaker
@@ -47,74 +47,6 @@ typedef struct RuleMaker
 	uint64		capacity_p;
 	uint32	   *chosen;			/* positions of the right side */
 } RuleMaker;
-
-uint32
-itemset_ranks(const MiningResult *result, uint32 set, uint32 *ranks)
-{
-	const Itemset *sets = result->store->sets;
-	uint32		n = 0;
-
-	for (; set != NO_ITEMSET; set = sets[set].parent)
-	{
-		uint32		rank = result->encoded->rank[sets[set].item];
-		uint32		i = n++;
-
-		for (; i > 0 && ranks[i - 1] > rank; i--)
-			ranks[i] = ranks[i - 1];
-		ranks[i] = rank;
-	}
-	return n;
-}
-
-/* Sets by their items in order, as arrays compare. */
-static int
-compare_items(const MiningResult *result, uint32 a, uint32 b)
-{
-	uint32		x[ITEMSET_MAX_LENGTH];
-	uint32		y[ITEMSET_MAX_LENGTH];
-	uint32		nx;
-	uint32		ny;
-	uint32		i;
-
-	if (a == b)
-		return 0;
-	nx = itemset_ranks(result, a, x);
-	ny = itemset_ranks(result, b, y);
-	for (i = 0; i < nx && i < ny; i++)
-		if (x[i] != y[i])
-			return x[i] < y[i] ? -1 : 1;
-	return (nx > ny) - (nx < ny);
-}
-
-static int
-compare_rules(const void *a, const void *b, void *arg)
-{
-	const MiningResult *result = arg;
-	const Itemset *sets = result->store->sets;
-	const Rule *x = a;
-	const Rule *y = b;
-	uint64		cx;
-	uint64		cy;
-	int			order;
-
-	CHECK_FOR_INTERRUPTS();
-	if (x->key != y->key)
-		return x->key > y->key ? -1 : 1;
-	/* the more confident first, compared exactly */
-	cx = (uint64) sets[x->set].count * sets[y->lhs].count;
-	cy = (uint64) sets[y->set].count * sets[x->lhs].count;
-	if (cx != cy)
-		return cx > cy ? -1 : 1;
-	order = compare_items(result, x->lhs, y->lhs);
-	return order != 0 ? order : compare_items(result, x->rhs, y->rhs);
-}
-
-static void
-sort_rules(MiningResult *result)
-{
-	CHECK_FOR_INTERRUPTS();
-	qsort_arg(result->rules, result->n, sizeof(Rule), compare_rules, result);
-}
 
 /* Leverage that a rule with this count can have at most: both sides have no more. */
 static inline double
@@ -579,83 +511,6 @@ make_budget(Baskets *baskets)
 	return budget;
 }
 
-/* What a set is sorted by, as far as it fits; the rest is compared item by item. */
-typedef struct SetKey
-{
-	uint64		count_length;	/* more baskets first, then fewer items */
-	uint64		ranks[2];		/* first items */
-	uint32		set;
-} SetKey;
-
-static int
-compare_set_keys(const void *a, const void *b, void *arg)
-{
-	const SetKey *x = a;
-	const SetKey *y = b;
-
-	CHECK_FOR_INTERRUPTS();
-	if (x->count_length != y->count_length)
-		return x->count_length < y->count_length ? -1 : 1;
-	if (x->ranks[0] != y->ranks[0])
-		return x->ranks[0] < y->ranks[0] ? -1 : 1;
-	if (x->ranks[1] != y->ranks[1])
-		return x->ranks[1] < y->ranks[1] ? -1 : 1;
-	return compare_items(arg, x->set, y->set);
-}
-
-/* As many of the ranks from the i-th on as fit into a word, the first on top. */
-static inline uint64
-pack_ranks(const uint32 *ranks, uint32 n, uint32 i, int bits)
-{
-	uint64		word = 0;
-	int			shift = 64 - bits;
-
-	for (; i < n && shift >= 0; i++, shift -= bits)
-		word |= (uint64) ranks[i] << shift;
-	return word;
-}
-
-/* Puts the sets that are wanted in order. */
-static void
-sort_itemsets(MiningResult *result, const RulesOptions *options, const MemoryBudget *budget)
-{
-	const ItemsetStore *store = result->store;
-	uint16		unwanted = options->target == TARGET_ALL ? 0 :
-		options->target == TARGET_CLOSED ? ITEMSET_NOT_CLOSED : ITEMSET_NOT_MAXIMAL;
-	int			bits = pg_leftmost_one_pos32(Max(result->encoded->transactions.nitems, 1)) + 1;
-	uint32		ranks[ITEMSET_MAX_LENGTH];
-	SetKey	   *keys;
-	uint32		n = 0;
-	uint32		i;
-
-	budget_check(budget, (Size) store->nsets * (sizeof(SetKey) + sizeof(uint32)),
-				 "frequent itemsets");
-	keys = MemoryContextAllocHuge(CurrentMemoryContext,
-								  (Size) Max(store->nsets, 1) * sizeof(SetKey));
-	for (i = 0; i < store->nsets; i++)
-	{
-		const Itemset *set = &store->sets[i];
-
-		if ((i & 0xfff) == 0)
-			CHECK_FOR_INTERRUPTS();
-		if ((set->flags & unwanted) || set->length > options->max_length)
-			continue;
-		itemset_ranks(result, i, ranks);
-		keys[n].count_length = ((uint64) ~set->count << 16) | set->length;
-		keys[n].ranks[0] = pack_ranks(ranks, set->length, 0, bits);
-		keys[n].ranks[1] = pack_ranks(ranks, set->length, 64 / bits, bits);
-		keys[n++].set = i;
-	}
-	qsort_arg(keys, n, sizeof(SetKey), compare_set_keys, result);
-
-	result->n = options->top_k > 0 ? Min(n, options->top_k) : n;
-	result->itemsets = MemoryContextAllocHuge(CurrentMemoryContext,
-											  (Size) Max(n, 1) * sizeof(uint32));
-	for (i = 0; i < result->n; i++)
-		result->itemsets[i] = keys[i].set;
-	pfree(keys);
-}
-
 /*
  * Closed or maximal sets.  With a hierarchy the closed superset of a set is not
  * unique any more: then all sets are mined, of one item more than wanted, and
@@ -753,6 +608,7 @@ mine_rules(Baskets *baskets, const RulesOptions *options)
 		adjust_p_values(result, options->significance);
 		drop_insignificant(result, options->alpha);
 	}
+	order_sets(result, budget);
 	sort_rules(result);
 	if (options->top_k > 0)
 		result->n = Min(result->n, options->top_k);

@@ -35,6 +35,7 @@ typedef struct MiningResult
 	uint32	   *itemsets;
 	Rule	   *rules;
 	uint64		n;				/* number of these */
+	uint32	   *set_order;		/* by set: place in the order of items; NULL: not known */
 	/* p of all rules tested, ascending, and what each becomes for their number */
 	double	   *p_values;
 	double	   *p_adjusted;

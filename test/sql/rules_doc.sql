@@ -2,6 +2,7 @@
 SET client_min_messages = warning;
 CREATE SCHEMA rules_doc;
 SET search_path = rules_doc, public;
+SET intervalstyle = postgres;
 CREATE TABLE lines (basket int, item text);
 INSERT INTO lines VALUES
   (1, 'beer'), (1, 'diapers'), (1, 'chips'),
