@@ -45,7 +45,7 @@ DATA_built = sql/recsys--$(EXTVERSION).sql
 DATA = $(patsubst $(here)%,%,$(wildcard $(here)sql/recsys--*--*.sql))
 
 REGRESS = $(sort $(patsubst $(here)test/sql/%.sql,%,$(wildcard $(here)test/sql/*.sql)))
-REGRESS_OPTS = --inputdir=$(here)test --outputdir=. --load-extension=recsys
+REGRESS_OPTS = --inputdir=$(here)test --outputdir=. --encoding=UTF8 --load-extension=recsys
 ISOLATION = $(sort $(patsubst $(here)test/specs/%.spec,%,$(wildcard $(here)test/specs/*.spec)))
 ISOLATION_OPTS = --inputdir=$(here)test --load-extension=recsys
 

@@ -90,7 +90,7 @@ WHERE a::bigint[] IS DISTINCT FROM ids OR a::text::audience <> a OR cardinality(
 SELECT name, cardinality(a), length(audience_export(a)) AS bytes, audience_min(a), audience_max(a)
 FROM sets ORDER BY name;
 CREATE TEMP TABLE copied (LIKE sets);
-\set copyfile `echo "${PG_ABS_BUILDDIR:-/tmp}/recsys_audience_$$.bin"`
+\set copyfile `echo "/tmp/recsys_audience_$$.bin"`
 COPY sets TO :'copyfile' (FORMAT binary);
 COPY copied FROM :'copyfile' (FORMAT binary);
 \setenv COPYFILE :copyfile

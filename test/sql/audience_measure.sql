@@ -97,7 +97,7 @@ SELECT audience_measure_top('{1:1}', NULL);
 
 -- binary form, there and back
 CREATE TEMP TABLE copied (LIKE m);
-\set copyfile `echo "${PG_ABS_BUILDDIR:-/tmp}/recsys_measure_$$.bin"`
+\set copyfile `echo "/tmp/recsys_measure_$$.bin"`
 COPY m TO :'copyfile' (FORMAT binary);
 COPY copied FROM :'copyfile' (FORMAT binary);
 \setenv COPYFILE :copyfile

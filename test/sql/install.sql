@@ -3,7 +3,10 @@
 DROP EXTENSION recsys;
 CREATE ROLE recsys_plain_user;
 CREATE SCHEMA recsys_elsewhere AUTHORIZATION recsys_plain_user;
+-- the name of the database does not matter
+\set ECHO none
 SELECT format('GRANT CREATE ON DATABASE %I TO recsys_plain_user', current_database()) \gexec
+\set ECHO all
 SET SESSION AUTHORIZATION recsys_plain_user;
 CREATE EXTENSION recsys SCHEMA recsys_elsewhere;
 ALTER EXTENSION recsys SET SCHEMA recsys_elsewhere;
