@@ -169,7 +169,7 @@ create_model(Oid relid, Oid item_type, Oid item_collation)
 	char	   *schema = get_namespace_name(get_rel_namespace(relid));
 	char	   *name = makeObjectName(get_rel_name(relid), NULL, "model");
 	char	   *qualified = quote_qualified_identifier(schema, name);
-	char	   *type = format_type_extended(item_type, -1, FORMAT_TYPE_FORCE_QUALIFY);
+	char	   *type = format_type_extended(item_type, -1, TYPE_NAME_FLAGS);
 	char	   *collation = "";
 	StringInfoData buf;
 	ObjectAddress definition;
@@ -316,7 +316,7 @@ create_definition(RangeVar *rangevar, Oid schema, Oid definition_type)
 
 	initStringInfo(&buf);
 	appendStringInfo(&buf, "CREATE TABLE %s OF %s", qualified,
-					 format_type_extended(definition_type, -1, FORMAT_TYPE_FORCE_QUALIFY));
+					 format_type_extended(definition_type, -1, TYPE_NAME_FLAGS));
 	execute(buf.data);
 	resetStringInfo(&buf);
 	appendStringInfo(&buf, "COMMENT ON TABLE %s IS 'definition of a recommender'", qualified);

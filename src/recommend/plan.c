@@ -163,7 +163,7 @@ pushdown_query(const char *text, int ncolumns, Oid usertype, Oid argtype)
 		appendStringInfo(&buf, ", c%d", i);
 	appendStringInfo(&buf, ") WHERE q.c1 OPERATOR(%s) CAST($1 AS %s)",
 					 qualified_equality(usertype),
-					 format_type_extended(usertype, -1, FORMAT_TYPE_FORCE_QUALIFY));
+					 format_type_extended(usertype, -1, TYPE_NAME_FLAGS));
 	return buf.data;
 }
 

@@ -163,6 +163,12 @@ typedef struct Recommender
 	char	   *eligible_filter;	/* the condition it was made for, or NULL */
 } Recommender;
 
+/*
+ * A type's name in a statement that we make: without the second flag character(n)
+ * would become character, which is character(1).
+ */
+#define TYPE_NAME_FLAGS (FORMAT_TYPE_FORCE_QUALIFY | FORMAT_TYPE_TYPEMOD_GIVEN)
+
 /* definition.c */
 extern const QueryColumn recommender_columns[4];
 extern Oid	definition_type(FunctionCallInfo fcinfo);

@@ -175,6 +175,15 @@ SELECT item IS NOT NULL AS some, pg_typeof(item), pg_typeof(because) FROM recomm
 SELECT pg_typeof(item), pg_typeof(because), because FROM recommend_basket(NULL::text, 'recommend_shop_text', ARRAY['ü001'], 1);
 SELECT count(*) FROM similar_items(NULL::text, 'recommend_shop_text', 'ü001', 4);
 
+-- types with a length, of which there is no name without one
+CREATE TABLE recommend_char (customer char(5), product varchar(7));
+INSERT INTO recommend_char VALUES ('anna', 'tea'), ('anna', 'honey'), ('bert', 'tea'), ('anne', 'milk');
+CREATE INDEX ON recommend_char (customer);
+SELECT create_recommender('recommend_shop_char', 'SELECT customer, product FROM recommend_char');
+SELECT item, source, because FROM recommend(NULL::varchar, 'recommend_shop_char', 'bert', 3);
+SELECT create_recommender('recommend_shop_char', 'SELECT product, customer FROM recommend_char', replace => true);
+SELECT item, source, because FROM recommend(NULL::bpchar, 'recommend_shop_char', 'honey', 3);
+
 -- empty input: a recommender without items has nothing to say
 CREATE TABLE recommend_none (customer int PRIMARY KEY, product int);
 SELECT create_recommender('recommend_empty', 'TABLE recommend_none');
@@ -188,4 +197,4 @@ SELECT * FROM recommend('recommend_empty', 2, 5);
 DROP VIEW recommend_oracle;
 SELECT drop_recommender(name::text) FROM recommenders ORDER BY name::text COLLATE "C";
 SELECT count(*) FROM pg_class WHERE relname LIKE 'recommend\_%\_model';
-DROP TABLE recommend_result, recommend_result_text, recommend_result_uuid, recommend_result_int, recommend_before, recommend_none, recommend_orders CASCADE;
+DROP TABLE recommend_result, recommend_result_text, recommend_result_uuid, recommend_result_int, recommend_before, recommend_none, recommend_char, recommend_orders CASCADE;
