@@ -25,6 +25,7 @@
 #include "lib/stringinfo.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
+#include "utils/syscache.h"
 #include "utils/typcache.h"
 
 #include "core/options.h"
@@ -51,6 +52,35 @@ options_construct(FunctionCallInfo fcinfo)
 		nulls[i] = PG_ARGISNULL(i);
 		values[i] = nulls[i] ? (Datum) 0 : PG_GETARG_DATUM(i);
 	}
+	return HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(tupdesc), values, nulls));
+}
+
+/*
+ * The arguments of a function from first on as a composite value whose fields
+ * have their names: for functions that take options as arguments of their own.
+ */
+Datum
+options_of_arguments(FunctionCallInfo fcinfo, int first)
+{
+	HeapTuple	proc = SearchSysCache1(PROCOID, ObjectIdGetDatum(fcinfo->flinfo->fn_oid));
+	TupleDesc	tupdesc = CreateTemplateTupleDesc(PG_NARGS() - first);
+	Datum		values[FUNC_MAX_ARGS];
+	bool		nulls[FUNC_MAX_ARGS];
+	Oid		   *types;
+	char	  **names;
+	char	   *modes;
+	int			i;
+
+	if (!HeapTupleIsValid(proc))
+		elog(ERROR, "cache lookup failed for function %u", fcinfo->flinfo->fn_oid);
+	get_func_arg_info(proc, &types, &names, &modes);
+	for (i = first; i < PG_NARGS(); i++)
+	{
+		TupleDescInitEntry(tupdesc, i - first + 1, names[i], types[i], -1, 0);
+		nulls[i - first] = PG_ARGISNULL(i);
+		values[i - first] = PG_ARGISNULL(i) ? (Datum) 0 : PG_GETARG_DATUM(i);
+	}
+	ReleaseSysCache(proc);
 	return HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(tupdesc), values, nulls));
 }
 

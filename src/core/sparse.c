@@ -520,6 +520,26 @@ sparse_create(MemoryContext cxt, Triples *triples, uint32 nrows, uint32 ncols,
 	return matrix;
 }
 
+SparseMatrix *
+sparse_copy(MemoryContext cxt, const SparseMatrix *matrix)
+{
+	SparseMatrix *copy = MemoryContextAllocZero(cxt, sizeof(SparseMatrix));
+	uint64		count = matrix->start[matrix->nrows];
+
+	copy->nrows = matrix->nrows;
+	copy->ncols = matrix->ncols;
+	copy->start = MemoryContextAllocHuge(cxt, ((Size) matrix->nrows + 2) * sizeof(uint64));
+	memcpy(copy->start, matrix->start, ((Size) matrix->nrows + 2) * sizeof(uint64));
+	copy->cols = MemoryContextAllocHuge(cxt, Max(count, 1) * sizeof(uint32));
+	memcpy(copy->cols, matrix->cols, count * sizeof(uint32));
+	if (matrix->values)
+	{
+		copy->values = MemoryContextAllocHuge(cxt, Max(count, 1) * sizeof(float));
+		memcpy(copy->values, matrix->values, count * sizeof(float));
+	}
+	return copy;
+}
+
 void
 sparse_free(SparseMatrix *matrix)
 {

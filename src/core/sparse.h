@@ -57,6 +57,7 @@ extern void triples_free(Triples *triples);
 extern SparseMatrix *sparse_create(MemoryContext cxt, Triples *triples, uint32 nrows,
 								   uint32 ncols, const uint32 *colmap,
 								   TripleValue value, void *arg);
+extern SparseMatrix *sparse_copy(MemoryContext cxt, const SparseMatrix *matrix);
 extern void sparse_free(SparseMatrix *matrix);
 extern Size sparse_memory(const SparseMatrix *matrix);
 extern void sparse_compact(SparseMatrix *matrix);

@@ -1,7 +1,8 @@
 /*-------------------------------------------------------------------------
  *
  * aggregate.c
- *		item_similarity_agg(): interactions in, neighbours of all items out.
+ *		item_similarity_agg() and cross_similarity_agg(): interactions in,
+ *		neighbours of all items out.
  *
  * The state collects interactions (engine.c); the final function works out
  * the neighbours and writes the array of rows right away, element by element,
@@ -25,6 +26,7 @@
 #include "similarity/similarity.h"
 
 RECSYS_FUNCTION(recsys_similarity_trans);
+RECSYS_FUNCTION(recsys_cross_similarity_trans);
 RECSYS_FUNCTION(recsys_similarity_combine);
 RECSYS_FUNCTION(recsys_similarity_serialize);
 RECSYS_FUNCTION(recsys_similarity_deserialize);
@@ -40,13 +42,22 @@ aggregate_context(FunctionCallInfo fcinfo)
 	return cxt;
 }
 
-/* The state of a first row: types and options come with it. */
+/* The collation of the aggregate for a type that has any. */
+static Oid
+collation_of(FunctionCallInfo fcinfo, Oid type)
+{
+	return OidIsValid(get_typcollation(type)) ? PG_GET_COLLATION() : InvalidOid;
+}
+
+/*
+ * The state of a first row: types and options come with it.  options_arg is 0
+ * where there are none.
+ */
 static SimilarityBuild *
-begin_state(FunctionCallInfo fcinfo, MemoryContext cxt, int options_arg)
+begin_state(FunctionCallInfo fcinfo, MemoryContext cxt, int item_arg, int options_arg)
 {
 	Oid			usertype = get_fn_expr_argtype(fcinfo->flinfo, 1);
-	Oid			itemtype = get_fn_expr_argtype(fcinfo->flinfo, 2);
-	Oid			collation = PG_GET_COLLATION();
+	Oid			itemtype = get_fn_expr_argtype(fcinfo->flinfo, item_arg);
 	SimilarityOptions options;
 
 	if (options_arg > 0)
@@ -57,12 +68,8 @@ begin_state(FunctionCallInfo fcinfo, MemoryContext cxt, int options_arg)
 	}
 	else
 		similarity_default_options(&options);
-	/* a type without collations needs none, even where the other argument has one */
-	return similarity_begin(cxt, usertype,
-							OidIsValid(get_typcollation(usertype)) ? collation : InvalidOid,
-							itemtype,
-							OidIsValid(get_typcollation(itemtype)) ? collation : InvalidOid,
-							&options);
+	return similarity_begin(cxt, usertype, collation_of(fcinfo, usertype),
+							itemtype, collation_of(fcinfo, itemtype), &options);
 }
 
 /*
@@ -108,7 +115,7 @@ recsys_similarity_trans(PG_FUNCTION_ARGS)
 	{
 		int			options_arg = 3 + has_weight + has_ts;
 
-		build = begin_state(fcinfo, cxt, PG_NARGS() > options_arg ? options_arg : 0);
+		build = begin_state(fcinfo, cxt, 2, PG_NARGS() > options_arg ? options_arg : 0);
 		if (similarity_decays(build) && !has_ts)
 			ereport(ERROR,
 					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
@@ -120,6 +127,36 @@ recsys_similarity_trans(PG_FUNCTION_ARGS)
 	if (has_weight)
 		weight = read_weight(fcinfo, 3, has_ts, similarity_decays(build), &ts);
 	similarity_add(build, PG_GETARG_DATUM(1), PG_GETARG_DATUM(2), weight, ts);
+	PG_RETURN_POINTER(build);
+}
+
+/*
+ * (state, user, from_item, to_item [, options]).  A row may have an item of
+ * one kind or of both.
+ */
+Datum
+recsys_cross_similarity_trans(PG_FUNCTION_ARGS)
+{
+	MemoryContext cxt = aggregate_context(fcinfo);
+	SimilarityBuild *build = PG_ARGISNULL(0) ? NULL : (SimilarityBuild *) PG_GETARG_POINTER(0);
+
+	if (build == NULL)
+	{
+		Oid			fromtype = get_fn_expr_argtype(fcinfo->flinfo, 2);
+
+		build = begin_state(fcinfo, cxt, 3, PG_NARGS() > 4 ? 4 : 0);
+		similarity_begin_sources(build, fromtype, collation_of(fcinfo, fromtype));
+		if (similarity_decays(build))
+			ereport(ERROR,
+					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+					 errmsg("cross_similarity_agg() has no half_life")));
+	}
+	if (PG_ARGISNULL(1))
+		PG_RETURN_POINTER(build);
+	if (!PG_ARGISNULL(2))
+		similarity_add_source(build, PG_GETARG_DATUM(1), PG_GETARG_DATUM(2), 1, DT_NOBEGIN);
+	if (!PG_ARGISNULL(3))
+		similarity_add(build, PG_GETARG_DATUM(1), PG_GETARG_DATUM(3), 1, DT_NOBEGIN);
 	PG_RETURN_POINTER(build);
 }
 
@@ -254,7 +291,8 @@ make_pattern(TupleDesc tupdesc)
 	Datum		values[4] = {Int64GetDatum(0), Int64GetDatum(0), Float8GetDatum(0), Int64GetDatum(0)};
 	bool		nulls[4] = {false, false, false, false};
 
-	if (TupleDescAttr(tupdesc, 0)->atttypid != INT8OID)
+	if (TupleDescAttr(tupdesc, 0)->atttypid != INT8OID ||
+		TupleDescAttr(tupdesc, 1)->atttypid != INT8OID)
 		return NULL;
 	return heap_form_tuple(tupdesc, values, nulls);
 }

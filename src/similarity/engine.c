@@ -72,6 +72,10 @@ similarity_begin(MemoryContext cxt, Oid usertype, Oid usercollation, Oid itemtyp
 void
 similarity_begin_sources(SimilarityBuild *build, Oid itemtype, Oid itemcollation)
 {
+	if (build->options.tune)
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("similarity between different kinds of things cannot be tuned")));
 	build->other.triples = triples_create(build->cxt, similarity_memory_limit() / 4);
 	build->other.dict = iddict_create(build->cxt, itemtype, itemcollation, "item");
 	build->sources = &build->other;
@@ -288,7 +292,6 @@ measure_extent(SimilarityBuild *build, const Side *rows, const Side *cols, uint6
 	for (i = 0; i < rows->matrix->nrows; i++)
 	{
 		uint64		cols_count = cols->matrix->start[i + 1] - cols->matrix->start[i];
-		uint64		rows_count = rows->matrix->start[i + 1] - rows->matrix->start[i];
 		uint64		k;
 
 		if ((i & 0xfff) == 0)
@@ -296,10 +299,14 @@ measure_extent(SimilarityBuild *build, const Side *rows, const Side *cols, uint6
 		if (!user_counts(build, i))
 			continue;
 		for (k = rows->matrix->start[i]; k < rows->matrix->start[i + 1]; k++)
+		{
+			if (build->wanted && !build->wanted[rows->matrix->cols[k]])
+				continue;
 			starts[rows->rank[rows->matrix->cols[k]] + 1]++;
+			extent.row_entries++;
+			extent.steps += cols_count;
+		}
 		extent.entries += cols_count;
-		extent.row_entries += rows_count;
-		extent.steps += (double) cols_count * rows_count;
 		extent.users++;
 	}
 	for (i = 0; i < rows->nitems; i++)
@@ -337,7 +344,7 @@ fill_rows(SimilarityBuild *build, Product *product, const Side *rows, const uint
 			/* below first it wraps around */
 			uint32		row = rows->rank[matrix->cols[k]] - first;
 
-			if (row >= nrows)
+			if (row >= nrows || (build->wanted && !build->wanted[matrix->cols[k]]))
 				continue;
 			if (row_values)
 				row_values[places[row]] = matrix->values[k];
@@ -424,7 +431,9 @@ receive_block(void *arg, uint32 block, const void *result, Size size)
 
 		in += sizeof(uint64) + count * sizeof(Neighbour);
 		build->rows_done++;
-		if (build->lists)
+		if (build->tuning)
+			similarity_tune_row(build, row, list, count);
+		else if (build->lists)
 			similarity_keep_list(build, row, list, count);
 		else
 			similarity_emit_row(build, row, list, count);
@@ -539,6 +548,8 @@ similarity_finish(SimilarityBuild *build, SimilarityEmit emit, void *arg)
 	progress_begin("item similarity");
 	similarity_make_matrices(build);
 	similarity_limit(build);
+	if (build->options.tune)
+		similarity_tune(build);
 	similarity_weigh(build);
 	if (similarity_keeps_lists(build))
 		similarity_begin_lists(build);

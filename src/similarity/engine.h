@@ -35,8 +35,8 @@ typedef struct Side
 	double	   *square;			/* C_ii */
 } Side;
 
-/* A row of the result that is kept until all are there: see lists.c. */
-typedef struct Lists Lists;
+typedef struct Lists Lists;		/* see lists.c */
+typedef struct Tuning Tuning;	/* see tune.c */
 
 struct SimilarityBuild
 {
@@ -59,7 +59,9 @@ struct SimilarityBuild
 	uint32		nrows;
 	uint32		block_rows;
 	uint64		rows_done;
-	Lists	   *lists;
+	Lists	   *lists;			/* rows are kept until all are there */
+	Tuning	   *tuning;			/* the build is a trial: rows are for that */
+	const bool *wanted;			/* by number of row: those to be worked out; NULL: all */
 	int			max_neighbours;	/* in the buffers for emit */
 	Datum	   *neighbours;
 	double	   *scores;
@@ -71,6 +73,8 @@ similarity_memory_limit(void)
 {
 	return (Size) maintenance_work_mem * 1024;
 }
+
+#define SIMILARITY_DEFAULT_N 50
 
 /* Rows are those of sources, or of targets where each of these keeps its best sources. */
 static inline bool
@@ -84,7 +88,7 @@ extern SimilarityBuild *similarity_create(MemoryContext cxt, const SimilarityOpt
 /* matrix.c */
 extern void similarity_make_matrices(SimilarityBuild *build);
 extern void similarity_weigh(SimilarityBuild *build);
-extern void side_alloc(SimilarityBuild *build, Side *side);
+extern void similarity_transform(SimilarityBuild *build, SparseMatrix *matrix);
 
 /* limits.c */
 extern void similarity_limit(SimilarityBuild *build);
@@ -98,10 +102,13 @@ extern void similarity_emit_row(SimilarityBuild *build, uint32 rank, Neighbour *
 /* lists.c */
 extern bool similarity_keeps_lists(const SimilarityBuild *build);
 extern void similarity_begin_lists(SimilarityBuild *build);
-extern void similarity_keep_list(SimilarityBuild *build, uint32 row, const Neighbour *list, int count);
+extern void similarity_keep_list(SimilarityBuild *build, uint32 row, const Neighbour *list,
+								 int count);
 extern void similarity_emit_lists(SimilarityBuild *build);
 
 /* tune.c */
 extern void similarity_tune(SimilarityBuild *build);
+extern void similarity_tune_row(SimilarityBuild *build, uint32 rank, const Neighbour *list,
+								int count);
 
 #endif							/* RECSYS_ENGINE_H */

@@ -27,7 +27,7 @@ alloc_zero(MemoryContext cxt, Size count, Size size)
 }
 
 /* Allocates the arrays of a side for its nitems. */
-void
+static void
 side_alloc(SimilarityBuild *build, Side *side)
 {
 	Size		count = Max(side->nitems, 1);
@@ -193,8 +193,8 @@ similarity_make_matrices(SimilarityBuild *build)
  * What the sum of a user's weights of an item becomes before anything else is
  * done with it.
  */
-static void
-transform_values(SimilarityBuild *build, SparseMatrix *matrix)
+void
+similarity_transform(SimilarityBuild *build, SparseMatrix *matrix)
 {
 	uint64		count = matrix->start[matrix->nrows];
 	uint64		k;
@@ -204,6 +204,7 @@ transform_values(SimilarityBuild *build, SparseMatrix *matrix)
 	switch (build->options.transform)
 	{
 		case TRANSFORM_NONE:
+		case TRANSFORM_DEFAULT:
 			break;
 		case TRANSFORM_BINARY:
 			pfree(matrix->values);
@@ -215,7 +216,7 @@ transform_values(SimilarityBuild *build, SparseMatrix *matrix)
 			break;
 		case TRANSFORM_LOG:
 			for (k = 0; k < count; k++)
-				matrix->values[k] = log1pf(matrix->values[k]);
+				matrix->values[k] = log2f(1 + matrix->values[k]);
 			break;
 	}
 	CHECK_FOR_INTERRUPTS();
@@ -374,7 +375,7 @@ similarity_weigh(SimilarityBuild *build)
 	{
 		Side	   *side = sides[i];
 
-		transform_values(build, side->matrix);
+		similarity_transform(build, side->matrix);
 		side->count = alloc_zero(build->cxt, side->nitems, sizeof(uint32));
 		side->total = alloc_zero(build->cxt, side->nitems, sizeof(double));
 		side->square = alloc_zero(build->cxt, side->nitems, sizeof(double));

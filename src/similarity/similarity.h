@@ -40,7 +40,8 @@ typedef enum SimilarityTransform
 	TRANSFORM_NONE,
 	TRANSFORM_BINARY,			/* 1 */
 	TRANSFORM_SQRT,
-	TRANSFORM_LOG				/* ln(1 + x) */
+	TRANSFORM_LOG,				/* log2(1 + x) */
+	TRANSFORM_DEFAULT			/* that of the measure */
 } SimilarityTransform;
 
 /* Whose scores are made to add up to 1. */
@@ -48,7 +49,8 @@ typedef enum SimilarityNormalize
 {
 	NORMALIZE_NONE,
 	NORMALIZE_ITEM,				/* those of an item's neighbours */
-	NORMALIZE_NEIGHBOUR			/* those of the items that have a neighbour */
+	NORMALIZE_NEIGHBOUR,		/* those of the items that have a neighbour */
+	NORMALIZE_DEFAULT			/* that of the measure */
 } SimilarityNormalize;
 
 /* Who keeps the n best. */
@@ -60,8 +62,8 @@ typedef enum SimilarityPrune
 
 /*
  * similarity_default_options() and similarity_read_options() fill them.  After
- * the former a NaN in user_power, alpha or beta stands for what the measure
- * has; similarity_begin() puts that in its place.
+ * the former a NaN in user_power, alpha or beta, an n of 0, TRANSFORM_DEFAULT and
+ * NORMALIZE_DEFAULT stand for what the measure has; similarity_begin() puts that in its place.
  */
 typedef struct SimilarityOptions
 {
@@ -82,6 +84,7 @@ typedef struct SimilarityOptions
 	int64		max_per_item;
 	double		half_life;		/* of weights, in microseconds; 0: they stay */
 	TimestampTz as_of;			/* DT_NOBEGIN: the newest time of all */
+	bool		tune;			/* find user_power, alpha, beta, and n where that is 0 */
 } SimilarityOptions;
 
 typedef struct SimilarityBuild SimilarityBuild;

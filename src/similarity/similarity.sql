@@ -17,7 +17,8 @@ CREATE TYPE similarity_options AS (
 	max_per_user bigint,
 	max_per_item bigint,
 	half_life interval,
-	as_of timestamptz
+	as_of timestamptz,
+	tune boolean
 );
 COMMENT ON TYPE similarity_options IS 'options of item similarity: make them with similarity_options()';
 
@@ -38,11 +39,12 @@ CREATE FUNCTION similarity_options(
 	max_per_user bigint DEFAULT NULL,
 	max_per_item bigint DEFAULT NULL,
 	half_life interval DEFAULT NULL,
-	as_of timestamptz DEFAULT NULL
+	as_of timestamptz DEFAULT NULL,
+	tune boolean DEFAULT NULL
 ) RETURNS similarity_options
 AS 'MODULE_PATHNAME', 'recsys_similarity_options'
 LANGUAGE C IMMUTABLE PARALLEL SAFE;
-COMMENT ON FUNCTION similarity_options(text, integer, double precision, double precision, double precision, double precision, bigint, double precision, double precision, double precision, text, text, text, bigint, bigint, interval, timestamptz)
+COMMENT ON FUNCTION similarity_options(text, integer, double precision, double precision, double precision, double precision, bigint, double precision, double precision, double precision, text, text, text, bigint, bigint, interval, timestamptz, boolean)
 	IS 'options of item_similarity_agg(); NULL is the default of each';
 
 CREATE TYPE similar_item AS (item bigint, neighbour bigint, score double precision, together bigint);
@@ -238,3 +240,205 @@ CREATE AGGREGATE item_similarity_agg("user" anyelement, item text, weight double
 );
 COMMENT ON AGGREGATE item_similarity_agg(anyelement, text, double precision, timestamptz, similarity_options)
 	IS 'nearest neighbours of each item by the users they share, of weighted interactions with times, with options';
+
+-- The witness of type text has a form of its own, or a first argument of type
+-- text would always be taken for the query.
+CREATE FUNCTION item_similarity(
+	query text,
+	n integer DEFAULT NULL,
+	measure text DEFAULT NULL,
+	user_power double precision DEFAULT NULL,
+	alpha double precision DEFAULT NULL,
+	beta double precision DEFAULT NULL,
+	shrink double precision DEFAULT NULL,
+	min_together bigint DEFAULT NULL,
+	min_llr double precision DEFAULT NULL,
+	k1 double precision DEFAULT NULL,
+	b double precision DEFAULT NULL,
+	transform text DEFAULT NULL,
+	normalization text DEFAULT NULL,
+	prune text DEFAULT NULL,
+	max_per_user bigint DEFAULT NULL,
+	max_per_item bigint DEFAULT NULL,
+	half_life interval DEFAULT NULL,
+	as_of timestamptz DEFAULT NULL,
+	tune boolean DEFAULT NULL,
+	OUT item bigint,
+	OUT neighbour bigint,
+	OUT score double precision,
+	OUT together bigint
+) RETURNS SETOF record
+AS 'MODULE_PATHNAME', 'recsys_item_similarity'
+LANGUAGE C STABLE PARALLEL RESTRICTED COST 1000000 ROWS 100000;
+COMMENT ON FUNCTION item_similarity(text, integer, text, double precision, double precision, double precision, double precision, bigint, double precision, double precision, double precision, text, text, text, bigint, bigint, interval, timestamptz, boolean)
+	IS 'nearest neighbours of each item of a query (user, item [, weight [, ts]])';
+
+CREATE FUNCTION item_similarity(
+	witness text,
+	query text,
+	n integer DEFAULT NULL,
+	measure text DEFAULT NULL,
+	user_power double precision DEFAULT NULL,
+	alpha double precision DEFAULT NULL,
+	beta double precision DEFAULT NULL,
+	shrink double precision DEFAULT NULL,
+	min_together bigint DEFAULT NULL,
+	min_llr double precision DEFAULT NULL,
+	k1 double precision DEFAULT NULL,
+	b double precision DEFAULT NULL,
+	transform text DEFAULT NULL,
+	normalization text DEFAULT NULL,
+	prune text DEFAULT NULL,
+	max_per_user bigint DEFAULT NULL,
+	max_per_item bigint DEFAULT NULL,
+	half_life interval DEFAULT NULL,
+	as_of timestamptz DEFAULT NULL,
+	tune boolean DEFAULT NULL,
+	OUT item text,
+	OUT neighbour text,
+	OUT score double precision,
+	OUT together bigint
+) RETURNS SETOF record
+AS 'MODULE_PATHNAME', 'recsys_item_similarity_as'
+LANGUAGE C STABLE PARALLEL RESTRICTED COST 1000000 ROWS 100000;
+COMMENT ON FUNCTION item_similarity(text, text, integer, text, double precision, double precision, double precision, double precision, bigint, double precision, double precision, double precision, text, text, text, bigint, bigint, interval, timestamptz, boolean)
+	IS 'nearest neighbours of each item of a query (user, item [, weight [, ts]]), items of the type of the first argument';
+
+CREATE FUNCTION item_similarity(
+	witness anyelement,
+	query text,
+	n integer DEFAULT NULL,
+	measure text DEFAULT NULL,
+	user_power double precision DEFAULT NULL,
+	alpha double precision DEFAULT NULL,
+	beta double precision DEFAULT NULL,
+	shrink double precision DEFAULT NULL,
+	min_together bigint DEFAULT NULL,
+	min_llr double precision DEFAULT NULL,
+	k1 double precision DEFAULT NULL,
+	b double precision DEFAULT NULL,
+	transform text DEFAULT NULL,
+	normalization text DEFAULT NULL,
+	prune text DEFAULT NULL,
+	max_per_user bigint DEFAULT NULL,
+	max_per_item bigint DEFAULT NULL,
+	half_life interval DEFAULT NULL,
+	as_of timestamptz DEFAULT NULL,
+	tune boolean DEFAULT NULL,
+	OUT item anyelement,
+	OUT neighbour anyelement,
+	OUT score double precision,
+	OUT together bigint
+) RETURNS SETOF record
+AS 'MODULE_PATHNAME', 'recsys_item_similarity_as'
+LANGUAGE C STABLE PARALLEL RESTRICTED COST 1000000 ROWS 100000;
+COMMENT ON FUNCTION item_similarity(anyelement, text, integer, text, double precision, double precision, double precision, double precision, bigint, double precision, double precision, double precision, text, text, text, bigint, bigint, interval, timestamptz, boolean)
+	IS 'nearest neighbours of each item of a query (user, item [, weight [, ts]]), items of the type of the first argument';
+
+CREATE TYPE similar_cross_item AS (item text, neighbour bigint, score double precision, together bigint);
+COMMENT ON TYPE similar_cross_item IS 'neighbour of type bigint of an item of type text, its score, and how many users have both';
+CREATE FUNCTION recsys_similarity_final_cross(internal) RETURNS similar_cross_item[]
+AS 'MODULE_PATHNAME', 'recsys_similarity_final' LANGUAGE C IMMUTABLE PARALLEL SAFE COST 1000;
+COMMENT ON FUNCTION recsys_similarity_final_cross(internal) IS 'part of cross_similarity_agg()';
+
+CREATE FUNCTION recsys_cross_similarity_trans(internal, anyelement, bigint, bigint) RETURNS internal
+AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE PARALLEL SAFE;
+COMMENT ON FUNCTION recsys_cross_similarity_trans(internal, anyelement, bigint, bigint) IS 'part of cross_similarity_agg()';
+CREATE AGGREGATE cross_similarity_agg("user" anyelement, from_item bigint, to_item bigint) (
+	SFUNC = recsys_cross_similarity_trans,
+	STYPE = internal,
+	SSPACE = 1000000,
+	FINALFUNC = recsys_similarity_final,
+	FINALFUNC_MODIFY = READ_WRITE,
+	COMBINEFUNC = recsys_similarity_combine,
+	SERIALFUNC = recsys_similarity_serialize,
+	DESERIALFUNC = recsys_similarity_deserialize,
+	PARALLEL = SAFE
+);
+COMMENT ON AGGREGATE cross_similarity_agg(anyelement, bigint, bigint)
+	IS 'for each item of one kind the nearest of another kind, by the users they share';
+
+CREATE FUNCTION recsys_cross_similarity_trans(internal, anyelement, bigint, bigint, similarity_options) RETURNS internal
+AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE PARALLEL SAFE;
+COMMENT ON FUNCTION recsys_cross_similarity_trans(internal, anyelement, bigint, bigint, similarity_options) IS 'part of cross_similarity_agg()';
+CREATE AGGREGATE cross_similarity_agg("user" anyelement, from_item bigint, to_item bigint, options similarity_options) (
+	SFUNC = recsys_cross_similarity_trans,
+	STYPE = internal,
+	SSPACE = 1000000,
+	FINALFUNC = recsys_similarity_final,
+	FINALFUNC_MODIFY = READ_WRITE,
+	COMBINEFUNC = recsys_similarity_combine,
+	SERIALFUNC = recsys_similarity_serialize,
+	DESERIALFUNC = recsys_similarity_deserialize,
+	PARALLEL = SAFE
+);
+COMMENT ON AGGREGATE cross_similarity_agg(anyelement, bigint, bigint, similarity_options)
+	IS 'for each item of one kind the nearest of another kind, by the users they share, with options';
+
+CREATE FUNCTION recsys_cross_similarity_trans(internal, anyelement, text, text) RETURNS internal
+AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE PARALLEL SAFE;
+COMMENT ON FUNCTION recsys_cross_similarity_trans(internal, anyelement, text, text) IS 'part of cross_similarity_agg()';
+CREATE AGGREGATE cross_similarity_agg("user" anyelement, from_item text, to_item text) (
+	SFUNC = recsys_cross_similarity_trans,
+	STYPE = internal,
+	SSPACE = 1000000,
+	FINALFUNC = recsys_similarity_final_text,
+	FINALFUNC_MODIFY = READ_WRITE,
+	COMBINEFUNC = recsys_similarity_combine,
+	SERIALFUNC = recsys_similarity_serialize,
+	DESERIALFUNC = recsys_similarity_deserialize,
+	PARALLEL = SAFE
+);
+COMMENT ON AGGREGATE cross_similarity_agg(anyelement, text, text)
+	IS 'for each item of one kind the nearest of another kind, by the users they share';
+
+CREATE FUNCTION recsys_cross_similarity_trans(internal, anyelement, text, text, similarity_options) RETURNS internal
+AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE PARALLEL SAFE;
+COMMENT ON FUNCTION recsys_cross_similarity_trans(internal, anyelement, text, text, similarity_options) IS 'part of cross_similarity_agg()';
+CREATE AGGREGATE cross_similarity_agg("user" anyelement, from_item text, to_item text, options similarity_options) (
+	SFUNC = recsys_cross_similarity_trans,
+	STYPE = internal,
+	SSPACE = 1000000,
+	FINALFUNC = recsys_similarity_final_text,
+	FINALFUNC_MODIFY = READ_WRITE,
+	COMBINEFUNC = recsys_similarity_combine,
+	SERIALFUNC = recsys_similarity_serialize,
+	DESERIALFUNC = recsys_similarity_deserialize,
+	PARALLEL = SAFE
+);
+COMMENT ON AGGREGATE cross_similarity_agg(anyelement, text, text, similarity_options)
+	IS 'for each item of one kind the nearest of another kind, by the users they share, with options';
+
+CREATE FUNCTION recsys_cross_similarity_trans(internal, anyelement, text, bigint) RETURNS internal
+AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE PARALLEL SAFE;
+COMMENT ON FUNCTION recsys_cross_similarity_trans(internal, anyelement, text, bigint) IS 'part of cross_similarity_agg()';
+CREATE AGGREGATE cross_similarity_agg("user" anyelement, from_item text, to_item bigint) (
+	SFUNC = recsys_cross_similarity_trans,
+	STYPE = internal,
+	SSPACE = 1000000,
+	FINALFUNC = recsys_similarity_final_cross,
+	FINALFUNC_MODIFY = READ_WRITE,
+	COMBINEFUNC = recsys_similarity_combine,
+	SERIALFUNC = recsys_similarity_serialize,
+	DESERIALFUNC = recsys_similarity_deserialize,
+	PARALLEL = SAFE
+);
+COMMENT ON AGGREGATE cross_similarity_agg(anyelement, text, bigint)
+	IS 'for each item of one kind the nearest of another kind, by the users they share';
+
+CREATE FUNCTION recsys_cross_similarity_trans(internal, anyelement, text, bigint, similarity_options) RETURNS internal
+AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE PARALLEL SAFE;
+COMMENT ON FUNCTION recsys_cross_similarity_trans(internal, anyelement, text, bigint, similarity_options) IS 'part of cross_similarity_agg()';
+CREATE AGGREGATE cross_similarity_agg("user" anyelement, from_item text, to_item bigint, options similarity_options) (
+	SFUNC = recsys_cross_similarity_trans,
+	STYPE = internal,
+	SSPACE = 1000000,
+	FINALFUNC = recsys_similarity_final_cross,
+	FINALFUNC_MODIFY = READ_WRITE,
+	COMBINEFUNC = recsys_similarity_combine,
+	SERIALFUNC = recsys_similarity_serialize,
+	DESERIALFUNC = recsys_similarity_deserialize,
+	PARALLEL = SAFE
+);
+COMMENT ON AGGREGATE cross_similarity_agg(anyelement, text, bigint, similarity_options)
+	IS 'for each item of one kind the nearest of another kind, by the users they share, with options';

@@ -12,6 +12,7 @@ CREATE TABLE sm_x AS SELECT u, i, sum(w) AS x FROM sm_rows GROUP BY u, i HAVING 
 CREATE TABLE sm_d AS SELECT i, count(*)::float8 AS d, sum(x) AS s FROM sm_x GROUP BY i;
 CREATE TABLE sm_u AS SELECT u, count(*)::float8 AS c, sum(x) AS s FROM sm_x GROUP BY u;
 CREATE TABLE sm_n AS SELECT count(DISTINCT u)::float8 AS n, count(DISTINCT i)::float8 AS m FROM sm_x;
+ANALYZE sm_x, sm_d, sm_u, sm_n;
 
 -- what a pair has: together, and C for weights uw of users and values v
 CREATE FUNCTION sm_pairs(uw text, v text) RETURNS TABLE (a bigint, b bigint, k float8, c float8)
@@ -56,13 +57,16 @@ SELECT t.what, d.* FROM (VALUES
   ('cosine', similarity_options('cosine', n => 1000), 'c / sqrt(ga * gb)', '1', 'x'),
   ('cosine of 1', similarity_options('cosine', n => 1000, transform => 'binary'), 'k / sqrt(da * db)', '1', '1'),
   ('cosine of sqrt', similarity_options('cosine', n => 1000, transform => 'sqrt'), 'c / sqrt(ga * gb)', '1', 'sqrt(x)'),
-  ('cosine of log', similarity_options('cosine', n => 1000, transform => 'log'), 'c / sqrt(ga * gb)', '1', 'ln(1 + x)'),
+  ('cosine of log', similarity_options('cosine', n => 1000, transform => 'log'), 'c / sqrt(ga * gb)', '1', 'log(2, (1 + x)::numeric)'),
   ('asymmetric cosine', similarity_options('cosine', n => 1000, alpha => 0.9, beta => 0.1),
     'c / (ga ^ 0.9 * gb ^ 0.1)', '1', 'x'),
-  ('cooccurrence', similarity_options('cooccurrence', n => 1000, user_power => 1, alpha => 0.8, beta => 0.2),
+  ('cooccurrence', similarity_options('cooccurrence', n => 1000, user_power => 1, alpha => 0.8, beta => 0.2,
+    transform => 'none', normalization => 'none'),
     'c / (ga ^ 0.8 * gb ^ 0.2)', '1 / c', 'x'),
   ('cooccurrence of 1', similarity_options('cooccurrence', n => 1000, user_power => 0.5, alpha => 1, beta => 0,
-    transform => 'binary'), 'c / ga', '1 / sqrt(c)', '1'),
+    transform => 'binary', normalization => 'none'), 'c / ga', '1 / sqrt(c)', '1'),
+  ('the default', similarity_options(n => 1000),
+    'c / gb ^ 0.35 / sum(c / gb ^ 0.35) FILTER (WHERE a <> b) OVER (PARTITION BY a)', 'c ^ -0.75', 'log(2, (1 + x)::numeric)'),
   ('tfidf', similarity_options('tfidf', n => 1000), 'c / sqrt(ga * gb)',
     'greatest(ln(m / (1 + c)), 0) ^ 2', 'sqrt(x)'),
   ('bm25', similarity_options('bm25', n => 1000, k1 => 1.5, b => 0.6), 'c', 'greatest(ln(m / (1 + c)), 0) ^ 2',

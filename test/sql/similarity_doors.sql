@@ -1,0 +1,122 @@
+-- The other doors to item similarity: queries, other kinds of things, tuning.
+SET client_min_messages = warning;
+CREATE TABLE sd_rows AS
+SELECT g % 83 AS u, abs(hashint4(g)) % 41 AS i, 1 + g % 4 AS w, date '2024-01-01' + g % 60 AS ts
+FROM generate_series(1, 1500) g;
+
+-- the same rows as from the aggregate, in the same order
+SELECT count(*) > 1000 AS enough, count(*) FILTER (WHERE a IS DISTINCT FROM b) AS differ
+FROM (SELECT r::text AS a, row_number() OVER () AS place FROM item_similarity('SELECT u, i, w FROM sd_rows', 1000, 'cosine') r) x
+FULL JOIN (SELECT r::text AS b, place FROM (SELECT item_similarity_agg(u, i, w, similarity_options('cosine', 1000)) l FROM sd_rows) q,
+           unnest(l) WITH ORDINALITY p(item, neighbour, score, together, place),
+           LATERAL (SELECT item, neighbour, score, together) r) y USING (place);
+-- items of other types: int and varchar of the query become what the witness is
+SELECT count(*) FROM (
+  SELECT item::int, neighbour::int, score, together
+  FROM item_similarity(NULL::text, 'SELECT u, i::varchar FROM sd_rows', n => 1000)
+  EXCEPT SELECT * FROM item_similarity('SELECT u::text, i FROM sd_rows', n => 1000)) d;
+SELECT pg_typeof(item), count(*), sum(together) FROM item_similarity(NULL::uuid,
+  'SELECT u, md5(i::text)::uuid FROM sd_rows', measure => 'lift', n => 5) GROUP BY 1;
+SELECT pg_typeof(item), count(*) FROM item_similarity(NULL::numeric, 'SELECT u, i FROM sd_rows', n => 5) GROUP BY 1;
+SELECT count(*) FROM item_similarity('SELECT u, i FROM sd_rows WHERE false');
+-- options by name, with a time in the query
+SELECT count(*) FROM (
+  SELECT * FROM item_similarity('SELECT u, i, w, ts FROM sd_rows', measure => 'cosine', half_life => '5 days', as_of => '2024-02-01', n => 1000)
+  EXCEPT SELECT r.* FROM (SELECT item_similarity_agg(u, i, w, ts, similarity_options('cosine', half_life => '5 days',
+                          as_of => '2024-02-01', n => 1000)) l FROM sd_rows) q, unnest(l) r) d;
+
+-- from one kind of thing to another, against plain SQL: cosine, conditional, lift
+CREATE TABLE sd_events AS
+SELECT abs(hashint4(g)) % 70 AS u, CASE WHEN g % 3 = 0 THEN 'term ' || abs(hashint4(g + 7000)) % 12 END AS term,
+       CASE WHEN g % 3 > 0 OR g % 2 = 0 THEN abs(hashint4(g + 90000)) % 19 END AS i
+FROM generate_series(1, 700) g;
+CREATE VIEW sd_cross AS
+WITH s AS (SELECT u, term, count(*)::float8 AS x FROM sd_events WHERE term IS NOT NULL GROUP BY 1, 2),
+t AS (SELECT u, i, count(*)::float8 AS x FROM sd_events WHERE i IS NOT NULL GROUP BY 1, 2),
+n AS (SELECT count(DISTINCT u) AS n FROM sd_events WHERE term IS NOT NULL OR i IS NOT NULL)
+SELECT s.term, t.i, sum(s.x * t.x) / sqrt(min(sd.g) * min(td.g)) AS cosine,
+       count(*) / min(sd.d)::float8 AS conditional, count(*) * min(n) / (min(sd.d) * min(td.d)::float8) AS lift,
+       count(*) AS together
+FROM s JOIN t USING (u)
+JOIN (SELECT term, count(*) AS d, sum(x * x) AS g FROM s GROUP BY 1) sd USING (term)
+JOIN (SELECT i, count(*) AS d, sum(x * x) AS g FROM t GROUP BY 1) td USING (i), n
+GROUP BY s.term, t.i;
+SELECT coalesce(measure, r.m) AS measure, count(*), count(*) FILTER (WHERE o.i IS NULL OR item IS NULL OR o.together <> r.together
+       OR abs(score - CASE measure WHEN 'cosine' THEN cosine WHEN 'lift' THEN lift ELSE conditional END) > 1e-6) AS differ
+FROM sd_cross o CROSS JOIN unnest('{cosine, conditional, lift}'::text[]) measure
+FULL JOIN (SELECT m, r.* FROM unnest('{cosine, conditional, lift}'::text[]) m,
+             LATERAL (SELECT cross_similarity_agg(u, term, i, similarity_options(m, n => 100)) l FROM sd_events) q,
+             unnest(l) r) r ON (o.term, o.i, measure) = (r.item, r.neighbour, m)
+GROUP BY 1 ORDER BY 1;
+-- the sides swapped, and each neighbour kept by its best
+SELECT count(*) FROM (
+  SELECT r.neighbour::text, r.item, r.score
+  FROM (SELECT cross_similarity_agg(u, term, i, similarity_options('jaccard', n => 100)) l FROM sd_events) q, unnest(l) r
+  EXCEPT
+  SELECT r.item, r.neighbour, r.score FROM (SELECT cross_similarity_agg(u, i::text, term,
+    similarity_options('jaccard', n => 100, prune => 'neighbour')) l FROM sd_events) q, unnest(l) r) d;
+-- both kinds the same: also an item and itself
+SELECT cross_similarity_agg(u, a::bigint, b::bigint, similarity_options('conditional'))
+FROM (VALUES (1, 1, 1), (1, NULL, 2), (2, 1, 2)) v(u, a, b);
+-- order of rows, and a partition-wise plan
+CREATE TABLE sd_parts (LIKE sd_events) PARTITION BY HASH (u);
+CREATE TABLE sd_parts0 PARTITION OF sd_parts FOR VALUES WITH (MODULUS 2, REMAINDER 0);
+CREATE TABLE sd_parts1 PARTITION OF sd_parts FOR VALUES WITH (MODULUS 2, REMAINDER 1);
+INSERT INTO sd_parts SELECT * FROM sd_events ORDER BY md5(sd_events::text);
+ALTER FUNCTION recsys_similarity_serialize COST 1;
+ALTER FUNCTION recsys_similarity_deserialize COST 1;
+SET enable_partitionwise_aggregate = on;
+EXPLAIN (COSTS OFF) SELECT cross_similarity_agg(u, term, i) FROM sd_parts;
+SELECT (SELECT cross_similarity_agg(u, term, i)::text FROM sd_parts) = (SELECT cross_similarity_agg(u, term, i)::text FROM sd_events) AS same;
+RESET enable_partitionwise_aggregate;
+ALTER FUNCTION recsys_similarity_serialize COST 1000000;
+ALTER FUNCTION recsys_similarity_deserialize COST 1000000;
+
+-- content: tags in the place of users
+SELECT item, neighbour, round(score::numeric, 4) AS score, together
+FROM item_similarity($$ VALUES ('red', 1), ('wine', 1), ('red', 2), ('wine', 2), ('dry', 2), ('white', 3), ('wine', 3) $$,
+  measure => 'cosine');
+
+-- tuning: the same choice for any order of rows
+CREATE TABLE sd_tastes AS
+SELECT u, CASE WHEN g < 4 THEN abs(hashint4(u * 31 + g)) % 8 ELSE 100 + (u % 20) * 12 + abs(hashint4(u * 57 + g)) % 12 END AS i
+FROM generate_series(1, 600) u, generate_series(1, 12) g;
+SET client_min_messages = notice;
+SELECT count(*) FROM item_similarity('SELECT u, i FROM sd_tastes', tune => true);
+SELECT count(*) FROM item_similarity('SELECT u, i FROM sd_tastes ORDER BY md5((u, i)::text)', tune => true);
+SELECT count(*) FROM item_similarity('SELECT u, i FROM sd_tastes', tune => true, n => 10);
+SELECT count(*) FROM item_similarity('SELECT u, i FROM sd_tastes WHERE u < 10', tune => true);
+SET client_min_messages = warning;
+
+-- row-level security and privileges are those of the caller
+CREATE ROLE recsys_sim_reader;
+SET ROLE recsys_sim_reader;
+SELECT count(*) FROM item_similarity('SELECT u, i FROM sd_rows');
+RESET ROLE;
+GRANT SELECT ON sd_rows TO recsys_sim_reader;
+ALTER TABLE sd_rows ENABLE ROW LEVEL SECURITY;
+CREATE POLICY sd_policy ON sd_rows FOR SELECT TO recsys_sim_reader USING (i < 3);
+SET ROLE recsys_sim_reader;
+SELECT DISTINCT item FROM item_similarity('SELECT u, i FROM sd_rows') ORDER BY 1;
+RESET ROLE;
+DROP TABLE sd_rows;
+DROP ROLE recsys_sim_reader;
+
+\set VERBOSITY sqlstate
+SELECT * FROM item_similarity(NULL);
+SELECT * FROM item_similarity('SELECT 1');
+SELECT * FROM item_similarity('SELECT 1, 2, 3, now(), 5');
+SELECT * FROM item_similarity('DELETE FROM sd_events');
+SELECT * FROM item_similarity('SELECT 1, ''x''::text');
+SELECT * FROM item_similarity('SELECT 1, 2, NULL::float8');
+SELECT * FROM item_similarity('SELECT 1, 2, 1', half_life => '1 day');
+SELECT * FROM item_similarity('SELECT 1, 2, 1, NULL::date', half_life => '1 day');
+SELECT * FROM item_similarity('SELECT 1, 2', n => 0);
+SELECT * FROM item_similarity('SELECT 1, 2', measure => 'cosine', tune => true);
+SELECT * FROM item_similarity('SELECT 1, 2', prune => 'neighbour', tune => true);
+SELECT cross_similarity_agg(u, term, i, similarity_options(tune => true)) FROM sd_events;
+SELECT cross_similarity_agg(u, term, i, NULL) FROM sd_events;
+\set VERBOSITY default
+SELECT * FROM item_similarity('SELECT 1, 2, 1', half_life => '1 day');
+
+DROP TABLE sd_events, sd_parts, sd_tastes CASCADE;
