@@ -393,9 +393,12 @@ count_rows(Triples *triples, uint64 *start, uint32 nrows)
 	{
 		Size		i;
 
-		CHECK_FOR_INTERRUPTS();
 		for (i = 0; i < batch.count; i++)
+		{
+			if ((i & 0xffff) == 0)
+				CHECK_FOR_INTERRUPTS();
 			start[batch.rows[i] + 2]++;
+		}
 	}
 	for (row = 0; row < nrows; row++)
 	{
@@ -625,6 +628,8 @@ compare_rows(const void *a, const void *b, void *arg)
 	const RowOrder *order = (const RowOrder *) arg;
 	int			result;
 
+	/* sorting millions of rows takes a while */
+	CHECK_FOR_INTERRUPTS();
 	if (x->key != y->key)
 		return x->key < y->key ? -1 : 1;
 	result = compare_contents(order->first, x->row, y->row);
@@ -662,7 +667,6 @@ sparse_row_order(const SparseMatrix *matrix, const SparseMatrix *second)
 	context.first = matrix;
 	context.second = second;
 	qsort_arg(keys, matrix->nrows, sizeof(RowKey), compare_rows, &context);
-	CHECK_FOR_INTERRUPTS();
 	for (row = 0; row < matrix->nrows; row++)
 		order[row] = keys[row].row;
 	pfree(keys);

@@ -224,7 +224,8 @@ array_too_large(void)
 	ereport(ERROR,
 			(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
 			 errmsg("the neighbours of all items do not fit into an array of 1 GB"),
-			 errhint("Ask for fewer neighbours with similarity_options(n => ...), or use item_similarity(), which returns rows.")));
+			 errhint("Ask for fewer neighbours with similarity_options(n => ...), "
+					 "or use item_similarity(), which returns rows.")));
 }
 
 static void
@@ -316,6 +317,9 @@ recsys_similarity_final(PG_FUNCTION_ARGS)
 	array.size = ARR_OVERHEAD_NONULLS(1);
 	array.capacity = 8192;
 	array.data = palloc(array.capacity);
+	/* better now than after the work: a row takes 48 bytes at the very least */
+	similarity_limit_rows(build, MaxAllocSize / (array.pattern ? MAXALIGN(array.pattern->t_len) : 48),
+						  array_too_large);
 	similarity_finish(build, append_neighbours, &array);
 	if (array.count == 0)
 		PG_RETURN_ARRAYTYPE_P(construct_empty_array(rowtype));

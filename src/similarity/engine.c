@@ -532,6 +532,52 @@ similarity_multiply(SimilarityBuild *build)
 	pfree(starts);
 }
 
+void
+similarity_limit_rows(SimilarityBuild *build, uint64 limit, void (*too_many) (void))
+{
+	build->max_rows = limit;
+	build->too_many_rows = too_many;
+}
+
+/*
+ * How many rows there will be at least: an item has all other items of any of
+ * its users as neighbours.  0 where scores or options can leave pairs out.
+ */
+static uint64
+least_rows(SimilarityBuild *build)
+{
+	const SimilarityOptions *options = &build->options;
+	const SparseMatrix *sources = build->sources->matrix;
+	const SparseMatrix *targets = build->targets.matrix;
+	uint32		self = sources == targets ? 1 : 0;
+	uint32	   *longest;
+	uint64		rows = 0;
+	uint32		i;
+
+	if (options->min_together > 1 || options->min_llr > 0 || options->prune != PRUNE_ITEM ||
+		options->measure == MEASURE_TFIDF || options->measure == MEASURE_BM25 ||
+		options->measure == MEASURE_LEVERAGE || options->measure == MEASURE_LLR)
+		return 0;
+	longest = MemoryContextAllocExtended(build->cxt,
+										 Max(build->sources->nitems, 1) * sizeof(uint32),
+										 MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
+	for (i = 0; i < sources->nrows; i++)
+	{
+		uint32		count = (uint32) (targets->start[i + 1] - targets->start[i]);
+		uint64		k;
+
+		if ((i & 0xfff) == 0)
+			CHECK_FOR_INTERRUPTS();
+		for (k = sources->start[i]; k < sources->start[i + 1]; k++)
+			longest[sources->cols[k]] = Max(longest[sources->cols[k]], count);
+	}
+	for (i = 0; i < build->sources->nitems; i++)
+		if (longest[i] > self)
+			rows += Min(longest[i] - self, (uint32) options->n);
+	pfree(longest);
+	return rows;
+}
+
 /*
  * Works out the neighbours and calls emit for each source that has any
  * interaction, in the order of the sources' values and in the memory context
@@ -550,6 +596,8 @@ similarity_finish(SimilarityBuild *build, SimilarityEmit emit, void *arg)
 	similarity_limit(build);
 	if (build->options.tune)
 		similarity_tune(build);
+	if (build->max_rows > 0 && least_rows(build) > build->max_rows)
+		build->too_many_rows();
 	similarity_weigh(build);
 	if (similarity_keeps_lists(build))
 		similarity_begin_lists(build);

@@ -54,6 +54,8 @@ struct SimilarityBuild
 	SimilarityEmit emit;
 	void	   *emit_arg;
 	MemoryContext emit_cxt;
+	uint64		max_rows;		/* that the caller can take; 0: any number */
+	void		(*too_many_rows) (void);
 	uint32		current_item;	/* source that emit is called for */
 	uint32		first_row;		/* of the part of the rows that is being worked on */
 	uint32		nrows;

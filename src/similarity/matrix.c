@@ -51,6 +51,7 @@ compare_items(const void *a, const void *b)
 	uint64		x = ((const ItemKey *) a)->key;
 	uint64		y = ((const ItemKey *) b)->key;
 
+	CHECK_FOR_INTERRUPTS();
 	return (x > y) - (x < y);
 }
 
@@ -79,10 +80,13 @@ number_items(SimilarityBuild *build, Side *side)
 	{
 		Size		k;
 
-		CHECK_FOR_INTERRUPTS();
 		for (k = 0; k < batch.count; k++)
+		{
+			if ((k & 0xffff) == 0)
+				CHECK_FOR_INTERRUPTS();
 			if (keys[batch.cols[k]].key >> 32 > 0)
 				keys[batch.cols[k]].key -= UINT64CONST(1) << 32;
+		}
 	}
 	qsort(keys, side->nitems, sizeof(ItemKey), compare_items);
 	for (i = 0; i < side->nitems; i++)
@@ -199,27 +203,23 @@ similarity_transform(SimilarityBuild *build, SparseMatrix *matrix)
 	uint64		count = matrix->start[matrix->nrows];
 	uint64		k;
 
-	if (matrix->values == NULL)
+	if (matrix->values == NULL || build->options.transform == TRANSFORM_NONE)
 		return;
-	switch (build->options.transform)
+	if (build->options.transform == TRANSFORM_BINARY)
 	{
-		case TRANSFORM_NONE:
-		case TRANSFORM_DEFAULT:
-			break;
-		case TRANSFORM_BINARY:
-			pfree(matrix->values);
-			matrix->values = NULL;
-			break;
-		case TRANSFORM_SQRT:
-			for (k = 0; k < count; k++)
-				matrix->values[k] = sqrtf(matrix->values[k]);
-			break;
-		case TRANSFORM_LOG:
-			for (k = 0; k < count; k++)
-				matrix->values[k] = log2f(1 + matrix->values[k]);
-			break;
+		pfree(matrix->values);
+		matrix->values = NULL;
+		return;
 	}
-	CHECK_FOR_INTERRUPTS();
+	for (k = 0; k < count; k++)
+	{
+		if ((k & 0xffff) == 0)
+			CHECK_FOR_INTERRUPTS();
+		if (build->options.transform == TRANSFORM_SQRT)
+			matrix->values[k] = sqrtf(matrix->values[k]);
+		else if (build->options.transform == TRANSFORM_LOG)
+			matrix->values[k] = log2f(1 + matrix->values[k]);
+	}
 }
 
 static bool

@@ -115,6 +115,9 @@ extern void similarity_begin_sources(SimilarityBuild *build, Oid itemtype, Oid i
 extern void similarity_add_source(SimilarityBuild *build, Datum user, Datum item, double weight,
 								  TimestampTz ts);
 
+/* too_many is called, and has to throw, where more rows than limit will come for sure. */
+extern void similarity_limit_rows(SimilarityBuild *build, uint64 limit, void (*too_many) (void));
+
 extern void similarity_finish(SimilarityBuild *build, SimilarityEmit emit, void *arg);
 
 /* In emit: of the item it was called for.  Number of users and sum of weights. */

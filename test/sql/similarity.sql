@@ -140,6 +140,9 @@ SELECT item_similarity_agg(u, i, float8 'Infinity') FROM sim_rows;
 SELECT item_similarity_agg(u, i, 1e300) FROM sim_rows;
 SELECT item_similarity_agg(u, i, NULL::similarity_options) FROM sim_rows;
 SELECT item_similarity_agg(point(u, i), i) FROM sim_rows;
+-- more than an array can hold: refused before the work
+SELECT item_similarity_agg(1, i, similarity_options('cosine', n => 10000)) FROM generate_series(1, 5000) i;
+SELECT item_similarity_agg(1, i::text, similarity_options('cosine', n => 10000)) FROM generate_series(1, 5000) i;
 SELECT similarity_options('cosinus');
 SELECT similarity_options(n => 0);
 SELECT similarity_options('jaccard', alpha => 0.5);
