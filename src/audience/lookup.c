@@ -106,7 +106,7 @@ stored_contains_id(Datum value, int64 id)
 /* Kept with the call site. */
 typedef struct KeptAudience
 {
-	bool		constant;		/* the argument does not change within a query */
+	bool		constant;		/* the argument never changes */
 	bool		filled;
 	Oid			toastrelid;		/* where the kept value is from */
 	Oid			valueid;
@@ -115,6 +115,24 @@ typedef struct KeptAudience
 	uint64		key;
 	Container	c;
 } KeptAudience;
+
+/*
+ * Whether argument n is a constant of the query.  A parameter does not count: in
+ * PL/pgSQL it changes between calls from the same expression; nor does an
+ * array of which ANY takes one element after the other.
+ */
+static bool
+is_constant(FunctionCallInfo fcinfo, int n)
+{
+	Node	   *call = fcinfo->flinfo->fn_expr;
+	List	   *args = NIL;
+
+	if (call != NULL && IsA(call, OpExpr))
+		args = ((OpExpr *) call)->args;
+	else if (call != NULL && IsA(call, FuncExpr))
+		args = ((FuncExpr *) call)->args;
+	return n < list_length(args) && IsA(list_nth(args, n), Const);
+}
 
 /*
  * The audience in argument n, or NULL where it is out of line and may be
@@ -131,7 +149,7 @@ keep_argument(FunctionCallInfo fcinfo, int n)
 	if (kept == NULL)
 	{
 		kept = MemoryContextAllocZero(fcinfo->flinfo->fn_mcxt, sizeof(KeptAudience));
-		kept->constant = get_fn_expr_arg_stable(fcinfo->flinfo, n);
+		kept->constant = is_constant(fcinfo, n);
 		fcinfo->flinfo->fn_extra = kept;
 	}
 	if (kept->constant && kept->audience != NULL)

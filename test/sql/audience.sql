@@ -156,6 +156,24 @@ SELECT count(*), count(*) FILTER (WHERE '{-5-41}' @> id::int) AS few FROM probes
 WHERE id BETWEEN -1000 AND 1000 AND id::int <@ '{-100-100}'::audience;
 SELECT count(*) FROM probes WHERE id <@ (SELECT a FROM sets WHERE name = 'across');
 SELECT count(*) FROM probes WHERE id <@ (SELECT a - '{65500}' FROM sets WHERE name = 'across');
+-- never the value of an earlier call: variables, parameters and elements of arrays
+DO $$
+DECLARE
+  a audience;
+  found text := '';
+BEGIN
+  FOR a IN SELECT s.a FROM sets s WHERE name IN ('array 4096', 'one', 'odd', 'full', 'empty') ORDER BY name LOOP
+    found := found || CASE WHEN 42 <@ a THEN ' yes' ELSE ' no' END || CASE WHEN a @> 43::bigint THEN '+' ELSE '-' END;
+  END LOOP;
+  RAISE INFO '%', found;
+END $$;
+SELECT id, id <@ ANY ('{"{1-3}","{7}"}'::audience[]) AS any, id <@ ALL ('{"{1-3}","{3,7}"}'::audience[]) AS all
+FROM generate_series(2, 7) id;
+SET plan_cache_mode = force_generic_plan;
+PREPARE generic(audience, int) AS SELECT count(*) FROM generate_series(1, $2) id WHERE id <@ $1;
+EXECUTE generic('{1-7}', 10);
+EXECUTE generic('{5-7}', 10);
+RESET plan_cache_mode;
 SELECT s.name FROM sets s,
   LATERAL (SELECT count(*) AS wrong FROM unnest(s.ids) WITH ORDINALITY u(id, n)
            WHERE n % 211 = 1 AND (audience_nth(s.a, n) <> id OR audience_rank(s.a, id) <> n
