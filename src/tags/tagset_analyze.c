@@ -125,10 +125,10 @@ census_element(Census *census, const char *tag, int len)
 		{
 			if (counter->count + counter->missed <= round + 1)
 			{
-				char	   *copy = (char *) counter->key.tag;
+				TagKey		gone = counter->key;
 
-				counters_delete_item(census->counters, counter);
-				pfree(copy);
+				counters_delete(census->counters, gone);
+				pfree((char *) gone.tag);
 			}
 		}
 	}

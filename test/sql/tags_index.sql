@@ -140,6 +140,14 @@ FROM (VALUES
   ('tags @> ''female''', 1.01), ('tags @> ''female, buy:3''', 1.1), ('tags @> ''female''::text', 1.01), ('''female''::text <@ tags', 1.01), ('tags @> ''''', 1.01), ('''female'' <@ tags', 1.01),
   ('tags && ''female, buy:3''', 1.1), ('tags && ''''', 1.01), ('tags <@ ''female''', 1.3), ('''female'' @> tags', 1.3), ('tags = ''''', 1.1), ('tags @@ NULL::tagquery', 1.01),
   ('''female''::tagquery @@ tags', 1.01), ('NOT tags @@ ''female''', 1.2)) c(condition, factor);
+-- a small target, and so many tags that counting has to forget some: the frequent ones are still known
+CREATE TABLE tag_many AS SELECT tagset(ARRAY(SELECT 'only' || i || 'x' || k FROM generate_series(1, 40) k) || CASE WHEN i % 2 = 0 THEN '{half}' ELSE '{}'::text[] END || '{all}') AS tags
+FROM generate_series(1, 300) i;
+ALTER TABLE tag_many ALTER tags SET STATISTICS 1;
+ANALYZE tag_many;
+SELECT most_common_elems, round(most_common_elem_freqs[1]::numeric, 2) AS all, round(most_common_elem_freqs[2]::numeric, 2) AS half, most_common_elem_freqs[3] < 0.2 AS unlisted_below
+FROM pg_stats WHERE tablename = 'tag_many' AND attname = 'tags';
+DROP TABLE tag_many;
 -- no statistics, and a right side that is not known: something sane
 SELECT estimate('tags @@ (SELECT ''female''::tagquery)') BETWEEN 20 AND 2000 AS unknown;
 CREATE TABLE tag_no_stats AS TABLE tag_stats WITH NO DATA;
