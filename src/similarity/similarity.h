@@ -50,7 +50,7 @@ typedef enum SimilarityNormalize
 	NORMALIZE_NONE,
 	NORMALIZE_ITEM,				/* those of an item's neighbours */
 	NORMALIZE_NEIGHBOUR,		/* those of the items that have a neighbour */
-	NORMALIZE_DEFAULT			/* that of the measure */
+	NORMALIZE_DEFAULT			/* none, or what tuning finds */
 } SimilarityNormalize;
 
 /* Who keeps the n best. */

@@ -31,7 +31,7 @@
 #define ASIDE 5					/* one in so many items of a user is put aside */
 #define CUT 20					/* length of the list that is judged */
 
-static const double user_powers[] = {0.75, 1, 0.5, 0};
+static const double user_powers[] = {1, 0.75, 0.5, 0};
 
 /* Where the scores of an item are made to add up to 1, alpha makes no difference. */
 static const struct
@@ -40,14 +40,14 @@ static const struct
 	double		alpha;
 	double		beta;
 }			candidates[] = {
-	{NORMALIZE_ITEM, 0.65, 0.35},
-	{NORMALIZE_ITEM, 0.75, 0.25},
-	{NORMALIZE_ITEM, 0.55, 0.45},
+	{NORMALIZE_NONE, 0.8, 0.2},
 	{NORMALIZE_NONE, 0.5, 0.5},
 	{NORMALIZE_NONE, 0.7, 0.3},
-	{NORMALIZE_NONE, 0.8, 0.2},
 	{NORMALIZE_NONE, 0.8, 0.3},
-	{NORMALIZE_NONE, 1, 0}
+	{NORMALIZE_NONE, 1, 0},
+	{NORMALIZE_ITEM, 0.75, 0.25},
+	{NORMALIZE_ITEM, 0.65, 0.35},
+	{NORMALIZE_ITEM, 0.55, 0.45}
 };
 
 static const int lengths[] = {20, 50, 100, 200};
@@ -362,7 +362,7 @@ similarity_tune(SimilarityBuild *build)
 	if (best.n == 0)
 		best.n = SIMILARITY_DEFAULT_N;
 	if (best.normalize == NORMALIZE_DEFAULT)
-		best.normalize = NORMALIZE_ITEM;
+		best.normalize = NORMALIZE_NONE;
 	draw_sample(build, &tuning);
 	if (tuning.nusers < MIN_USERS)
 	{
