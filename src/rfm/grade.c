@@ -122,14 +122,10 @@ rfm_time_key(Oid type, Datum value)
 {
 	int64		timestamp;
 
+	/* refuses dates that are no timestamps */
 	if (type == DATEOID)
-	{
-		DateADT		date = DatumGetDateADT(value);
-
-		timestamp = DATE_NOT_FINITE(date) ? DT_NOEND : (int64) date * USECS_PER_DAY;
-	}
-	else
-		timestamp = DatumGetTimestamp(value);
+		value = DirectFunctionCall1(date_timestamp, value);
+	timestamp = DatumGetTimestamp(value);
 	if (TIMESTAMP_NOT_FINITE(timestamp))
 		ereport(ERROR,
 				(errcode(ERRCODE_DATETIME_VALUE_OUT_OF_RANGE),

@@ -247,7 +247,10 @@ cut_customers(RfmTable *table)
 static double
 recency_days(const RfmTable *table, int64 last_order)
 {
-	return (double) (table->as_of - last_order) / (double) USECS_PER_DAY;
+	/* the difference of two times may need 64 bits without the sign */
+	if (table->as_of < last_order)
+		return -(double) ((uint64) last_order - (uint64) table->as_of) / (double) USECS_PER_DAY;
+	return (double) ((uint64) table->as_of - (uint64) last_order) / (double) USECS_PER_DAY;
 }
 
 static Datum

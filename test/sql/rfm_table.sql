@@ -54,6 +54,9 @@ SELECT t.user, last_order, orders, amount FROM rfm_table($$
 	SELECT * FROM (VALUES (1, date '2025-01-01', 10.5, 'a'), (1, '2025-01-01', 4.5, 'a'), (1, '2025-02-01', 1, 'b'), (1, '2025-02-02', 2, 'c'),
 		(1, '2025-02-02', -5, 'c'), (2, '2025-01-05', 7, 'a'), (2, '2025-01-06', 7, NULL), (2, '2025-01-07', 7, NULL)) v $$, as_of => '2025-03-01') t ORDER BY 1;
 
+-- the whole range of timestamps is more than 63 bits of microseconds
+SELECT recency_days FROM rfm_table('SELECT 1, timestamp ''4713-11-24 BC'', 1 UNION ALL SELECT 2, timestamp ''294276-12-31'', 1') ORDER BY 1;
+
 -- yesterday's thresholds
 SELECT rfm_cuts_agg(recency_days, orders, amount) AS cuts FROM rfm_table('SELECT customer, day, cents FROM orders', as_of => '2025-06-30') \gset
 SELECT count(*), count(*) FILTER (WHERE (t.code, t.segment) IS DISTINCT FROM ((rfm_score(recency_days, orders, amount, :'cuts')).code, (rfm_score(recency_days, orders, amount, :'cuts')).segment)) AS different,

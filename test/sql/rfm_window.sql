@@ -117,6 +117,7 @@ SELECT o.n, s.* FROM (VALUES (3), (6)) o(n), LATERAL (
 \set VERBOSITY sqlstate
 SELECT rfm(date 'infinity', 1, 1.0) OVER ();
 SELECT rfm('-infinity'::timestamptz, 1, 1.0) OVER ();
+SELECT rfm(date '5874897-12-31', 1, 1.0) OVER ();
 SELECT rfm(date '2026-01-01', -1, 1.0) OVER ();
 SELECT rfm(date '2026-01-01', 1, 'NaN'::numeric) OVER ();
 SELECT rfm(date '2026-01-01', 1, 'Infinity'::float8) OVER ();
