@@ -56,7 +56,7 @@ create_directory(Recommender *recommender)
 {
 	uint32		size = 1024;
 
-	while (size < 2 * recommender->items && size < 128 * 1024)
+	while (size / 2 < recommender->items && size < 128 * 1024)
 		size *= 2;
 	recommender->directory = MemoryContextAllocZero(recommender->cxt,
 													size * sizeof(ItemPointerData));

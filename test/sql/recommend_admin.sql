@@ -137,6 +137,10 @@ SELECT item FROM recommend('plain', 1, 1);
 
 -- the model is a table: what is done to it by hand is no danger
 BEGIN;
+UPDATE plain SET items = 9223372036854775807;
+SELECT count(*) > 0 AS answers FROM recommend('plain', 1);
+ROLLBACK;
+BEGIN;
 UPDATE plain_model SET scores = scores[2:];
 SELECT * FROM recommend('plain', 1, 1);
 ROLLBACK;

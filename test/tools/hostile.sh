@@ -17,6 +17,7 @@ set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/../lib/setup.sh"
 
 timeout_ms=1000
+# shellcheck disable=SC2119
 find_postgres
 make_workdir
 build_extension ${PROFILE:+PROFILE="$PROFILE"}

@@ -11,7 +11,10 @@ SELECT p.oid, p.oid::regprocedure::text AS signature, (SELECT aggtransfn FROM pg
 	p.proname, (SELECT string_agg(CASE
 		WHEN p.proargnames[k] = 'weights' THEN '''max''::text'
 		WHEN p.proargnames[k] = 'top' THEN '0.3::float8'
-		WHEN p.proargnames[k] = 'half_life' THEN '''10 days''::interval'
+		WHEN p.proargnames[k] = 'period' THEN '''month''::text'
+		WHEN p.proargnames[k] = 'decline' THEN '0.5::float8'
+		WHEN p.proargnames[k] = 'as_of' THEN '''2024-03-01''::timestamptz'
+		WHEN t = 'interval'::regtype THEN '''10 days''::interval'
 		WHEN t = 'bigint'::regtype THEN '(CASE WHEN d.b > 0 THEN d.b END)'
 		WHEN t = 'bigint[]'::regtype THEN 'ARRAY[d.b, d.i % 7, d.i % 3]'
 		WHEN t = 'text'::regtype THEN 'd.s'
@@ -37,30 +40,31 @@ CREATE TABLE hostile_small AS SELECT * FROM hostile_data WHERE i <= 150;
 ANALYZE hostile_small;
 
 -- A form of a call, and a plain way to the same.  %1$s: the function, %2$s: its arguments.
-CREATE TEMP TABLE form (name text, settings text, run text, reference text);
+-- plan: what has to be in the plan, or else the form would be another one.
+CREATE TEMP TABLE form (name text, plan text, settings text, run text, reference text);
 INSERT INTO form VALUES
-	('growing frame', '', 'SELECT d.i, (%1$s(%2$s) OVER (ORDER BY d.i))::text FROM hostile_small d',
+	('growing frame', 'WindowAgg', '', 'SELECT d.i, (%1$s(%2$s) OVER (ORDER BY d.i))::text FROM hostile_small d',
 		'SELECT o.i, (SELECT %1$s(%2$s)::text FROM hostile_small d WHERE d.i <= o.i) FROM hostile_small o'),
-	('moving frame', '', 'SELECT d.i, (%1$s(%2$s) OVER (ORDER BY d.i ROWS BETWEEN 20 PRECEDING AND 5 FOLLOWING EXCLUDE CURRENT ROW))::text FROM hostile_small d',
+	('moving frame', 'WindowAgg', '', 'SELECT d.i, (%1$s(%2$s) OVER (ORDER BY d.i ROWS BETWEEN 20 PRECEDING AND 5 FOLLOWING EXCLUDE CURRENT ROW))::text FROM hostile_small d',
 		'SELECT o.i, (SELECT %1$s(%2$s)::text FROM hostile_small d WHERE d.i BETWEEN o.i - 20 AND o.i + 5 AND d.i <> o.i) FROM hostile_small o'),
-	('parallel', 'force_parallel_mode=off,parallel_setup_cost=0,parallel_tuple_cost=0,min_parallel_table_scan_size=0,max_parallel_workers_per_gather=4',
+	('parallel', 'Gather.*Partial', 'cpu_tuple_cost=100,cpu_operator_cost=0.0001,parallel_setup_cost=0,parallel_tuple_cost=100,min_parallel_table_scan_size=0,max_parallel_workers_per_gather=4',
 		'SELECT d.f, %1$s(%2$s)::text FROM hostile_data d GROUP BY d.f', 'SELECT d.f, %1$s(%2$s)::text FROM hostile_data d GROUP BY d.f'),
-	('parallel, no group', 'parallel_setup_cost=0,parallel_tuple_cost=0,min_parallel_table_scan_size=0,max_parallel_workers_per_gather=4',
+	('parallel, no group', 'Gather.*Partial', 'cpu_tuple_cost=100,cpu_operator_cost=0.0001,parallel_setup_cost=0,parallel_tuple_cost=100,min_parallel_table_scan_size=0,max_parallel_workers_per_gather=4',
 		'SELECT %1$s(%2$s)::text FROM hostile_data d WHERE i < 601', 'SELECT %1$s(%2$s)::text FROM hostile_data d WHERE i < 601'),
-	('parallel append', 'enable_partitionwise_aggregate=on,parallel_setup_cost=0,parallel_tuple_cost=0,min_parallel_table_scan_size=0,max_parallel_workers_per_gather=4',
+	('parallel append', 'Append', 'enable_partitionwise_aggregate=on,cpu_tuple_cost=100,cpu_operator_cost=0.0001,parallel_setup_cost=0,parallel_tuple_cost=100,min_parallel_table_scan_size=0,max_parallel_workers_per_gather=4',
 		'SELECT d.i %% 3, %1$s(%2$s)::text FROM hostile_part d GROUP BY 1', 'SELECT d.i %% 3, %1$s(%2$s)::text FROM hostile_data d GROUP BY 1'),
-	('partition by partition', 'enable_partitionwise_aggregate=on,max_parallel_workers_per_gather=0', 'SELECT %1$s(%2$s)::text FROM hostile_part d', 'SELECT %1$s(%2$s)::text FROM hostile_data d'),
-	('in a worker', 'force_parallel_mode=on', 'SELECT d.i %% 5, %1$s(%2$s)::text FROM hostile_data d GROUP BY 1', 'SELECT d.i %% 5, %1$s(%2$s)::text FROM hostile_data d GROUP BY 1'),
-	('grouping sets', '', 'SELECT d.f, d.i %% 3, %1$s(%2$s)::text FROM hostile_data d GROUP BY CUBE (d.f, d.i %% 3)',
+	('partition by partition', 'Append.*Aggregate.*Scan', 'cpu_tuple_cost=100,cpu_operator_cost=0.0001,enable_partitionwise_aggregate=on,max_parallel_workers_per_gather=0', 'SELECT d.f, %1$s(%2$s)::text FROM hostile_part d GROUP BY 1', 'SELECT d.f, %1$s(%2$s)::text FROM hostile_data d GROUP BY 1'),
+	('in a worker', 'Gather', 'force_parallel_mode=on,max_parallel_workers_per_gather=2', 'SELECT d.i %% 5, %1$s(%2$s)::text FROM hostile_data d GROUP BY 1', 'SELECT d.i %% 5, %1$s(%2$s)::text FROM hostile_data d GROUP BY 1'),
+	('grouping sets', 'MixedAggregate|Group Key.*Group Key', '', 'SELECT d.f, d.i %% 3, %1$s(%2$s)::text FROM hostile_data d GROUP BY CUBE (d.f, d.i %% 3)',
 		'SELECT d.f, d.i %% 3, %1$s(%2$s)::text FROM hostile_data d GROUP BY 1, 2 UNION ALL SELECT d.f, NULL, %1$s(%2$s)::text FROM hostile_data d GROUP BY 1
 		UNION ALL SELECT NULL, d.i %% 3, %1$s(%2$s)::text FROM hostile_data d GROUP BY 2 UNION ALL SELECT NULL, NULL, %1$s(%2$s)::text FROM hostile_data d'),
-	('sorted groups', 'enable_hashagg=off', 'SELECT d.i %% 50, %1$s(%2$s)::text FROM hostile_data d GROUP BY 1', 'SELECT d.i %% 50, %1$s(%2$s)::text FROM hostile_data d GROUP BY 1'),
-	('groups on disk', 'enable_sort=off,work_mem=64', 'SELECT d.i / 2, %1$s(%2$s)::text FROM hostile_data d GROUP BY 1', 'SELECT d.i / 2, %1$s(%2$s)::text FROM hostile_data d GROUP BY 1'),
-	('filter', '', 'SELECT %1$s(%2$s) FILTER (WHERE d.i < 100)::text FROM hostile_data d', 'SELECT %1$s(%2$s)::text FROM hostile_data d WHERE d.i < 100'),
-	('order', '', 'SELECT %1$s(%2$s ORDER BY d.i)::text FROM hostile_data d', 'SELECT %1$s(%2$s ORDER BY md5(d.i::text))::text FROM hostile_data d'),
-	('no row', '', 'SELECT %1$s(%2$s)::text FROM hostile_data d WHERE false', 'SELECT %1$s(%2$s) FILTER (WHERE false)::text FROM hostile_data d'),
-	('twice', '', 'SELECT %1$s(%2$s)::text FROM hostile_data d', 'SELECT max(r)::text FROM (SELECT unnest(ARRAY[%1$s(%2$s)::text, %1$s(%2$s)::text]) AS r FROM hostile_data d) q'),
-	('cursor', 'cursor_tuple_fraction=0.001', 'SELECT d.f, %1$s(%2$s)::text FROM hostile_data d GROUP BY 1 ORDER BY 1 LIMIT 1', 'SELECT * FROM (SELECT d.f, %1$s(%2$s)::text FROM hostile_data d GROUP BY 1 OFFSET 0) q ORDER BY 1 LIMIT 1');
+	('sorted groups', 'GroupAggregate', 'enable_hashagg=off', 'SELECT d.i %% 50, %1$s(%2$s)::text FROM hostile_data d GROUP BY 1', 'SELECT d.i %% 50, %1$s(%2$s)::text FROM hostile_data d GROUP BY 1'),
+	('groups on disk', 'HashAggregate', 'enable_sort=off,work_mem=64', 'SELECT d.i / 2, %1$s(%2$s)::text FROM hostile_data d GROUP BY 1', 'SELECT d.i / 2, %1$s(%2$s)::text FROM hostile_data d GROUP BY 1'),
+	('filter', 'Agg', '', 'SELECT %1$s(%2$s) FILTER (WHERE d.i < 100)::text FROM hostile_data d', 'SELECT %1$s(%2$s)::text FROM hostile_data d WHERE d.i < 100'),
+	('order', 'Agg', '', 'SELECT %1$s(%2$s ORDER BY d.i)::text FROM hostile_data d', 'SELECT %1$s(%2$s ORDER BY md5(d.i::text))::text FROM hostile_data d'),
+	('no row', 'Agg', '', 'SELECT %1$s(%2$s)::text FROM hostile_data d WHERE false', 'SELECT %1$s(%2$s) FILTER (WHERE false)::text FROM hostile_data d'),
+	('twice', 'Agg', '', 'SELECT %1$s(%2$s)::text FROM hostile_data d', 'SELECT max(r)::text FROM (SELECT unnest(ARRAY[%1$s(%2$s)::text, %1$s(%2$s)::text]) AS r FROM hostile_data d) q'),
+	('cursor', 'Agg', 'cursor_tuple_fraction=0.001', 'SELECT d.f, %1$s(%2$s)::text FROM hostile_data d GROUP BY 1 ORDER BY 1 LIMIT 1', 'SELECT * FROM (SELECT d.f, %1$s(%2$s)::text FROM hostile_data d GROUP BY 1 OFFSET 0) q ORDER BY 1 LIMIT 1');
 
 CREATE FUNCTION pg_temp.check_form(a aggregate_call, f form) RETURNS text LANGUAGE plpgsql AS $$
 DECLARE
@@ -68,16 +72,24 @@ DECLARE
 	reference text := format(f.reference, a.proname, a.arguments);
 	setting text;
 	different bigint;
+	line text;
+	plan text := '';
 BEGIN
 	SET LOCAL max_parallel_workers_per_gather = 0;
 	EXECUTE 'CREATE TEMP TABLE by_reference AS ' || reference;
 	FOREACH setting IN ARRAY string_to_array(f.settings, ',') LOOP
 		PERFORM set_config(split_part(setting, '=', 1), split_part(setting, '=', 2), true);
 	END LOOP;
+	FOR line IN EXECUTE 'EXPLAIN ' || run LOOP
+		plan := plan || line;
+	END LOOP;
 	EXECUTE 'CREATE TEMP TABLE by_run AS ' || run;
 	RESET enable_sort; RESET enable_hashagg; RESET work_mem; RESET force_parallel_mode;
 	SELECT (SELECT count(*) FROM (TABLE by_run EXCEPT ALL TABLE by_reference) x) + (SELECT count(*) FROM (TABLE by_reference EXCEPT ALL TABLE by_run) x) INTO different;
 	DROP TABLE by_run, by_reference;
+	IF plan !~ f.plan THEN
+		RETURN 'ANOTHER PLAN: ' || f.name || ' of ' || a.signature || ': ' || run;
+	END IF;
 	RETURN CASE WHEN different > 0 THEN 'DIFFERENT: ' || f.name || ' of ' || a.signature || ': ' || different || ' rows: ' || run END;
 EXCEPTION
 	-- an aggregate may say that its end uses up the state
