@@ -26,6 +26,7 @@
 #include "access/relation.h"
 #include "access/table.h"
 #include "access/tableam.h"
+#include "catalog/pg_am.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_index.h"
 #include "catalog/pg_type.h"
@@ -171,6 +172,19 @@ model_column(Recommender *recommender, Relation model, const char *name, Oid typ
 	return attno;
 }
 
+/* Does an index have all items in the order in which the fallback wants them? */
+static bool
+is_popularity_index(const Recommender *recommender, Relation index)
+{
+	return index->rd_rel->relam == BTREE_AM_OID && index->rd_index->indisvalid &&
+		index->rd_index->indnkeyatts >= 2 &&
+		index->rd_index->indkey.values[0] == recommender->popularity_att &&
+		index->rd_index->indkey.values[1] == recommender->item_att &&
+		(index->rd_indoption[0] & INDOPTION_DESC) != 0 &&
+		(index->rd_indoption[1] & INDOPTION_DESC) == 0 &&
+		heap_attisnull(index->rd_indextuple, Anum_pg_index_indpred, NULL);
+}
+
 /* Finds columns and indexes of the model. */
 static void
 load_model(Recommender *recommender)
@@ -209,9 +223,7 @@ load_model(Recommender *recommender)
 											   BTEqualStrategyNumber));
 			recommender->pkey_collation = index->rd_indcollation[0];
 		}
-		else if (index->rd_index->indkey.values[0] == recommender->popularity_att &&
-				 index->rd_index->indisvalid &&
-				 heap_attisnull(index->rd_indextuple, Anum_pg_index_indpred, NULL))
+		else if (is_popularity_index(recommender, index))
 			recommender->popularity = lfirst_oid(lc);
 		index_close(index, AccessShareLock);
 	}

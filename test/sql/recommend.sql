@@ -175,6 +175,16 @@ SELECT item IS NOT NULL AS some, pg_typeof(item), pg_typeof(because) FROM recomm
 SELECT pg_typeof(item), pg_typeof(because), because FROM recommend_basket(NULL::text, 'recommend_shop_text', ARRAY['ü001'], 1);
 SELECT count(*) FROM similar_items(NULL::text, 'recommend_shop_text', 'ü001', 4);
 
+-- rows of the model that do not fit into a page
+CREATE TABLE recommend_wide AS SELECT c, p FROM generate_series(1, 3) c, generate_series(1, 1200) p WHERE p % 3 <> c % 3;
+CREATE INDEX ON recommend_wide (c);
+SELECT create_recommender('recommend_shop_wide', 'TABLE recommend_wide', similarity_options('cosine', n => 3000));
+SELECT max(cardinality(neighbours)) AS n, max(pg_column_size(scores)) < 4 * max(cardinality(scores)) AS compressed FROM recommend_shop_wide_model;
+SELECT count(*) AS items, count(*) FILTER (WHERE abs(r.score - o.score) > 1e-9 * o.score OR r.item IS NULL OR o.item IS NULL) AS wrong
+FROM recommend_basket('recommend_shop_wide', ARRAY[1, 2, 3], fallback => false) r
+FULL JOIN (SELECT u.n AS item, sum(u.s::float8) AS score FROM recommend_shop_wide_model m, unnest(m.neighbours, m.scores) u(n, s)
+	WHERE m.item IN (1, 2, 3) AND u.n > 3 GROUP BY 1) o USING (item);
+
 -- types with a length, of which there is no name without one
 CREATE TABLE recommend_char (customer char(5), product varchar(7));
 INSERT INTO recommend_char VALUES ('anna', 'tea'), ('anna', 'honey'), ('bert', 'tea'), ('anne', 'milk');
@@ -197,4 +207,4 @@ SELECT * FROM recommend('recommend_empty', 2, 5);
 DROP VIEW recommend_oracle;
 SELECT drop_recommender(name::text) FROM recommenders ORDER BY name::text COLLATE "C";
 SELECT count(*) FROM pg_class WHERE relname LIKE 'recommend\_%\_model';
-DROP TABLE recommend_result, recommend_result_text, recommend_result_uuid, recommend_result_int, recommend_before, recommend_none, recommend_char, recommend_orders CASCADE;
+DROP TABLE recommend_result, recommend_result_text, recommend_result_uuid, recommend_result_int, recommend_before, recommend_none, recommend_char, recommend_wide, recommend_orders CASCADE;

@@ -167,6 +167,11 @@ ROLLBACK;
 DROP TABLE plain_model;
 SELECT refresh_recommender('plain');
 SELECT item FROM recommend('plain', 1, 1);
+-- an index of the user's own is not taken for ours
+SELECT array_agg(item) FROM recommend('plain', NULL::int, 3);
+CREATE INDEX ON plain_model (popularity, item DESC);
+CREATE INDEX ON plain_model (popularity DESC, item) WHERE item > 5;
+SELECT array_agg(item) FROM recommend('plain', NULL::int, 3);
 VACUUM FULL plain, plain_model;
 REINDEX TABLE plain_model;
 SELECT item FROM recommend('plain', 1, 1);
