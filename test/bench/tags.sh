@@ -101,7 +101,7 @@ BEGIN
   END IF;
 END $$;
 SELECT format('%-10s %-6s %8s rows | tagset %9s | text[] %9s (%5s times) | intarray %9s (%5s times) | jsonb %9s (%5s times)', class, what,
-  (SELECT result FROM results c WHERE c.class = r.class AND c.what = 'count' LIMIT 1), tagset, text, round(text / tagset, 2), int, round(int / tagset, 2), jsonb, round(jsonb / tagset, 2))
+  (SELECT result FROM results c WHERE c.class = r.class AND c.what = 'count' LIMIT 1), tagset, text, round(text / NULLIF(tagset, 0), 2), int, round(int / NULLIF(tagset, 0), 2), jsonb, round(jsonb / NULLIF(tagset, 0), 2))
 FROM (SELECT class, what, max(ms) FILTER (WHERE kind = 'tagset') tagset, max(ms) FILTER (WHERE kind = 'text') text,
   max(ms) FILTER (WHERE kind = 'int') "int", max(ms) FILTER (WHERE kind = 'jsonb') jsonb FROM results GROUP BY 1, 2) r
 ORDER BY array_position(ARRAY['rare', 'middling', 'frequent'], class), what;
