@@ -12,12 +12,19 @@
 
 #include "rules/arena.h"
 
-/* Error where a run's memory with some more to come is above its limit. */
+/* Would a run's memory with some more to come be within its limit? */
+bool
+budget_has_room(const MemoryBudget *budget, Size more)
+{
+	return more <= budget->limit &&
+		MemoryContextMemAllocated(budget->cxt, true) <= budget->limit - more;
+}
+
+/* Error where it would not. */
 void
 budget_check(const MemoryBudget *budget, Size more, const char *what)
 {
-	if (more > budget->limit ||
-		MemoryContextMemAllocated(budget->cxt, true) > budget->limit - more)
+	if (!budget_has_room(budget, more))
 		ereport(ERROR,
 				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
 				 errmsg("%s need more memory than maintenance_work_mem (%zu kB)",

@@ -41,6 +41,7 @@ typedef struct ArenaMark
 	Size		used;
 } ArenaMark;
 
+extern bool budget_has_room(const MemoryBudget *budget, Size more);
 extern void budget_check(const MemoryBudget *budget, Size more, const char *what);
 extern void arena_init(Arena *arena, const MemoryBudget *budget);
 extern void *arena_alloc(Arena *arena, Size size);

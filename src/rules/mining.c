@@ -288,8 +288,8 @@ lay_out(char *base, SharedMining *shared, const Transactions *db, const uint32 *
 }
 
 /*
- * With workers.  False where there is not enough shared memory for them, and
- * nothing was done.
+ * With workers.  False where there is not enough memory for them, shared or of
+ * the budget, and nothing was done.
  */
 static bool
 mine_parallel(const Transactions *db, uint32 min_count, uint32 max_length,
@@ -302,7 +302,8 @@ mine_parallel(const Transactions *db, uint32 min_count, uint32 max_length,
 	dsm_segment *segment;
 	char	   *base;
 
-	budget_check(collector->budget, size, "baskets");
+	if (!budget_has_room(collector->budget, size))
+		return false;
 	area = parallel_area_create(size, nworkers);
 	segment = parallel_area_segment(area);
 	if (segment == NULL)

@@ -239,7 +239,15 @@ SET LOCAL parallel_tuple_cost = 0;
 SET LOCAL min_parallel_table_scan_size = 0;
 SET LOCAL max_parallel_workers_per_gather = 3;
 SET LOCAL enable_partitionwise_aggregate = on;
-EXPLAIN (COSTS OFF) SELECT association_rules_agg(basket, item) FROM parts;
+CREATE FUNCTION plan_has(what text) RETURNS boolean LANGUAGE plpgsql AS $$
+DECLARE line text;
+BEGIN
+  FOR line IN EXPLAIN SELECT association_rules_agg(basket, item) FROM parts LOOP
+    IF line ~ what THEN RETURN true; END IF;
+  END LOOP;
+  RETURN false;
+END $$;
+SELECT plan_has('Gather') AS parallel, plan_has('Partial Aggregate') AS partial;
 SELECT rules = (SELECT association_rules_agg(basket, item, rules_options(min_support => 0.05, min_confidence => 0.3)) FROM parts),
   sets = (SELECT frequent_itemsets_agg(basket, item) FROM parts),
   sets = (SELECT frequent_itemsets_agg(items) FROM arrays),
