@@ -10,14 +10,13 @@
  * takes it in the order of blocks.  So the store gets the same sets in the same
  * order whoever mined them.
  *
- * Where the bar is raised on the way, workers see it with their next block;
- * they may bring sets that are below the bar by then, never too few.
+ * Where the bar is to be raised on the way, one process mines alone: others
+ * would run ahead of it, with a bar that is too low by far.
  *
  *-------------------------------------------------------------------------
  */
 #include "core/compat.h"
 
-#include "port/atomics.h"
 #include "storage/dsm.h"
 #include "storage/ipc.h"
 #include "storage/lwlock.h"
@@ -41,7 +40,7 @@ typedef struct SharedMining
 	Transactions db;			/* sizes; the pointers are of the process that made it */
 	uint32		max_length;
 	Size		memory_limit;	/* of each process */
-	pg_atomic_uint32 min_count;
+	uint32		min_count;
 	Size		start;
 	Size		items;
 	Size		weight;
@@ -117,8 +116,8 @@ mining_begin(const void *data)
 
 	old = MemoryContextSwitchTo(local->budget.cxt);
 	itemset_store_init(&local->store);
-	local->miner = miner_create(&local->db, pg_atomic_read_u32(&shared->min_count),
-								shared->max_length, &local->store, &local->budget);
+	local->miner = miner_create(&local->db, shared->min_count, shared->max_length,
+								&local->store, &local->budget);
 	MemoryContextSwitchTo(old);
 	return local;
 }
@@ -133,7 +132,6 @@ mining_run(void *data, uint32 block, void *result)
 	uint32		item;
 
 	store->nsets = 0;
-	miner_raise_min_count(local->miner, pg_atomic_read_u32(&local->shared->min_count));
 	for (item = local->first_item[block]; item < local->first_item[block + 1]; item++)
 		miner_item(local->miner, item);
 
@@ -161,7 +159,6 @@ const ParallelKernel recsys_mining_kernel = {mining_begin, mining_run};
 /* The calling process, while it takes results. */
 typedef struct Collector
 {
-	SharedMining *shared;
 	const uint32 *first_item;
 	ItemsetStore *store;
 	const MemoryBudget *budget;
@@ -175,8 +172,6 @@ collect_sets(void *arg, uint32 block, const void *result, Size size)
 	Collector  *collector = arg;
 	ItemsetStore *store = collector->store;
 	const BlockSets *found = result;
-	uint32		item = collector->first_item[block + 1] - 1;
-	uint32		raised;
 	uint32		i;
 
 	if (found->nsets > 0)
@@ -194,9 +189,7 @@ collect_sets(void *arg, uint32 block, const void *result, Size size)
 				sets[i].parent += first;
 		store->nsets += found->nsets;
 	}
-	raised = collector->done(collector->arg, item);
-	if (raised > pg_atomic_read_u32(&collector->shared->min_count))
-		pg_atomic_write_u32(&collector->shared->min_count, raised);
+	collector->done(collector->arg, collector->first_item[block + 1] - 1);
 }
 
 /*
@@ -319,12 +312,11 @@ mine_parallel(const Transactions *db, uint32 min_count, uint32 max_length,
 	shared->db.conflict_start = shared->db.conflicts = NULL;
 	shared->max_length = max_length;
 	shared->memory_limit = collector->budget->limit / (nworkers + 1);
-	pg_atomic_init_u32(&shared->min_count, min_count);
+	shared->min_count = min_count;
 
 	caller_results = dsa_create_in_place(base + shared->results, RESULTS_SIZE,
 										 LWTRANCHE_PARALLEL_QUERY_DSA, segment);
 	dsa_set_size_limit(caller_results, collector->budget->limit);
-	collector->shared = shared;
 	collector->first_item = first_item;
 	parallel_area_run(area, "recsys_mining_kernel", &recsys_mining_kernel, nblocks,
 					  sizeof(BlockSets), collect_sets, collector);
@@ -336,11 +328,11 @@ mine_parallel(const Transactions *db, uint32 min_count, uint32 max_length,
 
 /*
  * Mines everything.  The sets are in the store at the end; done is called as
- * they come, with items in order.
+ * they come, with items in order, and may raise the bar if that is said.
  */
 void
 mine_transactions(Transactions *db, uint32 min_count, uint32 max_length, ItemsetStore *store,
-				  const MemoryBudget *budget, MiningDone done, void *arg)
+				  const MemoryBudget *budget, bool raises, MiningDone done, void *arg)
 {
 	Miner	   *miner;
 	uint32		item;
@@ -356,7 +348,7 @@ mine_transactions(Transactions *db, uint32 min_count, uint32 max_length, Itemset
 										  ((Size) db->nitems + 1) * sizeof(uint64),
 										  MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
 		total = count_work(db, work);
-		nworkers = parallel_workers(total / PAIRS_PER_SECOND);
+		nworkers = raises ? 0 : parallel_workers(total / PAIRS_PER_SECOND);
 		if (nworkers > 0 && db->nitems > 1)
 		{
 			Collector	collector = {0};

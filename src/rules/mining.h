@@ -20,6 +20,6 @@ typedef uint32 (*MiningDone) (void *arg, uint32 item);
 
 extern void mine_transactions(Transactions *db, uint32 min_count, uint32 max_length,
 							  ItemsetStore *store, const MemoryBudget *budget,
-							  MiningDone done, void *arg);
+							  bool raises, MiningDone done, void *arg);
 
 #endif							/* RECSYS_RULES_MINING_H */

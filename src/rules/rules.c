@@ -524,7 +524,7 @@ mine_targets(MiningResult *result, const RulesOptions *options, const MemoryBudg
 	if (db->conflict_start)
 	{
 		mine_transactions(db, result->min_count, options->max_length + 1, result->store, budget,
-						  item_done, NULL);
+						  false, item_done, NULL);
 		mark_targets(result->store, set_index_create(result->store, db->nitems, budget));
 		return;
 	}
@@ -555,7 +555,7 @@ mine_itemsets(Baskets *baskets, const RulesOptions *options)
 	if (options->target == TARGET_ALL)
 		mine_transactions(&result->encoded->transactions, result->min_count,
 						  options->max_length, result->store, budget,
-						  raises ? itemsets_item_done : item_done, &best);
+						  raises, raises ? itemsets_item_done : item_done, &best);
 	else
 		mine_targets(result, options, budget);
 
@@ -595,7 +595,7 @@ mine_rules(Baskets *baskets, const RulesOptions *options)
 	/* one item more shows which sets are not closed */
 	mine_transactions(&result->encoded->transactions, result->min_count,
 					  options->max_length + (options->target == TARGET_ALL ? 0 : 1),
-					  result->store, budget, raises ? rules_item_done : item_done, &maker);
+					  result->store, budget, raises, raises ? rules_item_done : item_done, &maker);
 	progress_phase("rules", result->store->nsets);
 	if (options->target != TARGET_ALL)
 		mark_targets(result->store, maker.index);
