@@ -10,7 +10,7 @@
  * nDCG, the mean over users.
  *
  * Normalization, alpha and beta are tried with the first user_power, then the
- * others with the best of these.  A list of neighbours contains the shorter ones,
+ * others with the best of these, and at last shrink.  A list of neighbours contains the shorter ones,
  * so that their number costs no product.
  *
  * Who is in the sample and what is put aside follows from a hash of the user's
@@ -50,6 +50,7 @@ static const struct
 	{NORMALIZE_ITEM, 0.55, 0.45}
 };
 
+static const double shrinks[] = {2, 5};
 static const int lengths[] = {20, 50, 100, 200};
 
 #define LONGEST 200
@@ -395,14 +396,21 @@ similarity_tune(SimilarityBuild *build)
 		setting.user_power = user_powers[i];
 		try_setting(build, &tuning, rest, &setting, &best, &best_ndcg);
 	}
+	setting = best;
+	for (i = 0; i < lengthof(shrinks) && build->options.shrink == 0; i++)
+	{
+		setting.shrink = shrinks[i];
+		try_setting(build, &tuning, rest, &setting, &best, &best_ndcg);
+	}
+	build->options.shrink = best.shrink;
 	build->options.normalize = best.normalize;
 	build->options.user_power = best.user_power;
 	build->options.alpha = best.alpha;
 	build->options.beta = best.beta;
 	build->options.n = best.n;
 	ereport(NOTICE,
-			(errmsg("similarity was tuned to user_power %g, alpha %g, beta %g, normalization %s, n %d",
-					best.user_power, best.alpha, best.beta,
+			(errmsg("similarity was tuned to user_power %g, alpha %g, beta %g, shrink %g, normalization %s, n %d",
+					best.user_power, best.alpha, best.beta, best.shrink,
 					best.normalize == NORMALIZE_ITEM ? "item" : "none", best.n),
 			 errdetail("nDCG@%d is %.4f for what was put aside of %u users.",
 					   CUT, best_ndcg, tuning.nusers)));

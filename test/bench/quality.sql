@@ -1,0 +1,38 @@
+-- Tables NAME_train (u, i, w), NAME_fit and NAME_valid (parts of it), NAME_test.
+\set ON_ERROR_STOP on
+SET client_min_messages = warning;
+CREATE FUNCTION part(u bigint, i bigint) RETURNS int LANGUAGE sql IMMUTABLE
+	RETURN ((u * 2654435761 + i * 40503 + (u # i) * 97) % 1009 * 7919 % 1009) * 10 / 1009;
+
+CREATE TABLE gowalla_train (u bigint, i bigint, w float8 DEFAULT 1);
+CREATE TABLE gowalla_test (u bigint, i bigint);
+\copy gowalla_train (u, i) FROM PROGRAM 'gzip -dc research/gowalla_train.csv.gz' WITH (FORMAT csv, HEADER)
+\copy gowalla_test FROM PROGRAM 'gzip -dc research/gowalla_test.csv.gz' WITH (FORMAT csv, HEADER)
+
+CREATE TABLE lastfm_all (u bigint, i bigint, w float8);
+\copy lastfm_all FROM PROGRAM 'gzip -dc research/lastfm_user_artists.csv.gz' WITH (FORMAT csv, HEADER)
+
+-- films that a user liked
+CREATE TABLE ml_all (u bigint, i bigint, w float8, ts bigint);
+\copy ml_all FROM PROGRAM 'gzip -dc research/ml_latest_small_ratings.csv.gz' WITH (FORMAT csv, HEADER)
+DELETE FROM ml_all WHERE w < 4;
+
+-- a fifth of each user's items is the test
+SELECT format('CREATE TABLE %1$s_test AS SELECT u, i FROM %1$s_all WHERE part(u, i) < 2', d),
+	format('CREATE TABLE %1$s_train AS SELECT u, i, w FROM %1$s_all WHERE part(u, i) >= 2', d)
+FROM unnest('{lastfm, ml}'::text[]) d \gexec
+-- and an eighth of the rest is for validation; a tenth of Gowalla's
+SELECT format('CREATE TABLE %1$s_valid AS SELECT u, i FROM %1$s_train WHERE part(u, i) = %2$s', d, p),
+	format('CREATE TABLE %1$s_fit AS SELECT u, i, w FROM %1$s_train WHERE part(u, i) <> %2$s', d, p)
+FROM (VALUES ('gowalla', 5), ('lastfm', 5), ('ml', 5)) v(d, p) \gexec
+
+-- baskets: the last one is the test, the one before is for validation; what is new in them
+CREATE TABLE tafeng_all (u bigint, basket int, future int, i bigint);
+\copy tafeng_all FROM PROGRAM 'gzip -dc research/tafeng_baskets.csv.gz' WITH (FORMAT csv, HEADER)
+CREATE TABLE tafeng_train AS SELECT u, i, 1::float8 AS w, basket FROM tafeng_all WHERE future = 0;
+CREATE TABLE tafeng_test AS SELECT u, i FROM tafeng_all WHERE future = 1 EXCEPT SELECT u, i FROM tafeng_train;
+CREATE TABLE tafeng_last AS SELECT u, max(basket) AS basket FROM tafeng_train GROUP BY u;
+CREATE TABLE tafeng_fit AS SELECT u, i, w FROM tafeng_train t JOIN tafeng_last l USING (u)
+WHERE t.basket < l.basket;
+CREATE TABLE tafeng_valid AS SELECT u, i FROM tafeng_train t JOIN tafeng_last l USING (u)
+WHERE t.basket = l.basket EXCEPT SELECT u, i FROM tafeng_fit;

@@ -1,0 +1,133 @@
+#!/usr/bin/env bash
+# Speed of item similarity beside the plain-SQL self-join and scipy.sparse.
+#
+#   bash test/bench/similarity.sh [--huge] [gowalla_train.csv.gz]
+#
+# Sets: Gowalla where the file is given; a generated shop (1 M users, 100 k
+# items, 10 M lines); dense ratings (6 k users, 3.7 k items, 1 M lines).  For
+# each the same question, the 50 nearest neighbours of every item by cosine:
+#
+#   ours     whole statements from the table to the counted rows, without
+#            workers and with two; and the default measure
+#   scipy    one process: only A.T @ A of the matrix in memory, and then the
+#            best 50 of each row
+#   SQL      self-join and row_number(), given up after 100 seconds
+#
+# Then the recommender's model, from the table to the stored rows, of 10 M lines
+# over 20 k, 100 k and 1 M items.  With --huge nothing but 100 M lines within
+# maintenance_work_mem = 1 GB (10 GB of disk).  Memory is the peak of the
+# backend, shared buffers it has touched and shared memory of the work included.
+
+# shellcheck source=test/lib/setup.sh
+. "$(dirname "${BASH_SOURCE[0]}")/../lib/setup.sh"
+
+huge=
+file=
+for arg in "$@"; do
+	case $arg in
+	--huge) huge=1 ;;
+	-*) die "usage: similarity.sh [--huge] [gowalla_train.csv.gz]" ;;
+	*) file=$arg ;;
+	esac
+done
+find_postgres python3-scipy
+make_workdir
+build_extension CC="${CC:-gcc}"
+start_cluster "shared_buffers = '128MB'" "work_mem = '1GB'" "maintenance_work_mem = '1GB'" "jit = off" \
+	"max_worker_processes = 8"
+psql=("$PG_BIN/psql" -XqAt -v ON_ERROR_STOP=1)
+"${psql[@]}" -c "CREATE EXTENSION recsys"
+
+# Lines of users of long-tailed activity, items of long-tailed popularity.
+generate() { # table, users, items, lines
+	"${psql[@]}" <<-SQL
+		SELECT setseed(0.5) \\g /dev/null
+		CREATE UNLOGGED TABLE $1 AS SELECT DISTINCT (power(random(), 1.6) * $2)::int AS u, (power(random(), 2.5) * $3)::int AS i
+		FROM generate_series(1, $4::bigint * 107 / 100) LIMIT $4;
+		VACUUM ANALYZE $1;
+	SQL
+}
+
+# Seconds and peak memory of a statement, in a session of its own.
+timed() { # label, settings, statement
+	local out
+	out=$("${psql[@]}" <<-SQL
+		$2;
+		SELECT pg_backend_pid() AS pid \\gset
+		\\setenv BACKEND :pid
+		\\timing on
+		$3 \\g /dev/null
+		\\timing off
+		\\! grep VmHWM /proc/\$BACKEND/status
+	SQL
+	) || true
+	printf '%-44s %8s s   %6s MB\n' "$1" \
+		"$(sed -n 's/^Time: \([0-9.]*\) ms.*/\1/p' <<<"$out" | awk '{printf "%.2f", $1 / 1000}')" \
+		"$(awk '/VmHWM/ {printf "%.0f", $2 / 1024}' <<<"$out")"
+}
+
+serial='SET max_parallel_maintenance_workers = 0; SET max_parallel_workers_per_gather = 0'
+two='SET max_parallel_maintenance_workers = 2; SET max_parallel_workers_per_gather = 0'
+
+compare() { # table
+	local t=$1
+	printf '\n%s: %s\n' "$t" "$("${psql[@]}" -c "SELECT format('%s lines, %s users, %s items, %s pairs to add up',
+		count(*), count(DISTINCT u), count(DISTINCT i), (SELECT sum(n * n) FROM (SELECT count(*) AS n FROM $t GROUP BY u) q)) FROM $t")"
+	timed 'cosine, no workers' "$serial" "SELECT count(*) FROM item_similarity('SELECT u, i FROM $t', 50, 'cosine')"
+	timed 'cosine, two workers' "$two" "SELECT count(*) FROM item_similarity('SELECT u, i FROM $t', 50, 'cosine')"
+	timed 'default measure, two workers' "$two" "SELECT count(*) FROM item_similarity('SELECT u, i FROM $t', 50)"
+	timed 'cosine, aggregate, two workers' "$two" "SELECT array_length(item_similarity_agg(u, i, similarity_options('cosine', 50)), 1) FROM $t"
+	PATH="$PG_BIN:$PATH" /usr/bin/python3 - "$t" <<-'PYTHON'
+		import subprocess, sys, time
+		import numpy as np, scipy.sparse as sp
+		out = subprocess.run(["psql", "-qXAt", "-c", f"COPY (SELECT u, i FROM {sys.argv[1]}) TO STDOUT (FORMAT binary)"],
+		                     check=True, stdout=subprocess.PIPE).stdout
+		rows = np.frombuffer(out[19:-2], dtype=[("f", ">i2"), ("l", ">i4"), ("u", ">i4"), ("m", ">i4"), ("i", ">i4")])
+		a = sp.csr_matrix((np.ones(len(rows), np.float32), (rows["u"].astype(np.int32), rows["i"].astype(np.int32))))
+		del rows, out
+		t0 = time.time()
+		d = np.sqrt(np.maximum(np.asarray(a.sum(0)).ravel(), 1))
+		b = sp.csr_matrix(a @ sp.diags(1 / d))
+		t = sp.csr_matrix(b.T)
+		t1 = time.time()
+		c = t @ b
+		t2 = time.time()
+		for row in range(c.shape[0]):
+		    s = slice(c.indptr[row], c.indptr[row + 1])
+		    values = c.data[s]
+		    if len(values) > 51:
+		        np.argpartition(-values, 51)
+		t3 = time.time()
+		print(f"{'scipy, A.T @ A alone':44} {t2 - t1:8.2f} s")
+		print(f"{'scipy, all from the matrix':44} {t3 - t0:8.2f} s")
+	PYTHON
+	timed 'SQL self-join (0.00: more than 100 s)' "SET statement_timeout = '100s'; SET max_parallel_workers_per_gather = 2" \
+		"WITH d AS (SELECT i, count(*) AS n FROM $t GROUP BY i)
+		 SELECT count(*) FROM (SELECT row_number() OVER (PARTITION BY a ORDER BY c / sqrt(da.n * db.n::float8) DESC, b) AS place
+		   FROM (SELECT x.i AS a, y.i AS b, count(*) AS c FROM $t x JOIN $t y ON x.u = y.u AND x.i <> y.i GROUP BY 1, 2) p
+		   JOIN d da ON da.i = a JOIN d db ON db.i = b) q WHERE place <= 50" 2>/dev/null
+}
+
+if [ -n "$huge" ]; then
+	generate huge 2000000 100000 100000000
+	printf '\n100 M lines, 2 M users, 100 k items\n'
+	timed 'cosine, two workers' "$two" "SELECT count(*) FROM item_similarity('SELECT u, i FROM huge', 50, 'cosine')"
+	exit 0
+fi
+if [ -n "$file" ]; then
+	"${psql[@]}" -c "CREATE UNLOGGED TABLE gowalla (u int, i int)"
+	gzip -dc "$file" | "${psql[@]}" -c "COPY gowalla FROM STDIN (FORMAT csv, HEADER)" -c "VACUUM ANALYZE gowalla"
+	compare gowalla
+fi
+generate shop 1000000 100000 10000000
+compare shop
+generate dense 6000 3700 1000000
+compare dense
+
+printf '\ncreate_recommender: 10 M lines of 1 M users, table to stored model\n'
+generate shop20k 1000000 20000 10000000
+generate shop1m 1000000 1000000 10000000
+for t in shop20k shop shop1m; do
+	timed "$t, no workers" "$serial" "SELECT create_recommender('a_$t', 'SELECT u, i FROM $t')"
+	timed "$t, two workers" "$two" "SELECT create_recommender('b_$t', 'SELECT u, i FROM $t')"
+done

@@ -1,0 +1,94 @@
+# Long work of item similarity: workers are started, the phase can be watched,
+# and a cancelled or terminated statement leaves no worker behind.
+use strict;
+use warnings;
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Test::More;
+use Time::HiRes qw(time usleep);
+
+my $node = PostgreSQL::Test::Cluster->new('similarity');
+$node->init;
+$node->append_conf('postgresql.conf', slurp_file($ENV{RECSYS_CONF}));
+$node->append_conf('postgresql.conf', "max_worker_processes = 8\nmax_parallel_maintenance_workers = 2");
+$node->start;
+$node->safe_psql('postgres', q{
+  CREATE EXTENSION recsys;
+  -- 150 items of each of 8000 users: seconds of work
+  CREATE UNLOGGED TABLE dense AS
+  SELECT u, abs(hashint8(u * 1000 + g)) % 8000 AS i FROM generate_series(1, 8000) u, generate_series(1, 150) g;
+  VACUUM ANALYZE dense});
+
+# Workers without a database are in no view.
+sub workers
+{
+	my ($pid) = @_;
+
+	return map { /^\s*(\d+)/ } grep { /recsys worker for PID $pid\b/ } `ps -eo pid,args`;
+}
+
+# Waits until there are workers of a process, or none any more.
+sub wait_for_workers
+{
+	my ($pid, $wanted) = @_;
+
+	foreach (1 .. 1800)
+	{
+		return 1 if (workers($pid) > 0) == $wanted;
+		usleep(100_000);
+	}
+	return 0;
+}
+
+my $working = q{SELECT pid FROM pg_stat_activity WHERE application_name = 'work'};
+my $busy = q{SELECT count(*) FROM pg_stat_activity WHERE query LIKE '/* item similarity: product%'};
+my $work = q{SELECT count(*) FROM item_similarity('SELECT u, i FROM dense', measure => 'llr', n => 10)};
+
+sub start_work
+{
+	my ($out, $err) = @_;
+
+	return IPC::Run::start([ 'psql', '-XqAt', '-d', $node->connstr('postgres'), '-c', "SET application_name = 'work'",
+			'-c', $work ], '<', \undef, '>', $out, '2>', $err);
+}
+
+foreach my $how ('cancel', 'terminate')
+{
+	my ($out, $err) = ('', '');
+	my $run = start_work(\$out, \$err);
+
+	ok($node->poll_query_until('postgres', "SELECT ($busy) > 0"), "$how: the phase can be watched");
+	my $pid = $node->safe_psql('postgres', $working);
+	ok(wait_for_workers($pid, 1), "$how: workers are at it");
+	$node->safe_psql('postgres', qq{SELECT pg_${how}_backend(pid) FROM pg_stat_activity WHERE application_name = 'work'});
+	my $start = time;
+	$run->finish;
+	my $took = time - $start;
+	like($err, $how eq 'cancel' ? qr/canceling statement/ : qr/terminating connection/, "$how: the statement ends");
+	ok($took < 3, "$how: at once");
+	note sprintf('%s took %.3f s', $how, $took);
+	ok(wait_for_workers($pid, 0), "$how: no worker stays");
+}
+
+# a worker that is terminated ends the statement, not the server
+{
+	my ($out, $err) = ('', '');
+	my $run = start_work(\$out, \$err);
+
+	$node->poll_query_until('postgres', "SELECT ($busy) > 0");
+	my $pid = $node->safe_psql('postgres', $working);
+	wait_for_workers($pid, 1);
+	kill 'TERM', workers($pid);
+	$run->finish;
+	like($err, qr/a parallel worker was terminated/, 'a worker that is terminated is an error');
+	is($node->safe_psql('postgres', 'SELECT 1'), '1', 'the server goes on');
+}
+
+# without any worker to be had the result is the same
+my $small = q{SELECT md5(string_agg(r::text, ',')) FROM item_similarity('SELECT u, i FROM dense WHERE u < 1500', n => 20) r};
+my $with = $node->safe_psql('postgres', $small);
+is($node->safe_psql('postgres', "SET max_parallel_workers = 0; $small"), $with, 'the same without workers');
+is($node->safe_psql('postgres', "SET maintenance_work_mem = '6MB'; $small"), $with, 'the same in parts');
+
+$node->stop;
+done_testing();
