@@ -13,6 +13,7 @@ SELECT p.oid, p.oid::regprocedure::text AS signature, (SELECT aggtransfn FROM pg
 		WHEN p.proargnames[k] = 'top' THEN '0.3::float8'
 		WHEN p.proargnames[k] = 'period' THEN '''month''::text'
 		WHEN p.proargnames[k] = 'decline' THEN '0.5::float8'
+		WHEN p.proargnames[k] = 'lost' THEN '0.9::float8'
 		WHEN p.proargnames[k] = 'as_of' THEN '''2024-03-01''::timestamptz'
 		WHEN t = 'interval'::regtype THEN '''10 days''::interval'
 		WHEN t = 'bigint'::regtype THEN '(CASE WHEN d.b > 0 THEN d.b END)'
