@@ -11,17 +11,8 @@
  */
 #include "core/compat.h"
 
+#include "core/aggregate.h"
 #include "audience/audience.h"
-
-static MemoryContext
-aggregate_context(FunctionCallInfo fcinfo)
-{
-	MemoryContext cxt;
-
-	if (!AggCheckCallContext(fcinfo, &cxt))
-		elog(ERROR, "aggregate support function called in non-aggregate context");
-	return cxt;
-}
 
 static AudienceSet *
 get_set(FunctionCallInfo fcinfo, MemoryContext cxt)

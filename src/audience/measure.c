@@ -17,6 +17,7 @@
 #include "libpq/pqformat.h"
 #include "utils/builtins.h"
 
+#include "core/aggregate.h"
 #include "audience/measure.h"
 
 /* ---- writing ---- */
@@ -536,8 +537,7 @@ state_get(FunctionCallInfo fcinfo)
 	MemoryContext cxt;
 	MeasureState *state;
 
-	if (!AggCheckCallContext(fcinfo, &cxt))
-		elog(ERROR, "aggregate support function called in non-aggregate context");
+	cxt = aggregate_context(fcinfo);
 	if (!PG_ARGISNULL(0))
 		return (MeasureState *) PG_GETARG_POINTER(0);
 	state = MemoryContextAllocZero(cxt, sizeof(MeasureState));

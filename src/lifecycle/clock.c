@@ -21,6 +21,7 @@
 #include "utils/builtins.h"
 #include "utils/datetime.h"
 
+#include "core/aggregate.h"
 #include "core/options.h"
 #include "lifecycle/times.h"
 
@@ -42,16 +43,6 @@ typedef struct ClockState
 	uint32		capacity;
 	TimestampTz *times;
 } ClockState;
-
-static MemoryContext
-aggregate_context(FunctionCallInfo fcinfo)
-{
-	MemoryContext cxt;
-
-	if (!AggCheckCallContext(fcinfo, &cxt))
-		elog(ERROR, "repurchase_clock_agg is called outside of an aggregate");
-	return cxt;
-}
 
 /* There may be millions of customers: nothing but what is needed, and no context of its own. */
 static ClockState *

@@ -16,6 +16,7 @@
 #include "libpq/pqformat.h"
 #include "utils/builtins.h"
 
+#include "core/aggregate.h"
 #include "core/iddict.h"
 #include "lifecycle/times.h"
 
@@ -38,16 +39,6 @@ typedef struct RepeatState
 	bool		has_as_of;
 	TimestampTz as_of;
 } RepeatState;
-
-static MemoryContext
-aggregate_context(FunctionCallInfo fcinfo)
-{
-	MemoryContext cxt;
-
-	if (!AggCheckCallContext(fcinfo, &cxt))
-		elog(ERROR, "a part of an aggregate is called outside of one");
-	return cxt;
-}
 
 /* A state with the options of another, or none, and no customers. */
 static RepeatState *

@@ -21,6 +21,7 @@
 #include "utils/lsyscache.h"
 #include "utils/typcache.h"
 
+#include "core/aggregate.h"
 #include "core/iddict.h"
 #include "core/options.h"
 #include "lifecycle/times.h"
@@ -78,8 +79,7 @@ create_state(FunctionCallInfo fcinfo, Period period)
 	MemoryContext cxt;
 	RetentionState *state;
 
-	if (!AggCheckCallContext(fcinfo, &cxt))
-		elog(ERROR, "cohort_retention_agg is called outside of an aggregate");
+	cxt = aggregate_context(fcinfo);
 	state = MemoryContextAllocZero(cxt, sizeof(RetentionState));
 	state->cxt = cxt;
 	state->period = period;

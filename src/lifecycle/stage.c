@@ -26,6 +26,7 @@
 #include "access/htup_details.h"
 #include "utils/builtins.h"
 
+#include "core/aggregate.h"
 #include "core/keyspool.h"
 #include "core/options.h"
 #include "lifecycle/times.h"
@@ -150,8 +151,7 @@ create_state(FunctionCallInfo fcinfo)
 	MemoryContext cxt;
 	GapState   *state;
 
-	if (!AggCheckCallContext(fcinfo, &cxt))
-		elog(ERROR, "lifecycle_thresholds_agg is called outside of an aggregate");
+	cxt = aggregate_context(fcinfo);
 	state = MemoryContextAllocZero(cxt, sizeof(GapState));
 	state->spool = keyspool_create(cxt, 1, work_mem * (Size) 1024);
 	return state;

@@ -11,6 +11,7 @@
  */
 #include "core/compat.h"
 
+#include "core/aggregate.h"
 #include "core/options.h"
 #include "rfm/cutsvalue.h"
 #include "rfm/grade.h"
@@ -31,16 +32,6 @@ create_state(MemoryContext cxt)
 
 	state->spool = keyspool_create(cxt, RFM_DIMENSIONS, work_mem * (Size) 1024);
 	return state;
-}
-
-static MemoryContext
-aggregate_context(FunctionCallInfo fcinfo)
-{
-	MemoryContext cxt;
-
-	if (!AggCheckCallContext(fcinfo, &cxt))
-		elog(ERROR, "rfm_cuts_agg is called outside of an aggregate");
-	return cxt;
 }
 
 RECSYS_FUNCTION(recsys_rfm_cuts_transition);

@@ -23,6 +23,7 @@
 #include "utils/lsyscache.h"
 #include "utils/typcache.h"
 
+#include "core/aggregate.h"
 #include "core/exactsum.h"
 #include "rfm/cuts.h"
 
@@ -133,8 +134,7 @@ create_migration(FunctionCallInfo fcinfo)
 	MemoryContext cxt;
 	Migration  *m;
 
-	if (!AggCheckCallContext(fcinfo, &cxt))
-		elog(ERROR, "rfm_migration_agg is called outside of an aggregate");
+	cxt = aggregate_context(fcinfo);
 	m = MemoryContextAllocZero(cxt, sizeof(Migration));
 	m->cxt = cxt;
 	m->segment_capacity = 16;

@@ -27,6 +27,7 @@
 #include "utils/typcache.h"
 #include "windowapi.h"
 
+#include "core/aggregate.h"
 #include "core/exactsum.h"
 #include "core/keyspool.h"
 #include "core/options.h"
@@ -235,8 +236,7 @@ create_state(FunctionCallInfo fcinfo)
 	MemoryContext cxt;
 	SpreadState *state;
 
-	if (!AggCheckCallContext(fcinfo, &cxt))
-		elog(ERROR, "a part of an aggregate is called outside of one");
+	cxt = aggregate_context(fcinfo);
 	state = MemoryContextAllocZero(cxt, sizeof(SpreadState));
 	state->spool = keyspool_create(cxt, 1, work_mem * (Size) 1024);
 	return state;

@@ -17,6 +17,7 @@
 #include "utils/datum.h"
 #include "utils/lsyscache.h"
 
+#include "core/aggregate.h"
 #include "core/progress.h"
 #include "rules/output.h"
 
@@ -54,16 +55,6 @@ keep_options(FunctionCallInfo fcinfo, RulesState *state, int argument)
 	value = (struct varlena *) PG_DETOAST_DATUM(PG_GETARG_DATUM(argument));
 	state->options = MemoryContextAlloc(state->cxt, VARSIZE(value));
 	memcpy(state->options, value, VARSIZE(value));
-}
-
-static MemoryContext
-aggregate_context(FunctionCallInfo fcinfo)
-{
-	MemoryContext aggcontext;
-
-	if (!AggCheckCallContext(fcinfo, &aggcontext))
-		elog(ERROR, "aggregate function called in non-aggregate context");
-	return aggcontext;
 }
 
 /* Now and then, whether the state has grown too large. */

@@ -22,6 +22,7 @@
 #include "utils/timestamp.h"
 #include "utils/typcache.h"
 
+#include "core/aggregate.h"
 #include "core/options.h"
 #include "similarity/similarity.h"
 
@@ -31,16 +32,6 @@ RECSYS_FUNCTION(recsys_similarity_combine);
 RECSYS_FUNCTION(recsys_similarity_serialize);
 RECSYS_FUNCTION(recsys_similarity_deserialize);
 RECSYS_FUNCTION(recsys_similarity_final);
-
-static MemoryContext
-aggregate_context(FunctionCallInfo fcinfo)
-{
-	MemoryContext cxt;
-
-	if (!AggCheckCallContext(fcinfo, &cxt))
-		elog(ERROR, "aggregate function called outside of an aggregate");
-	return cxt;
-}
 
 /* The collation of the aggregate for a type that has any. */
 static Oid

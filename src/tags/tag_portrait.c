@@ -30,6 +30,7 @@
 #include <math.h>
 
 #include "access/htup_details.h"
+#include "core/aggregate.h"
 #include "core/options.h"
 #include "libpq/pqformat.h"
 #include "tags/tag_tally.h"
@@ -106,8 +107,7 @@ recsys_tag_portrait_trans(PG_FUNCTION_ARGS)
 	TagsetView	set;
 	bool		in;
 
-	if (!AggCheckCallContext(fcinfo, &cxt))
-		elog(ERROR, "aggregate function called in non-aggregate context");
+	cxt = aggregate_context(fcinfo);
 	if (state == NULL)
 	{
 		state = create_portrait(cxt);
@@ -140,8 +140,7 @@ recsys_tag_portrait_combine(PG_FUNCTION_ARGS)
 	PortraitState *right = PG_ARGISNULL(1) ? NULL : (PortraitState *) PG_GETARG_POINTER(1);
 	MemoryContext cxt;
 
-	if (!AggCheckCallContext(fcinfo, &cxt))
-		elog(ERROR, "aggregate function called in non-aggregate context");
+	cxt = aggregate_context(fcinfo);
 	if (right == NULL)
 	{
 		if (left == NULL)

@@ -16,6 +16,7 @@
 #include <math.h>
 
 #include "libpq/pqformat.h"
+#include "core/aggregate.h"
 #include "tags/tag_tally.h"
 #include "tags/tagset.h"
 #include "utils/builtins.h"
@@ -85,8 +86,7 @@ get_state(FunctionCallInfo fcinfo, AggKind kind, bool *isnew)
 {
 	MemoryContext cxt;
 
-	if (!AggCheckCallContext(fcinfo, &cxt))
-		elog(ERROR, "aggregate function called in non-aggregate context");
+	cxt = aggregate_context(fcinfo);
 	*isnew = PG_ARGISNULL(0);
 	return *isnew ? create_state(cxt, kind) : (SetAggState *) PG_GETARG_POINTER(0);
 }
@@ -329,8 +329,7 @@ recsys_tagset_agg_combine(PG_FUNCTION_ARGS)
 	SetAggState   *left = PG_ARGISNULL(0) ? NULL : (SetAggState *) PG_GETARG_POINTER(0);
 	SetAggState   *right = PG_ARGISNULL(1) ? NULL : (SetAggState *) PG_GETARG_POINTER(1);
 
-	if (!AggCheckCallContext(fcinfo, &cxt))
-		elog(ERROR, "aggregate function called in non-aggregate context");
+	cxt = aggregate_context(fcinfo);
 	if (right == NULL)
 		return keep_state(fcinfo);
 	if (left == NULL)
