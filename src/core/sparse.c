@@ -26,22 +26,28 @@
 /* A sum that is less than this share of the sum of absolute values is 0. */
 #define ROUNDING 1e-6
 
+/* Entries of a batch in the file, at most. */
+#define FILE_BATCH ((Size) 256 * 1024)
+
 struct Triples
 {
 	MemoryContext cxt;
 	Size		memory_limit;
 	Size		count;			/* in memory */
 	Size		capacity;
-	uint64		spilled;		/* in the file, in batches of any size */
+	uint64		spilled;		/* in the file */
 	uint32	   *rows;
 	uint32	   *cols;
-	float	   *values;			/* NULL while all are 1 */
-	int64	   *times;			/* NULL while there are none */
+	bool		has_values;		/* not all are 1 */
+	bool		has_times;
+	float	   *values;
+	int64	   *times;
 	BufFile    *file;
+	int			end_file;		/* where the file ends */
+	off_t		end_offset;
 	/* reading */
 	bool		read_memory;	/* what is in memory was read, or is being read */
-	TripleBatch batch;			/* buffers for what comes from the file */
-	Size		batch_capacity;
+	TripleBatch buffer;			/* for what comes from the file: FILE_BATCH entries */
 };
 
 /* Of a batch in the file; the arrays follow. */
@@ -77,6 +83,7 @@ add_values(Triples *triples)
 {
 	Size		i;
 
+	triples->has_values = true;
 	triples->values = grow(triples->cxt, NULL, triples->capacity, sizeof(float));
 	for (i = 0; i < triples->count; i++)
 		triples->values[i] = 1;
@@ -87,15 +94,26 @@ add_times(Triples *triples)
 {
 	Size		i;
 
+	triples->has_times = true;
 	triples->times = grow(triples->cxt, NULL, triples->capacity, sizeof(int64));
 	for (i = 0; i < triples->count; i++)
 		triples->times[i] = 0;
 }
 
 static void
-write_batch(Triples *triples)
+seek_file(Triples *triples, int file, off_t offset)
 {
-	BatchHeader header = {0};
+	if (BufFileSeek(triples->file, file, offset, SEEK_SET) != 0)
+		ereport(ERROR,
+				(errcode_for_file_access(),
+				 errmsg("could not seek in a temporary file")));
+}
+
+/* Appends all that is in memory to the file. */
+static void
+spill(Triples *triples)
+{
+	Size		start;
 
 	if (triples->file == NULL)
 	{
@@ -104,16 +122,25 @@ write_batch(Triples *triples)
 		triples->file = BufFileCreateTemp(false);
 		MemoryContextSwitchTo(old);
 	}
-	header.count = triples->count;
-	header.has_values = triples->values != NULL;
-	header.has_times = triples->times != NULL;
-	BufFileWrite(triples->file, (void *) &header, sizeof(header));
-	BufFileWrite(triples->file, triples->rows, triples->count * sizeof(uint32));
-	BufFileWrite(triples->file, triples->cols, triples->count * sizeof(uint32));
-	if (triples->values)
-		BufFileWrite(triples->file, triples->values, triples->count * sizeof(float));
-	if (triples->times)
-		BufFileWrite(triples->file, triples->times, triples->count * sizeof(int64));
+	else
+		seek_file(triples, triples->end_file, triples->end_offset);
+	for (start = 0; start < triples->count; start += FILE_BATCH)
+	{
+		BatchHeader header = {0};
+
+		CHECK_FOR_INTERRUPTS();
+		header.count = Min(triples->count - start, FILE_BATCH);
+		header.has_values = triples->has_values;
+		header.has_times = triples->has_times;
+		BufFileWrite(triples->file, (void *) &header, sizeof(header));
+		BufFileWrite(triples->file, triples->rows + start, header.count * sizeof(uint32));
+		BufFileWrite(triples->file, triples->cols + start, header.count * sizeof(uint32));
+		if (header.has_values)
+			BufFileWrite(triples->file, triples->values + start, header.count * sizeof(float));
+		if (header.has_times)
+			BufFileWrite(triples->file, triples->times + start, header.count * sizeof(int64));
+	}
+	BufFileTell(triples->file, &triples->end_file, &triples->end_offset);
 	triples->spilled += triples->count;
 	triples->count = 0;
 }
@@ -121,21 +148,21 @@ write_batch(Triples *triples)
 static void
 make_room(Triples *triples)
 {
-	Size		width = 2 * sizeof(uint32) + (triples->values ? sizeof(float) : 0) +
-		(triples->times ? sizeof(int64) : 0);
+	Size		width = 2 * sizeof(uint32) + (triples->has_values ? sizeof(float) : 0) +
+		(triples->has_times ? sizeof(int64) : 0);
 	Size		capacity = Max(triples->capacity * 2, 64);
 
 	if (triples->capacity > 0 && capacity * width > triples->memory_limit)
 	{
-		write_batch(triples);
+		spill(triples);
 		return;
 	}
 	triples->capacity = capacity;
 	triples->rows = grow(triples->cxt, triples->rows, capacity, sizeof(uint32));
 	triples->cols = grow(triples->cxt, triples->cols, capacity, sizeof(uint32));
-	if (triples->values)
+	if (triples->has_values)
 		triples->values = grow(triples->cxt, triples->values, capacity, sizeof(float));
-	if (triples->times)
+	if (triples->has_times)
 		triples->times = grow(triples->cxt, triples->times, capacity, sizeof(int64));
 }
 
@@ -150,13 +177,13 @@ triples_add(Triples *triples, uint32 row, uint32 col, float value, int64 time)
 	i = triples->count;
 	triples->rows[i] = row;
 	triples->cols[i] = col;
-	if (triples->values == NULL && value != 1)
+	if (!triples->has_values && value != 1)
 		add_values(triples);
-	if (triples->values)
+	if (triples->has_values)
 		triples->values[i] = value;
-	if (triples->times == NULL && time != 0)
+	if (!triples->has_times && time != 0)
 		add_times(triples);
-	if (triples->times)
+	if (triples->has_times)
 		triples->times[i] = time;
 	triples->count++;
 }
@@ -170,18 +197,42 @@ triples_count(const Triples *triples)
 bool
 triples_have_times(const Triples *triples)
 {
-	return triples->times != NULL;
+	return triples->has_times;
 }
 
-/* Starts to read from the beginning. */
+static void
+free_array(const void *array)
+{
+	if (array)
+		pfree((void *) array);
+}
+
+static void
+free_memory(Triples *triples)
+{
+	free_array(triples->rows);
+	free_array(triples->cols);
+	free_array(triples->values);
+	free_array(triples->times);
+	triples->rows = triples->cols = NULL;
+	triples->values = NULL;
+	triples->times = NULL;
+	triples->capacity = 0;
+}
+
+/*
+ * Starts to read from the beginning.  Where there is a file the rest goes there
+ * too: memory is wanted for what is made of the entries.
+ */
 void
 triples_rewind(Triples *triples)
 {
 	triples->read_memory = false;
-	if (triples->file && BufFileSeek(triples->file, 0, 0L, SEEK_SET) != 0)
-		ereport(ERROR,
-				(errcode_for_file_access(),
-				 errmsg("could not rewind a temporary file")));
+	if (triples->file == NULL)
+		return;
+	spill(triples);
+	free_memory(triples);
+	seek_file(triples, 0, 0);
 }
 
 static void
@@ -202,18 +253,17 @@ triples_next(Triples *triples, TripleBatch *batch)
 	if (triples->file && !triples->read_memory &&
 		BufFileRead(triples->file, &header, sizeof(header)) == sizeof(header))
 	{
-		TripleBatch *buffer = &triples->batch;
+		TripleBatch *buffer = &triples->buffer;
 
-		if (header.count > triples->batch_capacity)
+		if (buffer->rows == NULL)
 		{
-			triples->batch_capacity = header.count;
-			buffer->rows = grow(triples->cxt, (void *) buffer->rows, header.count, sizeof(uint32));
-			buffer->cols = grow(triples->cxt, (void *) buffer->cols, header.count, sizeof(uint32));
-			if (triples->values)
-				buffer->values = grow(triples->cxt, (void *) buffer->values, header.count, sizeof(float));
-			if (triples->times)
-				buffer->times = grow(triples->cxt, (void *) buffer->times, header.count, sizeof(int64));
+			buffer->rows = grow(triples->cxt, NULL, FILE_BATCH, sizeof(uint32));
+			buffer->cols = grow(triples->cxt, NULL, FILE_BATCH, sizeof(uint32));
 		}
+		if (header.has_values && buffer->values == NULL)
+			buffer->values = grow(triples->cxt, NULL, FILE_BATCH, sizeof(float));
+		if (header.has_times && buffer->times == NULL)
+			buffer->times = grow(triples->cxt, NULL, FILE_BATCH, sizeof(int64));
 		*batch = *buffer;
 		batch->count = header.count;
 		read_exact(triples->file, (void *) batch->rows, header.count * sizeof(uint32));
@@ -239,26 +289,16 @@ triples_next(Triples *triples, TripleBatch *batch)
 	return batch->count > 0;
 }
 
-static void
-free_array(const void *array)
-{
-	if (array)
-		pfree((void *) array);
-}
-
 void
 triples_free(Triples *triples)
 {
 	if (triples->file)
 		BufFileClose(triples->file);
-	free_array(triples->rows);
-	free_array(triples->cols);
-	free_array(triples->values);
-	free_array(triples->times);
-	free_array(triples->batch.rows);
-	free_array(triples->batch.cols);
-	free_array(triples->batch.values);
-	free_array(triples->batch.times);
+	free_memory(triples);
+	free_array(triples->buffer.rows);
+	free_array(triples->buffer.cols);
+	free_array(triples->buffer.values);
+	free_array(triples->buffer.times);
 	pfree(triples);
 }
 
@@ -513,7 +553,7 @@ sparse_create(MemoryContext cxt, Triples *triples, uint32 nrows, uint32 ncols,
 	matrix->start = MemoryContextAllocExtended(cxt, ((Size) nrows + 2) * sizeof(uint64),
 											   MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
 	matrix->cols = MemoryContextAllocHuge(cxt, count * sizeof(uint32));
-	if (value || triples->values)
+	if (value || triples->has_values)
 		matrix->values = MemoryContextAllocHuge(cxt, count * sizeof(float));
 
 	longest = count_rows(triples, matrix->start, nrows);

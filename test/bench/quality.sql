@@ -1,8 +1,9 @@
 -- Tables NAME_train (u, i, w), NAME_fit and NAME_valid (parts of it), NAME_test.
 \set ON_ERROR_STOP on
 SET client_min_messages = warning;
-CREATE FUNCTION part(u bigint, i bigint) RETURNS int LANGUAGE sql IMMUTABLE
-	RETURN ((u * 2654435761 + i * 40503 + (u # i) * 97) % 1009 * 7919 % 1009) * 10 / 1009;
+-- a share, by chance, of all pairs
+CREATE FUNCTION drawn(u bigint, i bigint, seed bigint) RETURNS boolean LANGUAGE sql IMMUTABLE
+	RETURN (hashint8extended(u * 1000003 + i, seed) & 1023) < 205;
 
 CREATE TABLE gowalla_train (u bigint, i bigint, w float8 DEFAULT 1);
 CREATE TABLE gowalla_test (u bigint, i bigint);
@@ -18,13 +19,13 @@ CREATE TABLE ml_all (u bigint, i bigint, w float8, ts bigint);
 DELETE FROM ml_all WHERE w < 4;
 
 -- a fifth of each user's items is the test
-SELECT format('CREATE TABLE %1$s_test AS SELECT u, i FROM %1$s_all WHERE part(u, i) < 2', d),
-	format('CREATE TABLE %1$s_train AS SELECT u, i, w FROM %1$s_all WHERE part(u, i) >= 2', d)
+SELECT format('CREATE TABLE %1$s_test AS SELECT u, i FROM %1$s_all WHERE drawn(u, i, 1)', d),
+	format('CREATE TABLE %1$s_train AS SELECT u, i, w FROM %1$s_all WHERE NOT drawn(u, i, 1)', d)
 FROM unnest('{lastfm, ml}'::text[]) d \gexec
--- and an eighth of the rest is for validation; a tenth of Gowalla's
-SELECT format('CREATE TABLE %1$s_valid AS SELECT u, i FROM %1$s_train WHERE part(u, i) = %2$s', d, p),
-	format('CREATE TABLE %1$s_fit AS SELECT u, i, w FROM %1$s_train WHERE part(u, i) <> %2$s', d, p)
-FROM (VALUES ('gowalla', 5), ('lastfm', 5), ('ml', 5)) v(d, p) \gexec
+-- and a fifth of the rest is for validation
+SELECT format('CREATE TABLE %1$s_valid AS SELECT u, i FROM %1$s_train WHERE drawn(u, i, 42)', d),
+	format('CREATE TABLE %1$s_fit AS SELECT u, i, w FROM %1$s_train WHERE NOT drawn(u, i, 42)', d)
+FROM unnest('{gowalla, lastfm, ml}'::text[]) d \gexec
 
 -- baskets: the last one is the test, the one before is for validation; what is new in them
 CREATE TABLE tafeng_all (u bigint, basket int, future int, i bigint);
