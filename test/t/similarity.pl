@@ -7,6 +7,8 @@ use PostgreSQL::Test::Utils;
 use Test::More;
 use Time::HiRes qw(time usleep);
 
+plan skip_all => 'processes are looked for in /proc' unless -r '/proc/self/cmdline';
+
 my $node = PostgreSQL::Test::Cluster->new('similarity');
 $node->init;
 $node->append_conf('postgresql.conf', slurp_file($ENV{RECSYS_CONF}));
@@ -19,12 +21,19 @@ $node->safe_psql('postgres', q{
   SELECT u, abs(hashint8(u * 1000 + g)) % 8000 AS i FROM generate_series(1, 8000) u, generate_series(1, 150) g;
   VACUUM ANALYZE dense});
 
-# Workers without a database are in no view.
+# Workers without a database are in no view, and a bare Debian has no ps.
 sub workers
 {
 	my ($pid) = @_;
+	my @found;
 
-	return map { /^\s*(\d+)/ } grep { /recsys worker for PID $pid\b/ } `ps -eo pid,args`;
+	foreach my $file (glob '/proc/[0-9]*/cmdline')
+	{
+		open my $handle, '<', $file or next;
+		my $title = <$handle> // '';
+		push @found, $file =~ /(\d+)/ if $title =~ /recsys worker for PID $pid\b/;
+	}
+	return @found;
 }
 
 # Waits until there are workers of a process, or none any more.
