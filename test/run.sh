@@ -117,7 +117,7 @@ report_coverage() {
 			END { printf "%6.1f %% of %5d lines in all\n", lines ? 100 * done / lines : 0, lines }'
 }
 
-find_postgres libipc-run-perl perl
+find_postgres libipc-run-perl perl procps
 make_workdir
 say "building in $WORK with $("$PG_CONFIG" --version)"
 build_extension ${CC:+CC="$CC"} ${PROFILE:+PROFILE="$PROFILE"}
