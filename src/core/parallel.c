@@ -113,9 +113,58 @@ parallel_workers(double work)
 }
 
 /*
+ * Creates a segment of shared memory; NULL where there is not enough of that: a
+ * container's /dev/shm may be small.
+ */
+static dsm_segment *
+create_segment(Size size)
+{
+	MemoryContext cxt = CurrentMemoryContext;
+	ResourceOwner owner = CurrentResourceOwner;
+	ResourceOwner attempt = ResourceOwnerCreate(owner, "recsys shared memory");
+	dsm_segment *volatile segment = NULL;
+
+	/*
+	 * An error of dsm_create() leaves nothing but its descriptor, which
+	 * belongs to the resource owner of this attempt.
+	 */
+	CurrentResourceOwner = attempt;
+	PG_TRY();
+	{
+		segment = dsm_create(size, DSM_CREATE_NULL_IF_MAXSEGMENTS);
+	}
+	PG_CATCH();
+	{
+		ErrorData  *error;
+
+		CurrentResourceOwner = owner;
+		MemoryContextSwitchTo(cxt);
+		error = CopyErrorData();
+		if (ERRCODE_TO_CATEGORY(error->sqlerrcode) !=
+			ERRCODE_TO_CATEGORY(ERRCODE_INSUFFICIENT_RESOURCES))
+			PG_RE_THROW();
+		FlushErrorState();
+		ereport(DEBUG1,
+				(errmsg_internal("no workers for want of shared memory: %s", error->message)));
+		FreeErrorData(error);
+	}
+	PG_END_TRY();
+	CurrentResourceOwner = owner;
+	if (segment == NULL)
+	{
+		ResourceOwnerRelease(attempt, RESOURCE_RELEASE_BEFORE_LOCKS, false, false);
+		ResourceOwnerRelease(attempt, RESOURCE_RELEASE_LOCKS, false, false);
+		ResourceOwnerRelease(attempt, RESOURCE_RELEASE_AFTER_LOCKS, false, false);
+		ResourceOwnerDelete(attempt);
+	}
+	/* else the owner stays, as a child of the caller's, until that is released */
+	return segment;
+}
+
+/*
  * Creates an area of a size in bytes.  For more than 0 workers it is in shared
- * memory; where there is not enough of that (a container's /dev/shm may be
- * small) the area is private and the caller will work alone.
+ * memory; where there is not enough of that the area is private and the caller
+ * will work alone.
  */
 ParallelArea *
 parallel_area_create(Size size, int nworkers)
@@ -123,45 +172,7 @@ parallel_area_create(Size size, int nworkers)
 	ParallelArea *area = palloc0_object(ParallelArea);
 
 	if (nworkers > 0)
-	{
-		MemoryContext cxt = CurrentMemoryContext;
-		ResourceOwner owner = CurrentResourceOwner;
-		ResourceOwner attempt = ResourceOwnerCreate(owner, "recsys shared memory");
-
-		/*
-		 * An error of dsm_create() leaves nothing but its descriptor, which
-		 * belongs to the resource owner of this attempt.
-		 */
-		CurrentResourceOwner = attempt;
-		PG_TRY();
-		{
-			area->segment = dsm_create(size, DSM_CREATE_NULL_IF_MAXSEGMENTS);
-		}
-		PG_CATCH();
-		{
-			ErrorData  *error;
-
-			MemoryContextSwitchTo(cxt);
-			error = CopyErrorData();
-			if (ERRCODE_TO_CATEGORY(error->sqlerrcode) != ERRCODE_TO_CATEGORY(ERRCODE_INSUFFICIENT_RESOURCES))
-				PG_RE_THROW();
-			FlushErrorState();
-			ereport(DEBUG1,
-					(errmsg_internal("no workers for want of shared memory: %s", error->message)));
-			FreeErrorData(error);
-			area->segment = NULL;
-		}
-		PG_END_TRY();
-		CurrentResourceOwner = owner;
-		if (area->segment == NULL)
-		{
-			ResourceOwnerRelease(attempt, RESOURCE_RELEASE_BEFORE_LOCKS, false, false);
-			ResourceOwnerRelease(attempt, RESOURCE_RELEASE_LOCKS, false, false);
-			ResourceOwnerRelease(attempt, RESOURCE_RELEASE_AFTER_LOCKS, false, false);
-			ResourceOwnerDelete(attempt);
-		}
-		/* else the owner stays, as a child of the caller's, until that is released */
-	}
+		area->segment = create_segment(size);
 	if (area->segment)
 	{
 		area->nworkers = nworkers;
@@ -348,6 +359,7 @@ start_workers(int nworkers, dsm_segment *segment)
 			break;
 }
 
+/* NULL where there is not enough shared memory. */
 static Control *
 create_control(ParallelArea *area, const char *name, uint32 nblocks, Size result_size,
 			   dsm_segment **segment)
@@ -359,7 +371,9 @@ create_control(ParallelArea *area, const char *name, uint32 nblocks, Size result
 	uint32		i;
 
 	size = MAXALIGN(sizeof(Control)) + MAXALIGN(nslots * sizeof(Slot)) + nslots * slot_size;
-	*segment = dsm_create(size, 0);
+	*segment = create_segment(size);
+	if (*segment == NULL)
+		return NULL;
 	control = dsm_segment_address(*segment);
 	control->data = dsm_segment_handle(area->segment);
 	control->nblocks = nblocks;
@@ -403,6 +417,22 @@ throw_failure(Control *control)
 }
 
 static void
+run_alone(ParallelArea *area, const ParallelKernel *kernel, uint32 nblocks, Size result_size,
+		  ParallelResult emit, void *arg)
+{
+	void	   *local = kernel->begin(area->data);
+	void	   *result = MemoryContextAllocHuge(CurrentMemoryContext, Max(result_size, 1));
+	uint32		block;
+
+	for (block = 0; block < nblocks; block++)
+	{
+		CHECK_FOR_INTERRUPTS();
+		emit(arg, block, result, kernel->run(local, block, result));
+	}
+	pfree(result);
+}
+
+static void
 run_parallel(ParallelArea *area, const char *name, const ParallelKernel *kernel,
 			 uint32 nblocks, Size result_size, ParallelResult emit, void *arg)
 {
@@ -411,6 +441,11 @@ run_parallel(ParallelArea *area, const char *name, const ParallelKernel *kernel,
 	void	   *local;
 	uint32		emitted = 0;
 
+	if (control == NULL)
+	{
+		run_alone(area, kernel, nblocks, result_size, emit, arg);
+		return;
+	}
 	start_workers(Min((uint32) area->nworkers, nblocks - 1), segment);
 	local = kernel->begin(area->data);
 	while (emitted < nblocks)
@@ -456,16 +491,5 @@ parallel_area_run(ParallelArea *area, const char *name, const ParallelKernel *ke
 	if (area->nworkers > 0 && nblocks > 1)
 		run_parallel(area, name, kernel, nblocks, result_size, emit, arg);
 	else if (nblocks > 0)
-	{
-		void	   *local = kernel->begin(area->data);
-		void	   *result = MemoryContextAllocHuge(CurrentMemoryContext, Max(result_size, 1));
-		uint32		block;
-
-		for (block = 0; block < nblocks; block++)
-		{
-			CHECK_FOR_INTERRUPTS();
-			emit(arg, block, result, kernel->run(local, block, result));
-		}
-		pfree(result);
-	}
+		run_alone(area, kernel, nblocks, result_size, emit, arg);
 }
