@@ -39,15 +39,17 @@ static const struct
 	SimilarityNormalize normalize;
 	double		alpha;
 	double		beta;
+	double		shrink;
 }			candidates[] = {
-	{NORMALIZE_NONE, 0.8, 0.2},
-	{NORMALIZE_NONE, 0.5, 0.5},
-	{NORMALIZE_NONE, 0.7, 0.3},
-	{NORMALIZE_NONE, 0.8, 0.3},
-	{NORMALIZE_NONE, 1, 0},
-	{NORMALIZE_ITEM, 0.75, 0.25},
-	{NORMALIZE_ITEM, 0.65, 0.35},
-	{NORMALIZE_ITEM, 0.55, 0.45}
+	{NORMALIZE_NONE, 0.8, 0.2, 0},
+	{NORMALIZE_NONE, 0.5, 0.5, 0},
+	{NORMALIZE_NONE, 0.7, 0.3, 0},
+	{NORMALIZE_NONE, 0.8, 0.3, 0},
+	{NORMALIZE_NONE, 1, 0, 0},
+	{NORMALIZE_ITEM, 0.75, 0.25, 0},
+	{NORMALIZE_ITEM, 0.65, 0.35, 0},
+	{NORMALIZE_ITEM, 0.75, 0.25, 2},
+	{NORMALIZE_ITEM, 0.7, 0.3, 5}
 };
 
 static const double shrinks[] = {2, 5};
@@ -388,6 +390,8 @@ similarity_tune(SimilarityBuild *build)
 		setting.normalize = candidates[i].normalize;
 		setting.alpha = candidates[i].alpha;
 		setting.beta = candidates[i].beta;
+		setting.shrink = build->options.shrink > 0 ?
+			build->options.shrink : candidates[i].shrink;
 		try_setting(build, &tuning, rest, &setting, &best, &best_ndcg);
 	}
 	setting = best;
@@ -399,6 +403,8 @@ similarity_tune(SimilarityBuild *build)
 	setting = best;
 	for (i = 0; i < lengthof(shrinks) && build->options.shrink == 0; i++)
 	{
+		if (best.shrink == shrinks[i])
+			continue;
 		setting.shrink = shrinks[i];
 		try_setting(build, &tuning, rest, &setting, &best, &best_ndcg);
 	}
