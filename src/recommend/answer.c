@@ -4,10 +4,12 @@
  *		From the history to the rows of an answer.
  *
  * The rows are, in order: the candidates that the history leads to, by score,
- * and then, where they are fewer than asked for, the most popular items that
- * are left.  Whatever keeps an item out is applied before rows are counted, so
- * that there are n rows whenever there are n items that may be recommended,
- * and a call for n items returns the first n rows of the call without n.
+ * and then, where they are fewer than asked for, those of the next rungs of the
+ * ladder (rung.c), down to the most popular items that are left.  Whatever
+ * keeps an item out is applied before rows are counted, so that there are n
+ * rows whenever there are n items that may be recommended, and a call for n
+ * items returns the first n rows of the call without n.  What is asked to be
+ * spread or explored goes through diversity.c.
  *
  *-------------------------------------------------------------------------
  */
@@ -159,46 +161,17 @@ call_put_row(Call *call, Datum *values, bool *nulls)
 	call->nrows++;
 }
 
-/* Rows of what the history leads to. */
-static void
-put_candidates(Call *call, const Candidate *candidates, int64 n)
+/* Order of two numbers of items: greater score first, ties by item. */
+int
+call_compare_scores(const void *a, const void *b, void *arg)
 {
-	const IdType *out = &call->out;
-	Datum		source = CStringGetTextDatum("personal");
-	MemoryContext cxt = AllocSetContextCreate(CurrentMemoryContext, "recsys row",
-											  ALLOCSET_SMALL_SIZES);
-	MemoryContext old = MemoryContextSwitchTo(cxt);
-	int64		i;
+	ItemTable  *items = (ItemTable *) arg;
+	ItemEntry  *x = &items->entries[*(const uint32 *) a];
+	ItemEntry  *y = &items->entries[*(const uint32 *) b];
 
-	for (i = 0; i < n; i++)
-	{
-		const Candidate *candidate = &candidates[i];
-		Datum		values[NCOLUMNS];
-		bool		nulls[NCOLUMNS] = {0};
-		Datum	   *items = candidate->reasons;
-		Datum	   *parts;
-		int			k;
-
-		MemoryContextReset(cxt);
-		parts = palloc_array(Datum, Max(candidate->nreasons, 1));
-		for (k = 0; k < candidate->nreasons; k++)
-		{
-			items[k] = call_item_out(call, items[k]);
-			parts[k] = Float8GetDatum(candidate->contributions[k]);
-		}
-		values[COLUMN_ITEM] = call_item_out(call, candidate->item);
-		values[COLUMN_SCORE] = Float8GetDatum(candidate->score);
-		values[COLUMN_SOURCE] = source;
-		values[COLUMN_BECAUSE] =
-			PointerGetDatum(construct_array(items, candidate->nreasons, out->type, out->typlen,
-											out->typbyval, out->typalign));
-		values[COLUMN_CONTRIBUTIONS] =
-			PointerGetDatum(construct_array(parts, candidate->nreasons, FLOAT8OID, sizeof(float8),
-											FLOAT8PASSBYVAL, TYPALIGN_DOUBLE));
-		call_put_row(call, values, nulls);
-	}
-	MemoryContextSwitchTo(old);
-	MemoryContextDelete(cxt);
+	if (x->score != y->score)
+		return x->score > y->score ? -1 : 1;
+	return idtype_compare(items->type, x->item, y->item);
 }
 
 /*
@@ -229,151 +202,74 @@ call_take_eligible(Call *call, uint32 *items, uint32 *n, int64 limit)
 	*n = taken;
 }
 
-/* How many items to look at in the next round, to find some that will do. */
-static int64
-round_size(const Call *call, int64 wanted, int round)
+/*
+ * One row with the reasons for it.  What it is made of is in the current memory
+ * context, which the caller may reset.
+ */
+void
+call_put_candidate(Call *call, const Candidate *candidate, Datum source)
 {
-	if (wanted < 0 || !call->checks)
-		return wanted;
-	return wanted + ((int64) 16 << Min(round * 2, 20));
-}
+	const IdType *out = &call->out;
+	Datum		values[NCOLUMNS];
+	bool		nulls[NCOLUMNS] = {0};
+	Datum	   *items = candidate->reasons;
+	Datum	   *parts = palloc_array(Datum, Max(candidate->nreasons, 1));
+	int			k;
 
-/* The candidates of the history. */
-static void
-answer_personal(Call *call, Scoring *scoring)
-{
-	uint32		required = call->has_allow ? ITEM_ALLOWED : 0;
-	uint32	   *winners = NULL;
-	uint32		nwinners = 0;
-	int			round = 0;
-
-	for (;;)
+	for (k = 0; k < candidate->nreasons; k++)
 	{
-		int64		wanted = call->n < 0 ? -1 : call->n - nwinners;
-		int64		size = round_size(call, wanted, round++);
-		uint32		nfound;
-		uint32		ntaken;
-		uint32	   *found = scoring_select(scoring, required, size, &nfound);
-		bool		last = !call->checks || size < 0 || nfound < size;
-
-		ntaken = nfound;
-		call_take_eligible(call, found, &ntaken, wanted);
-		if (winners == NULL)
-			winners = found;
-		else if (ntaken > 0)
-		{
-			winners = repalloc_huge(winners, ((Size) nwinners + ntaken) * sizeof(uint32));
-			memcpy(winners + nwinners, found, ntaken * sizeof(uint32));
-		}
-		nwinners += ntaken;
-		if (last || nwinners == call->n)
-			break;
+		items[k] = call_item_out(call, items[k]);
+		parts[k] = Float8GetDatum(candidate->contributions[k]);
 	}
-	put_candidates(call, scoring_explain(scoring, winners, nwinners), nwinners);
+	values[COLUMN_ITEM] = call_item_out(call, candidate->item);
+	values[COLUMN_SCORE] = Float8GetDatum(candidate->score);
+	values[COLUMN_SOURCE] = source;
+	values[COLUMN_BECAUSE] =
+		PointerGetDatum(construct_array(items, candidate->nreasons, out->type, out->typlen,
+										out->typbyval, out->typalign));
+	values[COLUMN_CONTRIBUTIONS] =
+		PointerGetDatum(construct_array(parts, candidate->nreasons, FLOAT8OID, sizeof(float8),
+										FLOAT8PASSBYVAL, TYPALIGN_DOUBLE));
+	call_put_row(call, values, nulls);
 }
 
-/* Rows of items that were taken for their popularity, which is their score. */
-static void
-put_popular(Call *call, const uint32 *items, uint32 n)
+/* One row of an item whose rung is all that speaks for it. */
+void
+call_put_item(Call *call, uint32 item, Datum source)
 {
-	ItemEntry  *entries = call->recommender->table.entries;
-	Datum		source = CStringGetTextDatum("popular");
+	ItemEntry  *entry = &call->recommender->table.entries[item];
+	Datum		values[NCOLUMNS] = {0};
+	bool		nulls[NCOLUMNS] = {0};
+
+	values[COLUMN_ITEM] = call_item_out(call, entry->item);
+	values[COLUMN_SCORE] = Float8GetDatum(entry->score);
+	values[COLUMN_SOURCE] = source;
+	nulls[COLUMN_BECAUSE] = true;
+	nulls[COLUMN_CONTRIBUTIONS] = true;
+	call_put_row(call, values, nulls);
+}
+
+/* Rows of some items of a rung in order, with reasons where a scoring has them. */
+static void
+put_items(Call *call, const uint32 *items, uint32 n, Rung rung, Scoring *scoring)
+{
+	Candidate  *candidates = scoring ? scoring_explain(scoring, items, n) : NULL;
+	Datum		source = CStringGetTextDatum(rung_name(rung));
+	MemoryContext cxt = AllocSetContextCreate(CurrentMemoryContext, "recsys row",
+											  ALLOCSET_SMALL_SIZES);
+	MemoryContext old = MemoryContextSwitchTo(cxt);
 	uint32		i;
 
 	for (i = 0; i < n; i++)
 	{
-		Datum		values[NCOLUMNS] = {0};
-		bool		nulls[NCOLUMNS] = {0};
-
-		values[COLUMN_ITEM] = call_item_out(call, entries[items[i]].item);
-		values[COLUMN_SCORE] = Float8GetDatum(entries[items[i]].score);
-		values[COLUMN_SOURCE] = source;
-		nulls[COLUMN_BECAUSE] = true;
-		nulls[COLUMN_CONTRIBUTIONS] = true;
-		call_put_row(call, values, nulls);
+		MemoryContextReset(cxt);
+		if (candidates)
+			call_put_candidate(call, &candidates[i], source);
+		else
+			call_put_item(call, items[i], source);
 	}
-}
-
-/* The most popular items that are left, in rounds as long as some are wanted. */
-static void
-answer_popular(Call *call)
-{
-	ItemTable  *items = &call->recommender->table;
-	ModelReader reader;
-	uint32	   *batch;
-	int64		capacity = 1024;
-	bool		more = true;
-	int			round = 0;
-
-	batch = palloc_array(uint32, capacity);
-	popularity_open(&reader, call->recommender);
-	while (more && (call->n < 0 || call->nrows < call->n))
-	{
-		int64		wanted = call->n < 0 ? -1 : call->n - call->nrows;
-		int64		size = round_size(call, wanted, round++);
-		uint32		n = 0;
-		Datum		item;
-		double		popularity;
-
-		if (size < 0 || size > capacity)
-			size = capacity;
-		while (n < size && (more = popularity_next(&reader, &item, &popularity)))
-		{
-			uint32		number = item_table_put(items, item);
-
-			if (items->entries[number].flags & (ITEM_EXCLUDED | ITEM_TAKEN))
-				continue;
-			items->entries[number].score = popularity;
-			batch[n++] = number;
-		}
-		call_take_eligible(call, batch, &n, wanted);
-		put_popular(call, batch, n);
-	}
-	model_close(&reader);
-}
-
-/* Order of two numbers of items: greater score first, ties by item. */
-int
-call_compare_scores(const void *a, const void *b, void *arg)
-{
-	ItemTable  *items = (ItemTable *) arg;
-	ItemEntry  *x = &items->entries[*(const uint32 *) a];
-	ItemEntry  *y = &items->entries[*(const uint32 *) b];
-
-	if (x->score != y->score)
-		return x->score > y->score ? -1 : 1;
-	return idtype_compare(items->type, x->item, y->item);
-}
-
-/*
- * The same where a list says what may be recommended: its items are looked up.
- * One that nobody has had yet is the least popular.
- */
-static void
-answer_allowed(Call *call)
-{
-	ItemTable  *items = &call->recommender->table;
-	uint32	   *batch = MemoryContextAllocHuge(CurrentMemoryContext,
-											   Max((Size) items->n, 1) * sizeof(uint32));
-	ModelReader reader;
-	uint32		n = 0;
-	uint32		i;
-
-	model_open(&reader, call->recommender);
-	for (i = 0; i < items->n; i++)
-	{
-		ItemEntry  *entry = &items->entries[i];
-
-		if ((entry->flags & (ITEM_ALLOWED | ITEM_EXCLUDED | ITEM_TAKEN)) != ITEM_ALLOWED)
-			continue;
-		CHECK_FOR_INTERRUPTS();
-		entry->score = model_popularity(&reader, entry->item);
-		batch[n++] = i;
-	}
-	model_close(&reader);
-	qsort_arg(batch, n, sizeof(uint32), call_compare_scores, items);
-	call_take_eligible(call, batch, &n, call->n < 0 ? -1 : call->n - call->nrows);
-	put_popular(call, batch, n);
+	MemoryContextSwitchTo(old);
+	MemoryContextDelete(cxt);
 }
 
 /*
@@ -384,12 +280,25 @@ void
 call_answer(Call *call, const HistoryItem *history, int nhistory)
 {
 	Scoring    *scoring = scoring_create(call->recommender, history, nhistory);
+	Rung		rung;
 
-	answer_personal(call, scoring);
-	if (!call->fallback || (call->n >= 0 && call->nrows >= call->n))
+	if (call->diversity)
+	{
+		call_answer_diverse(call, scoring);
 		return;
-	if (call->has_allow)
-		answer_allowed(call);
-	else
-		answer_popular(call);
+	}
+	for (rung = RUNG_PERSONAL; rung < NRUNGS; rung++)
+	{
+		Stream		stream;
+		uint32	   *items;
+		uint32		n;
+
+		if (!stream_open(&stream, call, rung, scoring))
+			continue;
+		items = stream_take(&stream, call->n < 0 ? -1 : call->n - call->nrows, &n);
+		stream_close(&stream);
+		put_items(call, items, n, rung, stream.scoring);
+		if (!call->fallback || (call->n >= 0 && call->nrows >= call->n))
+			break;
+	}
 }

@@ -71,8 +71,7 @@ destroy(Recommender *recommender)
 {
 	if (recommender->history)
 		query_forget(recommender->history);
-	if (recommender->eligible)
-		query_forget(recommender->eligible);
+	eligible_forget(recommender);
 	MemoryContextDelete(recommender->cxt);
 }
 

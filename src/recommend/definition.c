@@ -378,7 +378,7 @@ check_items_query(const char *text, Oid item_type, Oid item_collation)
 	IdType		item;
 
 	idtype_init(&item, item_type, item_collation);
-	query_prepare(eligible_query(qualified, NULL, &item), &column, 1, 1, &item.array_type);
+	query_prepare(eligible_query(qualified, NULL, &item, 0), &column, 1, 1, &item.array_type);
 	return qualified;
 }
 

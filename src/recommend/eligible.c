@@ -13,6 +13,7 @@
  */
 #include "core/compat.h"
 
+#include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "utils/array.h"
 
@@ -31,48 +32,71 @@ mark_row(void *arg, const Datum *values, const bool *nulls)
 		items->entries[number].flags |= ITEM_ELIGIBLE;
 }
 
-/* Prepares the query for a condition, unless the plan at hand is of the same. */
-static void
-prepare(Recommender *recommender, const char *filter)
+/* Frees the plans. */
+void
+eligible_forget(Recommender *recommender)
 {
-	QueryColumn column = {"item", recommender->item.type, false};
+	int			i;
+
+	for (i = 0; i < lengthof(recommender->eligible); i++)
+	{
+		UserQuery  *query = recommender->eligible[i].query;
+
+		recommender->eligible[i].query = NULL;
+		if (query)
+			query_forget(query);
+	}
+}
+
+/* Prepares the query for a condition, unless the plan at hand is of the same. */
+static UserQuery *
+prepare(Recommender *recommender, const char *filter, int columns)
+{
+	QueryColumn wanted[3] = {{"item", recommender->item.type, false}};
+	int			nwanted = 1;
+	EligiblePlan *plan = &recommender->eligible[columns != 0];
+	UserQuery  *stale = plan->query;
 	MemoryContext old;
 	char	   *text;
 
 	if (recommender->items_query == NULL)
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-				 errmsg("a filter needs a recommender with an items query"),
+				 errmsg("%s needs a recommender with an items query",
+						columns & ELIGIBLE_PRICE ? "a price" :
+						columns & ELIGIBLE_CATEGORY ? "a category" : "a filter"),
 				 errhint("Give create_recommender() the argument items, a query whose first column is the item and whose other columns are what filters are about.")));
-	if (recommender->eligible &&
-		query_is_valid(recommender->eligible) &&
-		(filter ? recommender->eligible_filter &&
-		 strcmp(filter, recommender->eligible_filter) == 0 :
-		 recommender->eligible_filter == NULL))
-		return;
+	if (stale && query_is_valid(stale) && plan->columns == columns &&
+		(filter ? plan->filter && strcmp(filter, plan->filter) == 0 : plan->filter == NULL))
+		return stale;
 
-	if (recommender->eligible)
-	{
-		UserQuery  *stale = recommender->eligible;
-
-		recommender->eligible = NULL;
+	plan->query = NULL;
+	if (stale)
 		query_forget(stale);
-	}
-	if (recommender->eligible_cxt == NULL)
-		recommender->eligible_cxt = AllocSetContextCreate(recommender->cxt, "recsys items plan",
-														  ALLOCSET_SMALL_SIZES);
-	MemoryContextReset(recommender->eligible_cxt);
-	text = eligible_query(recommender->items_query, filter, &recommender->item);
-	old = MemoryContextSwitchTo(recommender->eligible_cxt);
-	recommender->eligible_filter = filter ? pstrdup(filter) : NULL;
-	recommender->eligible = query_prepare_saved(text, &column, 1, 1,
-												&recommender->item.array_type);
+	if (plan->cxt == NULL)
+		plan->cxt = AllocSetContextCreate(recommender->cxt, "recsys items plan",
+										  ALLOCSET_SMALL_SIZES);
+	MemoryContextReset(plan->cxt);
+	if (columns & ELIGIBLE_CATEGORY)
+		wanted[nwanted++] = (QueryColumn) {"category", TEXTOID, false};
+	if (columns & ELIGIBLE_PRICE)
+		wanted[nwanted++] = (QueryColumn) {"price", NUMERICOID, false};
+	text = eligible_query(recommender->items_query, filter, &recommender->item, columns);
+	old = MemoryContextSwitchTo(plan->cxt);
+	plan->filter = filter ? pstrdup(filter) : NULL;
+	plan->columns = columns;
+	plan->query = query_prepare_saved(text, wanted, nwanted, 1, &recommender->item.array_type);
 	MemoryContextSwitchTo(old);
+	return plan->query;
 }
 
-/* Flags those of some items of the recommender's table that are eligible. */
+/*
+ * Calls row(arg, values, nulls) for those of some items of the recommender's
+ * table that are eligible, with the columns that are asked for after the item.
+ */
 void
-eligible_mark(Recommender *recommender, const char *filter, const uint32 *items, int64 n)
+eligible_read(Recommender *recommender, const char *filter, const uint32 *items, int64 n,
+			  int columns, QueryRow row, void *arg)
 {
 	ItemTable  *table = &recommender->table;
 	const IdType *type = &recommender->item;
@@ -89,8 +113,14 @@ eligible_mark(Recommender *recommender, const char *filter, const uint32 *items,
 											type->typbyval, type->typalign));
 	if (SPI_connect() != SPI_OK_CONNECT)
 		elog(ERROR, "SPI_connect failed");
-	prepare(recommender, filter);
-	query_run(recommender->eligible, &array, NULL, mark_row, table);
+	query_run(prepare(recommender, filter, columns), &array, NULL, row, arg);
 	SPI_finish();
 	pfree(values);
+}
+
+/* Flags those of some items of the recommender's table that are eligible. */
+void
+eligible_mark(Recommender *recommender, const char *filter, const uint32 *items, int64 n)
+{
+	eligible_read(recommender, filter, items, n, 0, mark_row, &recommender->table);
 }

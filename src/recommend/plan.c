@@ -167,15 +167,22 @@ pushdown_query(const char *text, int ncolumns, Oid usertype, Oid argtype)
 	return buf.data;
 }
 
-/* Name of the first column of a query, and whether it has one called available. */
-static char *
-first_column(const char *text, Oid item_type, bool *has_available)
+/* What an items query has. */
+typedef struct ItemsShape
+{
+	char	   *item;			/* name of the first column, quoted */
+	bool		has_available;
+	bool		has_category;
+	bool		has_price;
+} ItemsShape;
+
+static void
+read_items_shape(const char *text, Oid item_type, ItemsShape *shape)
 {
 	SPIPlanPtr	plan = SPI_prepare(text, 0, NULL);
 	TupleDesc	tupdesc;
 	Oid			type;
 	Oid			function;
-	char	   *result;
 	int			i;
 
 	if (plan == NULL)
@@ -193,39 +200,62 @@ first_column(const char *text, Oid item_type, bool *has_available)
 				(errcode(ERRCODE_DATATYPE_MISMATCH),
 				 errmsg("the first column of the items query must be item of type %s, not %s",
 						format_type_be(item_type), format_type_be(type))));
-	*has_available = false;
+	memset(shape, 0, sizeof(*shape));
 	for (i = 1; i < tupdesc->natts; i++)
 	{
-		if (strcmp(NameStr(TupleDescAttr(tupdesc, i)->attname), "available") != 0)
-			continue;
-		if (TupleDescAttr(tupdesc, i)->atttypid != BOOLOID)
-			ereport(ERROR,
-					(errcode(ERRCODE_DATATYPE_MISMATCH),
-					 errmsg("column \"available\" of the items query must be of type boolean, not %s",
-							format_type_be(TupleDescAttr(tupdesc, i)->atttypid))));
-		*has_available = true;
+		Form_pg_attribute att = TupleDescAttr(tupdesc, i);
+
+		if (strcmp(NameStr(att->attname), "available") == 0)
+		{
+			if (att->atttypid != BOOLOID)
+				ereport(ERROR,
+						(errcode(ERRCODE_DATATYPE_MISMATCH),
+						 errmsg("column \"available\" of the items query must be of type boolean, not %s",
+								format_type_be(att->atttypid))));
+			shape->has_available = true;
+		}
+		else if (strcmp(NameStr(att->attname), "category") == 0)
+			shape->has_category = true;
+		else if (strcmp(NameStr(att->attname), "price") == 0)
+			shape->has_price = true;
 	}
-	result = pstrdup(quote_identifier(NameStr(TupleDescAttr(tupdesc, 0)->attname)));
+	shape->item = pstrdup(quote_identifier(NameStr(TupleDescAttr(tupdesc, 0)->attname)));
 	SPI_freeplan(plan);
-	return result;
+}
+
+static void
+append_column(StringInfo buf, const char *name, bool exists)
+{
+	if (!exists)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("the items query of the recommender has no column \"%s\"", name),
+				 errhint("Create it anew with create_recommender(..., items => ..., replace => true).")));
+	appendStringInfo(buf, ", q.%s", name);
 }
 
 /*
  * The query that returns those of the items $1, an array, that may be
  * recommended: they are in the items query, are available if that has a column
- * of this name, and meet the condition, if any.  To be called within SPI.
+ * of this name, and meet the condition, if any.  With the category and the
+ * price of each where columns ask for them.  To be called within SPI.
  */
 char *
-eligible_query(const char *text, const char *filter, const IdType *item)
+eligible_query(const char *text, const char *filter, const IdType *item, int columns)
 {
 	StringInfoData buf;
-	bool		has_available;
-	char	   *column = first_column(text, item->type, &has_available);
+	ItemsShape	shape;
 
+	read_items_shape(text, item->type, &shape);
 	initStringInfo(&buf);
-	appendStringInfo(&buf, "SELECT q.%s FROM (%s) AS q WHERE q.%s OPERATOR(%s) ANY ($1)",
-					 column, text, column, qualified_equality(item->type));
-	if (has_available)
+	appendStringInfo(&buf, "SELECT q.%s", shape.item);
+	if (columns & ELIGIBLE_CATEGORY)
+		append_column(&buf, "category", shape.has_category);
+	if (columns & ELIGIBLE_PRICE)
+		append_column(&buf, "price", shape.has_price);
+	appendStringInfo(&buf, " FROM (%s) AS q WHERE q.%s OPERATOR(%s) ANY ($1)",
+					 text, shape.item, qualified_equality(item->type));
+	if (shape.has_available)
 		appendStringInfoString(&buf, " AND q.available");
 	/* the line ends before the parenthesis: the condition may end in a comment */
 	if (filter)

@@ -115,6 +115,19 @@ typedef struct Product
 	float4		score;
 } Product;
 
+/* A plan over the items query: see eligible.c. */
+typedef struct EligiblePlan
+{
+	MemoryContext cxt;
+	UserQuery  *query;
+	char	   *filter;			/* the condition it was made for, or NULL */
+	int			columns;		/* what it returns */
+} EligiblePlan;
+
+/* What is asked of the items query beside the item. */
+#define ELIGIBLE_CATEGORY	0x01	/* text */
+#define ELIGIBLE_PRICE		0x02	/* numeric */
+
 /*
  * A recommender as this backend knows it: read from its definition, kept
  * until the definition or one of its tables changes.
@@ -157,10 +170,8 @@ typedef struct Recommender
 	Oid			history_argtype;
 	int			ncolumns;		/* of the definition's query */
 
-	/* the plan that tells which of some items may be recommended */
-	MemoryContext eligible_cxt;
-	UserQuery  *eligible;
-	char	   *eligible_filter;	/* the condition it was made for, or NULL */
+	/* the plans that tell which of some items may be recommended, and what they are */
+	EligiblePlan eligible[2];
 } Recommender;
 
 /*
@@ -186,7 +197,7 @@ extern int64 recommender_build(Oid relid, Oid definition_type);
 /* plan.c */
 extern char *qualify_query(const char *text);
 extern char *pushdown_query(const char *text, int ncolumns, Oid usertype, Oid argtype);
-extern char *eligible_query(const char *text, const char *filter, const IdType *item);
+extern char *eligible_query(const char *text, const char *filter, const IdType *item, int columns);
 extern bool query_needs_scan(const char *text, Oid argtype);
 
 /* cache.c */
@@ -254,12 +265,16 @@ typedef struct Candidate
 typedef struct Scoring Scoring;
 
 extern Scoring *scoring_create(Recommender *recommender, const HistoryItem *history, int n);
+extern void scoring_damp(Scoring *scoring, double damping);
 extern uint32 *scoring_select(Scoring *scoring, uint32 required, int64 n, uint32 *nfound);
 extern Candidate *scoring_explain(Scoring *scoring, const uint32 *best, uint32 nbest);
 
 /* eligible.c */
 extern void eligible_mark(Recommender *recommender, const char *filter, const uint32 *items,
 						  int64 n);
+extern void eligible_read(Recommender *recommender, const char *filter, const uint32 *items,
+						  int64 n, int columns, QueryRow row, void *arg);
+extern void eligible_forget(Recommender *recommender);
 
 static inline Datum
 idtype_fetch(const IdType *idtype, const char *data)

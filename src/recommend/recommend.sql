@@ -67,13 +67,14 @@ CREATE FUNCTION recommend(name text, "user" anycompatible, n integer DEFAULT NUL
 	exclude text DEFAULT 'bought', deny bigint[] DEFAULT NULL, allow bigint[] DEFAULT NULL, filter text DEFAULT NULL,
 	context bigint[] DEFAULT NULL, context_weight double precision DEFAULT 2,
 	half_life interval DEFAULT NULL, as_of timestamptz DEFAULT NULL,
-	fallback boolean DEFAULT true,
+	fallback boolean DEFAULT true, lambda double precision DEFAULT NULL, per_category integer DEFAULT NULL,
+	explore double precision DEFAULT NULL, seed bigint DEFAULT 0, damping double precision DEFAULT NULL,
 	OUT item bigint, OUT score double precision, OUT source text, OUT because bigint[],
 	OUT contributions double precision[])
 RETURNS SETOF record
 LANGUAGE C STABLE PARALLEL RESTRICTED COST 1000 ROWS 10
 AS 'MODULE_PATHNAME', 'recsys_recommend';
-COMMENT ON FUNCTION recommend(text, anycompatible, integer, text, bigint[], bigint[], text, bigint[], double precision, interval, timestamptz, boolean) IS
+COMMENT ON FUNCTION recommend(text, anycompatible, integer, text, bigint[], bigint[], text, bigint[], double precision, interval, timestamptz, boolean, double precision, integer, double precision, bigint, double precision) IS
 	'the n best items for a user, with the items of the history that speak for each and what each contributes to the score';
 
 CREATE FUNCTION recommend(witness anyelement, name text, "user" anycompatible,
@@ -81,35 +82,38 @@ CREATE FUNCTION recommend(witness anyelement, name text, "user" anycompatible,
 	exclude text DEFAULT 'bought', deny text[] DEFAULT NULL, allow text[] DEFAULT NULL, filter text DEFAULT NULL,
 	context text[] DEFAULT NULL, context_weight double precision DEFAULT 2,
 	half_life interval DEFAULT NULL, as_of timestamptz DEFAULT NULL,
-	fallback boolean DEFAULT true,
+	fallback boolean DEFAULT true, lambda double precision DEFAULT NULL, per_category integer DEFAULT NULL,
+	explore double precision DEFAULT NULL, seed bigint DEFAULT 0, damping double precision DEFAULT NULL,
 	OUT item anyelement, OUT score double precision, OUT source text, OUT because anyarray,
 	OUT contributions double precision[])
 RETURNS SETOF record
 LANGUAGE C STABLE PARALLEL RESTRICTED COST 1000 ROWS 10
 AS 'MODULE_PATHNAME', 'recsys_recommend_typed';
-COMMENT ON FUNCTION recommend(anyelement, text, anycompatible, integer, text, text[], text[], text, text[], double precision, interval, timestamptz, boolean) IS
+COMMENT ON FUNCTION recommend(anyelement, text, anycompatible, integer, text, text[], text[], text, text[], double precision, interval, timestamptz, boolean, double precision, integer, double precision, bigint, double precision) IS
 	'the n best items for a user, for items of the type of the first argument';
 
 CREATE FUNCTION recommend_basket(name text, items bigint[], n integer DEFAULT NULL,
 	deny bigint[] DEFAULT NULL, allow bigint[] DEFAULT NULL, filter text DEFAULT NULL,
-	fallback boolean DEFAULT true,
+	fallback boolean DEFAULT true, lambda double precision DEFAULT NULL, per_category integer DEFAULT NULL,
+	explore double precision DEFAULT NULL, seed bigint DEFAULT 0, damping double precision DEFAULT NULL,
 	OUT item bigint, OUT score double precision, OUT source text, OUT because bigint[],
 	OUT contributions double precision[])
 RETURNS SETOF record
 LANGUAGE C STABLE PARALLEL RESTRICTED COST 1000 ROWS 10
 AS 'MODULE_PATHNAME', 'recsys_recommend_basket';
-COMMENT ON FUNCTION recommend_basket(text, bigint[], integer, bigint[], bigint[], text, boolean) IS
+COMMENT ON FUNCTION recommend_basket(text, bigint[], integer, bigint[], bigint[], text, boolean, double precision, integer, double precision, bigint, double precision) IS
 	'the n best items to go with the items of a basket';
 
 CREATE FUNCTION recommend_basket(witness anyelement, name text, items anyarray,
 	n integer DEFAULT NULL, deny text[] DEFAULT NULL, allow text[] DEFAULT NULL, filter text DEFAULT NULL,
-	fallback boolean DEFAULT true,
+	fallback boolean DEFAULT true, lambda double precision DEFAULT NULL, per_category integer DEFAULT NULL,
+	explore double precision DEFAULT NULL, seed bigint DEFAULT 0, damping double precision DEFAULT NULL,
 	OUT item anyelement, OUT score double precision, OUT source text, OUT because anyarray,
 	OUT contributions double precision[])
 RETURNS SETOF record
 LANGUAGE C STABLE PARALLEL RESTRICTED COST 1000 ROWS 10
 AS 'MODULE_PATHNAME', 'recsys_recommend_basket_typed';
-COMMENT ON FUNCTION recommend_basket(anyelement, text, anyarray, integer, text[], text[], text, boolean) IS
+COMMENT ON FUNCTION recommend_basket(anyelement, text, anyarray, integer, text[], text[], text, boolean, double precision, integer, double precision, bigint, double precision) IS
 	'the n best items to go with the items of a basket, for items of the type of the first argument';
 
 CREATE FUNCTION similar_items(name text, item bigint, n integer DEFAULT NULL,

@@ -37,6 +37,7 @@ struct Scoring
 	Size	   *first;			/* first product of each item of the history, and the end */
 	Size		nproducts;
 	double		rounder;		/* adding and subtracting it rounds a contribution */
+	double	   *factors;		/* of each candidate, at most 1; NULL: all are 1 */
 };
 
 static inline double
@@ -146,6 +147,45 @@ scoring_create(Recommender *recommender, const HistoryItem *history, int n)
 	scoring->first[n] = scoring->nproducts;
 	model_close(&reader);
 	return scoring;
+}
+
+/*
+ * Divides scores by popularity ^ damping, contribution by contribution, so that
+ * they still add up.  Nobody has an item that is not in the model: it stays.
+ */
+void
+scoring_damp(Scoring *scoring, double damping)
+{
+	uint32		n = scoring->items->n;
+	ItemEntry  *entries = scoring->items->entries;
+	Product    *products = scoring->recommender->products;
+	ModelReader reader;
+	uint32		i;
+	int			h;
+
+	scoring->factors = MemoryContextAllocHuge(CurrentMemoryContext,
+											  Max((Size) n, 1) * sizeof(double));
+	model_open(&reader, scoring->recommender);
+	for (i = 0; i < n; i++)
+	{
+		scoring->factors[i] = 1;
+		if (entries[i].score > 0 && !(entries[i].flags & ITEM_EXCLUDED))
+		{
+			CHECK_FOR_INTERRUPTS();
+			scoring->factors[i] = pow(Max(model_popularity(&reader, entries[i].item), 1), -damping);
+		}
+		entries[i].score = 0;
+	}
+	model_close(&reader);
+	for (h = 0; h < scoring->nhistory; h++)
+	{
+		Size		k;
+
+		for (k = scoring->first[h]; k < scoring->first[h + 1]; k++)
+			entries[products[k].item].score +=
+				contribution(scoring, scoring->history[h].weight * scoring->factors[products[k].item],
+							 products[k].score);
+	}
 }
 
 /* Order of two candidates: greater score first, ties by item. */
@@ -292,7 +332,9 @@ collect_reasons(Scoring *scoring, const uint32 *best, uint32 nbest, Size *nreaso
 			}
 			reasons[n].rank = rank[candidate];
 			reasons[n].item = entries[item->item].item;
-			reasons[n].contribution = contribution(scoring, item->weight, products[i].score);
+			reasons[n].contribution =
+				contribution(scoring, scoring->factors ? item->weight * scoring->factors[candidate] :
+							 item->weight, products[i].score);
 			n++;
 		}
 	}

@@ -117,7 +117,8 @@ enum
 	ARG_CONTEXT_WEIGHT,
 	ARG_HALF_LIFE,
 	ARG_AS_OF,
-	ARG_FALLBACK
+	ARG_FALLBACK,
+	ARG_DIVERSITY				/* lambda, per_category, explore, seed, damping */
 };
 
 /* What to exclude of the history: everything, nothing, or what is recent. */
@@ -257,6 +258,7 @@ recommend(Call *call)
 			table->entries[i].flags |= ITEM_EXCLUDED;
 	history = add_context(call, history, &nhistory, exclusion.everything || exclusion.recent);
 	call_read_limits(call, first + ARG_DENY);
+	call_read_diversity(call, first + ARG_DIVERSITY);
 	call_answer(call, history, nhistory);
 }
 
@@ -298,6 +300,7 @@ recommend_basket(Call *call)
 		call->recommender->table.entries[items[i]].flags |= ITEM_EXCLUDED;
 	}
 	call_read_limits(call, first + 3);
+	call_read_diversity(call, first + 7);
 	call_answer(call, basket, n);
 }
 

@@ -22,6 +22,26 @@ enum
 	NCOLUMNS
 };
 
+/* The rungs of the ladder, from the best to the last resort. */
+typedef enum Rung
+{
+	RUNG_PERSONAL,				/* what the history leads to */
+	RUNG_POPULAR,				/* what most users have */
+	NRUNGS,
+	SOURCE_EXPLORE = NRUNGS,	/* drawn from what the history leads to */
+	NSOURCES
+} Rung;
+
+/* How an answer is spread: see diversity.c. */
+typedef struct Diversity
+{
+	double		lambda;			/* weight of the score against likeness to rows above */
+	int64		per_category;	/* rows of a category at most, 0: any number */
+	double		explore;		/* share of rows that are drawn */
+	int64		seed;			/* of the draw */
+	double		damping;		/* power of popularity that a score is divided by */
+} Diversity;
+
 /* One call: what is being answered and where the rows go. */
 typedef struct Call
 {
@@ -35,8 +55,23 @@ typedef struct Call
 	bool		has_allow;		/* only items with ITEM_ALLOWED may be returned */
 	bool		checks;			/* items have to be looked up: see eligible.c */
 	char	   *filter;			/* or NULL */
-	bool		fallback;		/* fill up with popular items */
+	bool		fallback;		/* go down the ladder to fill up */
+	Diversity  *diversity;		/* or NULL */
 } Call;
+
+/* Items of one rung, best first. */
+typedef struct Stream
+{
+	Call	   *call;
+	Rung		rung;
+	bool		done;			/* all have been handed out */
+	Scoring    *scoring;		/* candidates are its, or NULL */
+	uint32	   *items;			/* or all of them in order */
+	int64		nitems;
+	int64		next;
+	ModelReader reader;			/* or what is read */
+	bool		reading;
+} Stream;
 
 /* serve.c */
 extern int64 call_get_n(const Call *call, int argument);
@@ -44,6 +79,18 @@ extern void call_read_limits(Call *call, int argument);
 
 /* bestsellers.c */
 extern void call_best_sellers(Call *call);
+
+/* rung.c */
+extern const char *rung_name(Rung rung);
+extern bool stream_open(Stream *stream, Call *call, Rung rung, Scoring *scoring);
+extern uint32 *stream_next(Stream *stream, int64 size, uint32 *n);
+extern int64 stream_round_size(const Stream *stream, int64 wanted, int round);
+extern uint32 *stream_take(Stream *stream, int64 limit, uint32 *n);
+extern void stream_close(Stream *stream);
+
+/* diversity.c */
+extern void call_read_diversity(Call *call, int argument);
+extern void call_answer_diverse(Call *call, Scoring *scoring);
 
 /* answer.c */
 extern void call_check_result_type(Call *call);
@@ -53,6 +100,8 @@ extern uint32 *call_put_array(Call *call, int argument, int *n);
 extern void call_put_row(Call *call, Datum *values, bool *nulls);
 extern int	call_compare_scores(const void *a, const void *b, void *arg);
 extern void call_take_eligible(Call *call, uint32 *items, uint32 *n, int64 limit);
+extern void call_put_candidate(Call *call, const Candidate *candidate, Datum source);
+extern void call_put_item(Call *call, uint32 item, Datum source);
 extern void call_answer(Call *call, const HistoryItem *history, int nhistory);
 
 #endif							/* RECSYS_RECOMMEND_SERVE_H */

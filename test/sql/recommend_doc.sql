@@ -36,6 +36,8 @@ SELECT item, source FROM recommend('shop', 106, 2, context => ARRAY[5]);
 
 SELECT item FROM recommend('shop', 106, allow => ARRAY[7, 5, 2], exclude => 'none');
 
+SELECT item, source FROM recommend('shop', 106, 4, per_category => 1, lambda => 0.7);
+
 SELECT s.item, p.title
 FROM similar_items('shop', 1, 3) WITH ORDINALITY s JOIN products p ON p.id = s.item
 ORDER BY s.ordinality;
