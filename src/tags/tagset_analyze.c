@@ -27,8 +27,8 @@
 #define ELEMENTS_PER_TARGET	10
 #define COUNTERS_PER_ELEMENT 300
 
-/* Weights kept per element. */
-#define WEIGHT_SAMPLE_SIZE	256
+/* Weights kept per element, at most. */
+#define WEIGHT_SAMPLE_SIZE	1024
 
 typedef struct TagKey
 {
@@ -46,7 +46,7 @@ typedef struct Counter
 	struct Weights *weights;	/* of elements that made it into the list */
 } Counter;
 
-/* Each stride-th weight of an element. */
+/* One weight of an element out of each block of "stride". */
 typedef struct Weights
 {
 	int			n;
@@ -270,16 +270,22 @@ store_elements(VacAttrStats *stats, const Census *census)
 	stats->statypalign[slot] = TYPALIGN_INT;
 }
 
-/* Keeps each stride-th weight; when there is no room left, half of what was kept. */
+/*
+ * Keeps one weight of each block; when there is no room left, blocks are put
+ * together by twos.  Which one is left to a hash of the block's number: the
+ * weights of rows that were written in turn may well be periodic.
+ */
 static void
 sample_weight(Weights *weights, float4 weight)
 {
-	if (weights->seen++ % weights->stride != 0)
+	uint32		block = (uint32) (weights->seen / weights->stride);
+
+	if (weights->seen++ % weights->stride != murmurhash32(block) % weights->stride)
 		return;
 	if (weights->n == WEIGHT_SAMPLE_SIZE)
 	{
 		for (int i = 0; i < WEIGHT_SAMPLE_SIZE / 2; i++)
-			weights->sample[i] = weights->sample[2 * i];
+			weights->sample[i] = weights->sample[2 * i + (murmurhash32(i) >> 31)];
 		weights->n = WEIGHT_SAMPLE_SIZE / 2;
 		weights->stride *= 2;
 	}
