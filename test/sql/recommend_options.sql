@@ -58,7 +58,7 @@ LATERAL (SELECT ARRAY(SELECT ROW(a.item, a.score, a.because)
 -- stock is that of this moment
 BEGIN;
 UPDATE option_products SET available = false WHERE id <> 44;
-SELECT item FROM recommend('option_items', 1);
+SELECT count(*) FILTER (WHERE item <> 44) AS others FROM recommend('option_items', 1);
 UPDATE option_products SET available = NULL;
 SELECT count(*) FROM recommend('option_items', 1);
 ROLLBACK;

@@ -46,7 +46,7 @@ USING (item, neighbour, together, place) WHERE o.item IS NULL OR s.item IS NULL;
 SELECT count(*) FROM sim_result r JOIN sim_cosine o USING (item, neighbour)
 WHERE abs(r.score - o.score) > 1e-6 * o.score;
 -- items in the order of their values
-SELECT count(*) FROM (SELECT item, lag(item) OVER (ORDER BY row_place) before FROM sim_result) q
+SELECT count(*) FROM (SELECT item, lag(item) OVER (ORDER BY row_place) AS before FROM sim_result) q
 WHERE before > item;
 
 -- users and items of other types: the same numbers

@@ -76,7 +76,7 @@ BEGIN
 END $$;
 SET enable_seqscan = off;
 SELECT plan($$SELECT * FROM tag_rows WHERE tags @@ 'buy:* & !(ba | bb)'$$);
-SELECT line FROM plan($$SELECT * FROM tag_rows WHERE tags @@ 'a>0.5'$$) line WHERE line ~ 'Recheck';
+SELECT regexp_replace(line, '\d+$', 'N') FROM plan($$SELECT * FROM tag_rows WHERE tags @@ 'a>0.5'$$) line WHERE line ~ 'Recheck';
 -- no row is checked again, but for = and <@ and conditions on weights
 SELECT condition, bool_or(line ~ 'Rows Removed by Index Recheck') AS checked_in_vain
 FROM unnest(ARRAY['tags @@ ''a & !b''', 'tags @@ ''!a''', 'tags @@ ''c*''', 'tags @> ''a, b''', 'tags && ''a, b''', 'tags @> ''a''::text', 'tags = ''''', 'tags <@ ''a''', 'tags @@ ''a>0.5''', 'tags @@ ''a>0.5 | *'''])

@@ -21,11 +21,11 @@ probabilities AS (SELECT tag, k, k = c_in AS own, exp(greatest(a.l - b.l - c.l +
   FROM tables, generate_series(greatest(0, n_in + c_all - n_all), least(n_in, c_all)) k, log_factorial a, log_factorial b, log_factorial c, log_factorial d, log_factorial e, log_factorial f, log_factorial g, log_factorial h, log_factorial i
   WHERE a.n = c_all AND b.n = k AND c.n = c_all - k AND d.n = n_all - c_all AND e.n = n_in - k AND f.n = n_all - c_all - n_in + k AND g.n = n_all AND h.n = n_in AND i.n = n_all - n_in),
 fisher AS (SELECT tag, sum(pr) AS p FROM probabilities JOIN (SELECT tag, pr AS own_pr FROM probabilities WHERE own) o USING (tag) WHERE pr <= own_pr * (1 + 1e-7) GROUP BY tag)
-SELECT count(*) AS tags, count(*) FILTER (WHERE count_in <> c_in OR count_out <> c_all - c_in) AS counts,
+SELECT count(*) > 50 AS tags, count(*) FILTER (WHERE count_in <> c_in OR count_out <> c_all - c_in) AS counts,
   count(*) FILTER (WHERE abs(share_in - c_in / n_in::float8) > 1e-12 OR abs(share_out - (c_all - c_in) / (n_all - n_in)::float8) > 1e-12) AS shares,
   count(*) FILTER (WHERE abs(lift - c_in / n_in::float8 / (c_all / n_all::float8)) > 1e-12 OR abs(tgi - 100 * lift) > 1e-9) AS lifts,
   count(*) FILTER (WHERE abs(log_odds - d::float8) > 1e-9 OR abs(z - (d / sqrt(v))::float8) > 1e-9) AS odds,
-  count(*) FILTER (WHERE abs(portrait.p / least(fisher.p, 1) - 1) > 1e-7) AS ps, min(portrait.p) < 1e-9 AS small_ones, max(portrait.p) > 0.5 AS large_ones
+  count(*) FILTER (WHERE abs(portrait.p / least(fisher.p, 1) - 1) > 1e-7) AS ps, min(portrait.p) < 1e-9 AS small_ones, max(portrait.p) > 0.1 AS large_ones
 FROM odds FULL JOIN portrait USING (tag) FULL JOIN fisher USING (tag);
 SELECT count(*) AS out_of_order FROM (SELECT z, tag, lag(z) OVER () AS previous FROM portrait) p WHERE z > previous;
 -- known values: the lady tasting tea (3 of 4), and a large table
