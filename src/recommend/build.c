@@ -41,14 +41,19 @@
 #include "recommend/recommend.h"
 #include "similarity/similarity.h"
 
+/* Columns of a model: item, users, popularity, neighbours, scores. */
+#define MODEL_COLUMNS 5
+
 typedef struct Build
 {
 	SimilarityBuild *similarity;
 	MemoryContext cxt;			/* of what lives as long as the build */
 	MemoryContext row_cxt;		/* of the row that is being written */
 	IdType		item;
-	IdDict	   *items;			/* items of the new model */
-	SPIPlanPtr	upsert;
+	IdDict	   *items;			/* items of the new model; NULL: it was empty */
+	int64		nitems;
+	ModelLoad  *load;			/* the model is new */
+	SPIPlanPtr	upsert;			/* it is not */
 	bool		weighted;
 	bool		timed;
 	int64		nrows;
@@ -101,7 +106,7 @@ write_item(void *arg, Datum item, int n, const Datum *neighbours, const double *
 	int64		users = similarity_item_users(build->similarity);
 	int			i;
 
-	iddict_put(build->items, item);
+	build->nitems++;
 	MemoryContextReset(build->row_cxt);
 	old = MemoryContextSwitchTo(build->row_cxt);
 	reals = palloc_array(Datum, Max(n, 1));
@@ -120,15 +125,21 @@ write_item(void *arg, Datum item, int n, const Datum *neighbours, const double *
 	values[0] = item;
 	values[1] = Int64GetDatum(users);
 	values[2] = Float8GetDatum((double) users);
-	values[3] = PointerGetDatum(construct_array((Datum *) neighbours, n, type->type, type->typlen,
-												type->typbyval, type->typalign));
-	values[4] = PointerGetDatum(construct_array(reals, n, FLOAT4OID, sizeof(float4), true,
-												TYPALIGN_INT));
+	values[3] = PointerGetDatum(model_array(neighbours, n, type->type, type->typlen,
+											type->typbyval, type->typalign));
+	values[4] = PointerGetDatum(model_array(reals, n, FLOAT4OID, sizeof(float4), true,
+											TYPALIGN_INT));
 	MemoryContextSwitchTo(old);
 
-	if (SPI_execute_plan(build->upsert, values, NULL, false, 0) != SPI_OK_INSERT)
-		elog(ERROR, "could not write the model");
-	progress_update(iddict_count(build->items));
+	if (build->load)
+		model_load_put(build->load, values);
+	else
+	{
+		iddict_put(build->items, item);
+		if (SPI_execute_plan(build->upsert, values, NULL, false, 0) != SPI_OK_INSERT)
+			elog(ERROR, "could not write the model");
+	}
+	progress_update(build->nitems);
 }
 
 /* Collects an item of the old model that is not in the new one. */
@@ -240,7 +251,7 @@ write_result(Oid relid, const char *model, const Build *build, TimestampTz start
 									TimestampTzGetDatum(start));
 	values[3] = Int64GetDatum(build->nrows);
 	values[4] = Int64GetDatum(similarity_user_count(build->similarity));
-	values[5] = Int64GetDatum(iddict_count(build->items));
+	values[5] = Int64GetDatum(build->nitems);
 	values[6] = Float8GetDatum(build->max_score);
 	if (SPI_execute_with_args(psprintf("UPDATE ONLY %s SET model = $1::pg_catalog.regclass,"
 									   " built_at = $2, build_time = $3, rows = $4, users = $5,"
@@ -248,6 +259,31 @@ write_result(Oid relid, const char *model, const Build *build, TimestampTz start
 									   qualified_relation_name(relid)),
 							  7, types, values, NULL, false, 0) != SPI_OK_UPDATE)
 		elog(ERROR, "could not write the definition");
+}
+
+/* Works out the rows and writes them, all of them where the model is new. */
+static void
+write_model(Build *build, Oid oid, const char *model)
+{
+	bool		unindexed = model_is_new(oid);
+
+	if (unindexed)
+		build->load = model_load_begin(oid, MODEL_COLUMNS);
+	if (build->load)
+	{
+		similarity_finish(build->similarity, write_item, build);
+		model_load_end(build->load);
+		progress_begin("recommender");
+		progress_phase("indexes", 0);
+		index_model(model);
+		return;
+	}
+	if (unindexed)
+		index_model(model);
+	prepare_upsert(build, model);
+	build->items = iddict_create(build->cxt, build->item.type, build->item.collation, "item");
+	similarity_finish(build->similarity, write_item, build);
+	delete_gone(build, model);
 }
 
 /*
@@ -270,13 +306,12 @@ build_model(Build *build, const char *text, const SimilarityOptions *options, Oi
 		columns[1].type = model_item_type(model_oid, &item_collation);
 	query = query_prepare(text, columns, 4, 0, NULL);
 	item_type = query_column_type(query, 1);
-	if (OidIsValid(model_oid))
-		model = qualified_relation_name(model_oid);
-	else
+	if (!OidIsValid(model_oid))
 	{
 		item_collation = query_column_collation(query, 1);
-		model = create_model(relid, item_type, item_collation);
+		model_oid = create_model(relid, item_type, item_collation);
 	}
+	model = qualified_relation_name(model_oid);
 
 	build->cxt = CurrentMemoryContext;
 	idtype_init(&build->item, item_type, item_collation);
@@ -284,16 +319,13 @@ build_model(Build *build, const char *text, const SimilarityOptions *options, Oi
 	build->timed = query_column_count(query) > 3;
 	build->row_cxt = AllocSetContextCreate(CurrentMemoryContext, "recsys model row",
 										   ALLOCSET_DEFAULT_SIZES);
-	build->items = iddict_create(CurrentMemoryContext, item_type, item_collation, "item");
 	build->similarity = similarity_begin(CurrentMemoryContext, query_column_type(query, 0),
 										 query_column_collation(query, 0),
 										 item_type, item_collation, options);
-	prepare_upsert(build, model);
 	progress_phase("reading", 0);
 	query_run(query, NULL, NULL, add_row, build);
 	progress_phase("building", 0);
-	similarity_finish(build->similarity, write_item, build);
-	delete_gone(build, model);
+	write_model(build, model_oid, model);
 	return model;
 }
 
@@ -337,5 +369,5 @@ recommender_build(Oid relid, Oid definition_type)
 	AtEOXact_GUC(false, level);
 	SetUserIdAndSecContext(save_user, save_context);
 	PopActiveSnapshot();
-	return iddict_count(build.items);
+	return build.nitems;
 }

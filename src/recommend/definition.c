@@ -160,10 +160,10 @@ check_item_type(Oid type)
 }
 
 /*
- * Creates the table of a recommender's model beside its definition and returns
- * its qualified name.  To be called within SPI.
+ * Creates the table of a recommender's model beside its definition, as yet
+ * without indexes.  To be called within SPI.
  */
-char *
+Oid
 create_model(Oid relid, Oid item_type, Oid item_collation)
 {
 	char	   *schema = get_namespace_name(get_rel_namespace(relid));
@@ -181,13 +181,10 @@ create_model(Oid relid, Oid item_type, Oid item_collation)
 	/* rows stay in line, uncompressed, as long as they fit into a page */
 	initStringInfo(&buf);
 	appendStringInfo(&buf,
-					 "CREATE TABLE %s (item %s%s PRIMARY KEY, users bigint NOT NULL,"
+					 "CREATE TABLE %s (item %s%s NOT NULL, users bigint NOT NULL,"
 					 " popularity double precision NOT NULL, neighbours %s[]%s NOT NULL,"
 					 " scores real[] NOT NULL) WITH (toast_tuple_target = 8160)",
 					 qualified, type, collation, type, collation);
-	execute(buf.data);
-	resetStringInfo(&buf);
-	appendStringInfo(&buf, "CREATE INDEX ON %s (popularity DESC, item)", qualified);
 	execute(buf.data);
 	resetStringInfo(&buf);
 	appendStringInfo(&buf, "COMMENT ON TABLE %s IS %s", qualified,
@@ -199,7 +196,15 @@ create_model(Oid relid, Oid item_type, Oid item_collation)
 	ObjectAddressSet(model, RelationRelationId,
 					 get_relname_relid(name, get_rel_namespace(relid)));
 	recordDependencyOn(&model, &definition, DEPENDENCY_AUTO);
-	return qualified;
+	return model.objectId;
+}
+
+/* Gives a model that was created just now its indexes. */
+void
+index_model(const char *model)
+{
+	execute(psprintf("ALTER TABLE %s ADD PRIMARY KEY (item)", model));
+	execute(psprintf("CREATE INDEX ON %s (popularity DESC, item)", model));
 }
 
 /*
@@ -450,7 +455,7 @@ recsys_create_recommender(PG_FUNCTION_ARGS)
 	{
 		if (exists)
 			drop_model(relid);
-		model = create_model(relid, itemtype, collation);
+		model = qualified_relation_name(create_model(relid, itemtype, collation));
 	}
 	write_definition(relid, qualified, items_query, PG_GETARG_DATUM(2),
 					 get_fn_expr_argtype(fcinfo->flinfo, 2), model, exists);

@@ -17,6 +17,7 @@
 #include "executor/tuptable.h"
 #include "nodes/primnodes.h"
 #include "storage/itemptr.h"
+#include "utils/array.h"
 #include "utils/rel.h"
 #include "utils/typcache.h"
 
@@ -189,7 +190,18 @@ extern char *qualified_relation_name(Oid relid);
 extern Oid	relation_owner(Oid relid);
 extern Oid	definition_model(Oid relid);
 extern Oid	model_item_type(Oid model, Oid *collation);
-extern char *create_model(Oid relid, Oid item_type, Oid item_collation);
+extern Oid	create_model(Oid relid, Oid item_type, Oid item_collation);
+extern void index_model(const char *model);
+
+/* load.c */
+typedef struct ModelLoad ModelLoad;
+
+extern bool model_is_new(Oid model);
+extern ModelLoad *model_load_begin(Oid model, int natts);
+extern void model_load_put(ModelLoad *load, Datum *values);
+extern void model_load_end(ModelLoad *load);
+extern ArrayType *model_array(const Datum *values, int n, Oid type, int16 typlen, bool typbyval,
+							  char typalign);
 
 /* build.c */
 extern int64 recommender_build(Oid relid, Oid definition_type);

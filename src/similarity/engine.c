@@ -173,11 +173,9 @@ lay_out(const SimilarityBuild *build, Product *product, const Side *rows, const 
 	PLACE(row_start, (Size) rows->nitems + 1, uint64);
 	PLACE(user_start, (Size) nusers + 1, uint64);
 	PLACE(row_factor, rows->nitems, double);
-	PLACE(col_factor, cols->nitems, double);
+	PLACE(columns, cols->nitems, Column);
 	PLACE(row_count, rows->nitems, uint32);
 	PLACE(row_col, rows->nitems, uint32);
-	PLACE(col_count, cols->nitems, uint32);
-	PLACE(col_rank, cols->nitems, uint32);
 	PLACE(user_items, entries, uint32);
 	PLACE(row_users, row_entries, uint32);
 	if (build->user_weights)
@@ -222,10 +220,11 @@ fill_items(SimilarityBuild *build, Product *product, const Side *rows, const Sid
 	}
 	for (i = 0; i < cols->nitems; i++)
 	{
-		PART(product, double, col_factor)[i] =
-			swapped ? source_factor(build, i) : target_factor(build, i);
-		PART(product, uint32, col_count)[i] = cols->count[i];
-		PART(product, uint32, col_rank)[i] = cols->rank[i];
+		Column	   *column = &PART(product, Column, columns)[i];
+
+		column->factor = swapped ? source_factor(build, i) : target_factor(build, i);
+		column->count = cols->count[i];
+		column->rank = cols->rank[i];
 	}
 }
 

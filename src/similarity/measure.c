@@ -6,7 +6,7 @@
  * For the item i of a row the lists of its users are walked, and what each of
  * their items j adds goes into an accumulator with one place per column
  * (Gustavson's row-wise product).  Columns that were touched are then scored,
- * the best n kept in a heap, and their places cleared.  Nothing of the size
+ * the best n kept (best.c), and their places cleared.  Nothing of the size
  * items x items ever exists.
  *
  * With x_ui the weight of an interaction, C_ij = sum_u w_u x_ui x_uj, and g_i
@@ -30,6 +30,7 @@
 
 #include <math.h>
 
+#include "similarity/best.h"
 #include "similarity/measure.h"
 
 typedef struct Cell
@@ -45,8 +46,7 @@ typedef struct Worker
 	uint32	   *counts;			/* accumulator where all that is added is 1 */
 	Cell	   *cells;			/* otherwise */
 	uint32	   *touched;
-	Neighbour  *heap;			/* worst on top */
-	int			nheap;
+	Best		best;
 	uint64		steps;			/* since interrupts were last looked for */
 } Worker;
 
@@ -102,81 +102,6 @@ count_score(SimilarityMeasure measure, double both, double a, double b, double a
 			elog(ERROR, "measure %d has no formula of counts", (int) measure);
 	}
 	return 0;
-}
-
-/* a is a worse neighbour than b */
-static inline bool
-worse(const uint32 *ranks, const Neighbour *a, const Neighbour *b)
-{
-	if (a->score != b->score)
-		return a->score < b->score;
-	return ranks[a->target] > ranks[b->target];
-}
-
-static void
-sift_down(Neighbour *heap, int count, int place, const uint32 *ranks)
-{
-	Neighbour	moving = heap[place];
-
-	for (;;)
-	{
-		int			child = 2 * place + 1;
-
-		if (child >= count)
-			break;
-		if (child + 1 < count && worse(ranks, &heap[child + 1], &heap[child]))
-			child++;
-		if (!worse(ranks, &heap[child], &moving))
-			break;
-		heap[place] = heap[child];
-		place = child;
-	}
-	heap[place] = moving;
-}
-
-static inline void
-offer(Worker *worker, const Neighbour *candidate, int n, const uint32 *ranks)
-{
-	Neighbour  *heap = worker->heap;
-
-	if (worker->nheap == n)
-	{
-		if (worse(ranks, &heap[0], candidate))
-		{
-			heap[0] = *candidate;
-			sift_down(heap, n, 0, ranks);
-		}
-		return;
-	}
-	heap[worker->nheap++] = *candidate;
-	if (worker->nheap == n)
-	{
-		int			place;
-
-		for (place = n / 2 - 1; place >= 0; place--)
-			sift_down(heap, n, place, ranks);
-	}
-}
-
-/* Sorts the heap, best first. */
-static void
-sort_heap(Worker *worker, int n, const uint32 *ranks)
-{
-	Neighbour  *heap = worker->heap;
-	int			count = worker->nheap;
-	int			place;
-
-	if (count < n)
-		for (place = count / 2 - 1; place >= 0; place--)
-			sift_down(heap, count, place, ranks);
-	while (count > 1)
-	{
-		Neighbour	last = heap[--count];
-
-		heap[count] = heap[0];
-		heap[0] = last;
-		sift_down(heap, count, 0, ranks);
-	}
 }
 
 static inline void
@@ -271,64 +196,107 @@ accumulate_cells(Worker *worker, uint32 row)
 	return ntouched;
 }
 
-/* Scores what was touched, keeps the best and clears the accumulator. */
-static void
-select_best(Worker *worker, uint32 row, uint32 ntouched)
+/* Takes what was added up for a target out of the accumulator. */
+static inline Cell
+take_cell(Worker *worker, bool weighted, uint32 target)
+{
+	Cell		cell;
+
+	if (weighted)
+	{
+		cell = worker->cells[target];
+		memset(&worker->cells[target], 0, sizeof(Cell));
+	}
+	else
+	{
+		cell.sum = cell.count = worker->counts[target];
+		worker->counts[target] = 0;
+	}
+	return cell;
+}
+
+/*
+ * Scores what was touched and clears the accumulator.  weighted and by_count
+ * are constants, for a loop of its own for each case.
+ */
+static pg_attribute_always_inline void
+score_touched(Worker *worker, uint32 row, uint32 ntouched, bool weighted, bool by_count)
 {
 	const Product *product = worker->product;
-	const uint32 *ranks = PART(product, uint32, col_rank);
-	const double *col_factor = PART(product, double, col_factor);
-	const uint32 *col_count = PART(product, uint32, col_count);
+	const Column *columns = PART(product, Column, columns);
+	Best	   *best = &worker->best;
+	const uint32 *touched = worker->touched;
 	uint32		same = product->self ?
 		PART(product, uint32, row_col)[row] : PG_UINT32_MAX;
 	double		factor = PART(product, double, row_factor)[row];
 	double		users = PART(product, uint32, row_count)[row];
-	bool		by_count = product->measure >= MEASURE_JACCARD;
+	double		shrink = product->shrink;
+	int64		min_together = product->min_together;
 	uint32		k;
 
-	worker->nheap = 0;
 	for (k = 0; k < ntouched; k++)
 	{
-		Neighbour	candidate;
-		double		sum;
+		uint32		target = touched[k];
+		const Column *column = &columns[target];
+		Cell		cell = take_cell(worker, weighted, target);
+		double		score;
+		uint64		bits;
 
-		candidate.target = worker->touched[k];
-		if (worker->cells)
-		{
-			candidate.together = worker->cells[candidate.target].count;
-			sum = worker->cells[candidate.target].sum;
-			worker->cells[candidate.target].count = 0;
-			worker->cells[candidate.target].sum = 0;
-		}
-		else
-		{
-			sum = candidate.together = worker->counts[candidate.target];
-			worker->counts[candidate.target] = 0;
-		}
-		if (candidate.target == same || candidate.together < product->min_together)
+		if (k + 16 < ntouched)
+			__builtin_prefetch(&columns[touched[k + 16]]);
+		if (target == same || cell.count < min_together)
 			continue;
 		if (!by_count)
-			candidate.score = sum * factor * col_factor[candidate.target];
+			score = cell.sum * factor * column->factor;
 		else if (product->swapped)
-			candidate.score = count_score(product->measure, candidate.together,
-										  col_count[candidate.target], users, product->users);
+			score = count_score(product->measure, cell.count, column->count, users, product->users);
 		else
-			candidate.score = count_score(product->measure, candidate.together,
-										  users, col_count[candidate.target], product->users);
-		if (product->shrink > 0)
-			candidate.score *= candidate.together / (candidate.together + product->shrink);
-		candidate.score = similarity_round(candidate.score);
-		if (!(candidate.score > 0) ||
-			(worker->nheap == product->n && !worse(ranks, &worker->heap[0], &candidate)))
+			score = count_score(product->measure, cell.count, users, column->count, product->users);
+		if (shrink > 0)
+			score *= cell.count / (cell.count + shrink);
+		if (!(score > 0))
+			continue;
+		score = similarity_round(score);
+		memcpy(&bits, &score, sizeof(bits));
+		if (bits < best->bound || bits == 0)
 			continue;
 		if (product->min_llr > 0 &&
-			log_likelihood_ratio(candidate.together, users, col_count[candidate.target],
+			log_likelihood_ratio(cell.count, users, column->count,
 								 product->users) < product->min_llr)
 			continue;
-		offer(worker, &candidate, product->n, ranks);
+		best_offer(best, bits, column->rank, target, cell.count);
 	}
+}
+
+/* Writes the best of what was touched, in order; how many they are. */
+static int
+select_best(Worker *worker, uint32 row, uint32 ntouched, Neighbour *result)
+{
+	bool		by_count = worker->product->measure >= MEASURE_JACCARD;
+	Best	   *best = &worker->best;
+	int			i;
+
+	best_reset(best);
+	if (worker->cells)
+	{
+		if (by_count)
+			score_touched(worker, row, ntouched, true, true);
+		else
+			score_touched(worker, row, ntouched, true, false);
+	}
+	else if (by_count)
+		score_touched(worker, row, ntouched, false, true);
+	else
+		score_touched(worker, row, ntouched, false, false);
 	take_steps(worker, ntouched);
-	sort_heap(worker, product->n, ranks);
+	best_sort(best);
+	for (i = 0; i < best->count; i++)
+	{
+		memcpy(&result[i].score, &best->list[i].score, sizeof(double));
+		result[i].target = best->list[i].target;
+		result[i].together = best->list[i].together;
+	}
+	return best->count;
 }
 
 static void *
@@ -347,7 +315,7 @@ product_begin(const void *shared)
 													MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
 	/* one more: the place of a target that is there already is written too */
 	worker->touched = MemoryContextAllocHuge(CurrentMemoryContext, (targets + 1) * sizeof(uint32));
-	worker->heap = palloc_array(Neighbour, product->n);
+	best_init(&worker->best, product->n);
 	return worker;
 }
 
@@ -365,11 +333,11 @@ product_run(void *local, uint32 block, void *result)
 		uint32		ntouched = worker->cells ?
 			accumulate_cells(worker, row) : accumulate_counts(worker, row);
 
-		select_best(worker, product->first_row + row, ntouched);
-		*(uint64 *) out = worker->nheap;
-		out += sizeof(uint64);
-		memcpy(out, worker->heap, worker->nheap * sizeof(Neighbour));
-		out += worker->nheap * sizeof(Neighbour);
+		uint64		count = select_best(worker, product->first_row + row, ntouched,
+										(Neighbour *) (out + sizeof(uint64)));
+
+		*(uint64 *) out = count;
+		out += sizeof(uint64) + count * sizeof(Neighbour);
 	}
 	return out - (char *) result;
 }

@@ -42,10 +42,16 @@ typedef struct Product
 	Size		row_factor;		/* double [all rows] */
 	Size		row_count;		/* uint32 [all rows]: users */
 	Size		row_col;		/* uint32 [all rows]: the same item as a column */
-	Size		col_factor;		/* double [columns] */
-	Size		col_count;		/* uint32 [columns]: users */
-	Size		col_rank;		/* uint32 [columns]: place among values, for ties */
+	Size		columns;		/* Column [columns] */
 } Product;
+
+/* What a score needs of a column lies together: columns are touched at random. */
+typedef struct Column
+{
+	double		factor;
+	uint32		rank;			/* place among values, for ties */
+	uint32		count;			/* users */
+} Column;
 
 /* Of a block's result: for each row the number of neighbours, then these. */
 typedef struct Neighbour
