@@ -87,6 +87,17 @@ extern void recsys_materialized_srf(FunctionCallInfo fcinfo);
 	index_beginscan(heap, index, snapshot, NULL, nkeys, 0)
 #endif
 
+/* pins a buffer if it still holds a page: since 14, and with other types since 16 */
+#if PG_VERSION_NUM < 140000
+#define read_recent_buffer(rel, block, buffer) false
+#elif PG_VERSION_NUM < 160000
+#define read_recent_buffer(rel, block, buffer) \
+	ReadRecentBuffer((rel)->rd_node, MAIN_FORKNUM, block, buffer)
+#else
+#define read_recent_buffer(rel, block, buffer) \
+	ReadRecentBuffer((rel)->rd_locator, MAIN_FORKNUM, block, buffer)
+#endif
+
 /* the resource owner takes the place of a flag since 14 */
 #if PG_VERSION_NUM < 140000
 #define release_unowned_plan(plan) ReleaseCachedPlan(plan, false)

@@ -7,10 +7,8 @@
  * that would be the better part of its time, so the primary key's index is
  * probed directly, with one scan that is started anew for each key.
  *
- * Where a row was found is remembered in a directory of row addresses, by the
- * hash of the item: most probes get along without the index.  An address is
- * only a hint: what is found there has to be visible to the snapshot and to be
- * of that item, and then it is the row, as the primary key allows no other.
+ * Most probes get along without the index, by what directory.c remembers: the
+ * scan is started when the first does not.
  *
  *-------------------------------------------------------------------------
  */
@@ -30,87 +28,63 @@
 #include "recommend/recommend.h"
 
 static void
-open_index(ModelReader *reader, Recommender *recommender, Oid index, int nkeys)
+open_table(ModelReader *reader, Recommender *recommender)
 {
+	memset(reader, 0, sizeof(*reader));
 	reader->recommender = recommender;
 	reader->heap = table_open(recommender->model, AccessShareLock);
-	reader->index = index_open(index, AccessShareLock);
 	reader->slot = table_slot_create(reader->heap, NULL);
-	reader->scan = begin_index_scan(reader->heap, reader->index, GetActiveSnapshot(), nkeys);
-	reader->cxt = NULL;
+	reader->snapshot = GetActiveSnapshot();
+}
+
+static void
+open_index(ModelReader *reader, Oid index, int nkeys)
+{
+	reader->index = index_open(index, AccessShareLock);
+	reader->scan = begin_index_scan(reader->heap, reader->index, reader->snapshot, nkeys);
 }
 
 /* Gets ready to find rows of items, in the active snapshot. */
 void
 model_open(ModelReader *reader, Recommender *recommender)
 {
-	open_index(reader, recommender, recommender->pkey, 1);
-	reader->nblocks = RelationGetNumberOfBlocks(reader->heap);
-	ScanKeyEntryInitialize(&reader->key, 0, 1, BTEqualStrategyNumber, InvalidOid,
-						   recommender->pkey_collation, recommender->equal_proc, (Datum) 0);
+	open_table(reader, recommender);
+	directory_open(reader);
 }
 
-/* Makes the directory: room for twice the items, up to a megabyte's worth. */
-static void
-create_directory(Recommender *recommender)
-{
-	uint32		size = 1024;
-
-	while (size / 2 < recommender->items && size < 128 * 1024)
-		size *= 2;
-	recommender->directory = MemoryContextAllocZero(recommender->cxt,
-													size * sizeof(ItemPointerData));
-	recommender->directory_mask = size - 1;
-}
-
-/* Tries the address in the directory; the slot holds the row if true. */
+/* Finds the row of an item through the primary key. */
 static bool
-find_in_directory(ModelReader *reader, Datum item, const ItemPointerData *hint)
+find_in_index(ModelReader *reader, Datum item, uint32 hash)
 {
 	Recommender *recommender = reader->recommender;
-	ItemPointerData tid = *hint;
-	bool		call_again = false;
-	bool		isnull;
-	Datum		found;
-
-	/* block 0, offset 0 is an empty place; the table may have been truncated */
-	if (!ItemPointerIsValid(&tid) || ItemPointerGetBlockNumber(&tid) >= reader->nblocks)
-		return false;
-	if (!table_index_fetch_tuple(reader->scan->xs_heapfetch, &tid, reader->scan->xs_snapshot,
-								 reader->slot, &call_again, NULL))
-		return false;
-	found = slot_getattr(reader->slot, recommender->item_att, &isnull);
-	return !isnull && idtype_equal(&recommender->item, found, item);
-}
-
-/* Finds the row of an item and puts it into the slot. */
-static bool
-find_row(ModelReader *reader, Datum item)
-{
-	Recommender *recommender = reader->recommender;
-	ItemPointerData *hint;
+	ScanKeyData key;
 	ItemPointer tid;
 
-	if (recommender->directory == NULL)
-		create_directory(recommender);
-	hint = &recommender->directory[idtype_hash(&recommender->item, item) &
-								   recommender->directory_mask];
-	if (find_in_directory(reader, item, hint))
-		return true;
-
-	reader->key.sk_argument = item;
-	index_rescan(reader->scan, &reader->key, 1, NULL, 0);
+	if (reader->scan == NULL)
+		open_index(reader, recommender->pkey, 1);
+	ScanKeyEntryInitialize(&key, 0, 1, BTEqualStrategyNumber, InvalidOid,
+						   recommender->pkey_collation, recommender->equal_proc, item);
+	index_rescan(reader->scan, &key, 1, NULL, 0);
 	while ((tid = index_getnext_tid(reader->scan, ForwardScanDirection)) != NULL)
 	{
 		ItemPointerData root = *tid;	/* fetching moves on to the live version */
 
 		if (index_fetch_heap(reader->scan, reader->slot))
 		{
-			*hint = root;
+			directory_put(reader, hash, &root);
 			return true;
 		}
 	}
 	return false;
+}
+
+/* Finds the row of an item and puts it into the slot. */
+static bool
+find_row(ModelReader *reader, Datum item)
+{
+	uint32		hash = idtype_hash(&reader->recommender->item, item);
+
+	return directory_find(reader, item, hash) || find_in_index(reader, item, hash);
 }
 
 /* A flat array, detoasted into the reader's context where need be. */
@@ -193,9 +167,12 @@ model_popularity(ModelReader *reader, Datum item)
 void
 model_close(ModelReader *reader)
 {
-	index_endscan(reader->scan);
+	if (reader->scan)
+	{
+		index_endscan(reader->scan);
+		index_close(reader->index, AccessShareLock);
+	}
 	ExecDropSingleTupleTableSlot(reader->slot);
-	index_close(reader->index, AccessShareLock);
 	table_close(reader->heap, AccessShareLock);
 	if (reader->cxt)
 		MemoryContextDelete(reader->cxt);
@@ -205,7 +182,8 @@ model_close(ModelReader *reader)
 void
 popularity_open(ModelReader *reader, Recommender *recommender)
 {
-	open_index(reader, recommender, recommender->popularity, 0);
+	open_table(reader, recommender);
+	open_index(reader, recommender->popularity, 0);
 	index_rescan(reader->scan, NULL, 0, NULL, 0);
 }
 

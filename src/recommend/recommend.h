@@ -11,6 +11,7 @@
 #include "core/compat.h"
 
 #include "access/genam.h"
+#include "access/htup.h"
 #include "access/relscan.h"
 #include "access/skey.h"
 #include "datatype/timestamp.h"
@@ -93,8 +94,8 @@ typedef struct ItemTable
 	IdType	   *type;
 	MemoryContext cxt;			/* of values by reference */
 	uint32		n;				/* items have the numbers 0 .. n - 1 */
-	uint32		capacity;		/* half of nslots: the table is never more than half full */
-	uint32		nslots;			/* a power of 2 */
+	uint32		nslots;			/* a power of 2, at least twice the items */
+	uint32		allocated;		/* slots there is memory for, and entries for half of them */
 	ItemEntry  *entries;
 	uint32	   *slots;			/* number of an item plus 1, 0 is free */
 } ItemTable;
@@ -107,6 +108,8 @@ extern void item_table_reset(ItemTable *table, IdType *type, MemoryContext owner
 							 MemoryContext cxt);
 extern void item_table_trim(ItemTable *table);
 extern uint32 item_table_put(ItemTable *table, Datum item);
+extern void item_table_put_all(ItemTable *table, const char *data, int n, uint32 *numbers);
+extern void item_table_reserve(ItemTable *table, uint64 n);
 extern uint32 item_table_find(ItemTable *table, Datum item);
 
 /* One product of a weight and a score of the model, kept for the reasons. */
@@ -162,7 +165,7 @@ typedef struct Recommender
 	ItemTable	table;
 	Product    *products;
 	Size		product_capacity;
-	ItemPointerData *directory; /* where rows of the model were found: see model.c */
+	struct ModelPlace *directory;	/* where rows of the model were found */
 	uint32		directory_mask;
 
 	/* the plan that reads one user's history */
@@ -222,11 +225,13 @@ typedef struct ModelReader
 {
 	Recommender *recommender;
 	Relation	heap;
-	Relation	index;
+	bool		is_heap;		/* as opposed to other table access methods */
 	BlockNumber nblocks;		/* of the heap */
-	IndexScanDesc scan;
+	Relation	index;
+	IndexScanDesc scan;			/* NULL: not started yet */
+	Snapshot	snapshot;
 	TupleTableSlot *slot;
-	ScanKeyData key;
+	HeapTupleData tuple;		/* what the slot is of */
 	MemoryContext cxt;			/* for values that had to be detoasted */
 } ModelReader;
 
@@ -244,6 +249,14 @@ extern double model_popularity(ModelReader *reader, Datum item);
 extern void model_close(ModelReader *reader);
 extern void popularity_open(ModelReader *reader, Recommender *recommender);
 extern bool popularity_next(ModelReader *reader, Datum *item, double *popularity);
+
+/* directory.c */
+extern void directory_open(ModelReader *reader);
+extern bool directory_find(ModelReader *reader, Datum item, uint32 hash);
+extern void directory_put(ModelReader *reader, uint32 hash, ItemPointer tid);
+extern void directory_prefetch(const ModelReader *reader, uint32 hash);
+extern void directory_prefetch_page(const ModelReader *reader, uint32 hash);
+extern void directory_prefetch_tuple(const ModelReader *reader, uint32 hash);
 
 /* history.c */
 typedef struct HistoryItem

@@ -28,6 +28,9 @@
 
 #include "recommend/recommend.h"
 
+/* Rows of the model are asked for in three steps, so many rows apart. */
+#define PREFETCH_DISTANCE 4
+
 struct Scoring
 {
 	Recommender *recommender;
@@ -36,6 +39,8 @@ struct Scoring
 	const HistoryItem *history;
 	Size	   *first;			/* first product of each item of the history, and the end */
 	Size		nproducts;
+	uint32	   *numbers;		/* of the neighbours of one item */
+	int			max_numbers;
 	double		rounder;		/* adding and subtracting it rounds a contribution */
 	double	   *factors;		/* of each candidate, at most 1; NULL: all are 1 */
 };
@@ -92,26 +97,61 @@ reserve_products(Scoring *scoring, int n)
 	return recommender->products + scoring->nproducts;
 }
 
+/* Makes room for the numbers of n neighbours. */
+static uint32 *
+reserve_numbers(Scoring *scoring, int n)
+{
+	if (scoring->numbers == NULL || n > scoring->max_numbers)
+	{
+		if (scoring->numbers)
+			pfree(scoring->numbers);
+		scoring->max_numbers = Max(n, 256);
+		scoring->numbers = palloc_array(uint32, scoring->max_numbers);
+	}
+	return scoring->numbers;
+}
+
 static void
 add_row(Scoring *scoring, const ModelRow *row, double weight)
 {
 	ItemTable  *items = scoring->items;
-	const IdType *type = items->type;
-	char	   *p = row->neighbours;
-	Product    *product = reserve_products(scoring, row->n);
+	Product    *products = reserve_products(scoring, row->n);
+	uint32	   *numbers = reserve_numbers(scoring, row->n);
 	int			i;
 
-	scoring->nproducts += row->n;
-	for (i = 0; i < row->n; i++, product++)
+	item_table_put_all(items, row->neighbours, row->n, numbers);
+	for (i = 0; i < row->n; i++)
 	{
-		uint32		item = item_table_put(items, idtype_fetch(type, p));
-
-		product->item = item;
-		product->score = row->scores[i];
-		items->entries[item].score += contribution(scoring, weight, product->score);
-		p = att_addlength_pointer(p, type->typlen, p);
-		p = (char *) att_align_nominal(p, type->typalign);
+		products[i].item = numbers[i];
+		products[i].score = row->scores[i];
+		items->entries[numbers[i]].score += contribution(scoring, weight, row->scores[i]);
 	}
+	scoring->nproducts += row->n;
+}
+
+/* The hash of the item that comes `ahead` after item i, false if there is none. */
+static inline bool
+hash_ahead(const Scoring *scoring, int i, int ahead, uint32 *hash)
+{
+	i += ahead;
+	if (i < 0 || i >= scoring->nhistory)
+		return false;
+	*hash = scoring->items->entries[scoring->history[i].item].hash;
+	return true;
+}
+
+/* While row i is being read, memory of the rows after it is on its way. */
+static void
+prefetch_rows(const Scoring *scoring, const ModelReader *reader, int i)
+{
+	uint32		hash;
+
+	if (hash_ahead(scoring, i, 3 * PREFETCH_DISTANCE, &hash))
+		directory_prefetch(reader, hash);
+	if (hash_ahead(scoring, i, 2 * PREFETCH_DISTANCE, &hash))
+		directory_prefetch_page(reader, hash);
+	if (hash_ahead(scoring, i, PREFETCH_DISTANCE, &hash))
+		directory_prefetch_tuple(reader, hash);
 }
 
 /*
@@ -134,12 +174,18 @@ scoring_create(Recommender *recommender, const HistoryItem *history, int n)
 	scoring->first = palloc_array(Size, n + 1);
 	scoring->rounder = choose_rounder(recommender, history, n);
 
+	/* about as many candidates as such a history leads to */
+	item_table_reserve(scoring->items,
+					   scoring->items->n + Min((uint64) n * 32, (uint64) recommender->items));
 	model_open(&reader, recommender);
+	for (i = -3 * PREFETCH_DISTANCE; i < 0; i++)
+		prefetch_rows(scoring, &reader, i);
 	for (i = 0; i < n; i++)
 	{
 		Datum		item = scoring->items->entries[history[i].item].item;
 
 		CHECK_FOR_INTERRUPTS();
+		prefetch_rows(scoring, &reader, i);
 		scoring->first[i] = scoring->nproducts;
 		if (history[i].weight != 0 && model_find(&reader, item, &row))
 			add_row(scoring, &row, history[i].weight);
@@ -270,37 +316,36 @@ scoring_select(Scoring *scoring, uint32 required, int64 n, uint32 *nfound)
 typedef struct Reason
 {
 	uint32		rank;			/* of the candidate among the best, from 0 */
-	Datum		item;
+	uint32		item;			/* number of the item of the history */
 	double		contribution;
 } Reason;
 
-/* By candidate; the greatest contribution first, ties by item. */
+/* The greatest contribution first, ties by item. */
 static int
 compare_reasons(const void *a, const void *b, void *arg)
 {
 	const Reason *x = (const Reason *) a;
 	const Reason *y = (const Reason *) b;
+	ItemTable  *items = ((Scoring *) arg)->items;
 
-	if (x->rank != y->rank)
-		return x->rank < y->rank ? -1 : 1;
 	if (x->contribution != y->contribution)
 		return x->contribution > y->contribution ? -1 : 1;
-	return idtype_compare(((Scoring *) arg)->items->type, x->item, y->item);
+	return idtype_compare(items->type, items->entries[x->item].item,
+						  items->entries[y->item].item);
 }
 
 #define BITMAP_WORD(i) ((i) / 64)
 #define BITMAP_BIT(i) (UINT64CONST(1) << ((i) % 64))
 
 /*
- * What contributed to each of the best candidates, in order.  A bitmap keeps
- * the products of all others away: it stays in the processor's cache, where
- * anything bigger would not.
+ * What contributed to the best candidates, in the order of the history.  A
+ * bitmap keeps the products of all others away: it stays in the processor's
+ * cache, where anything bigger would not.
  */
 static Reason *
 collect_reasons(Scoring *scoring, const uint32 *best, uint32 nbest, Size *nreasons)
 {
 	Product    *products = scoring->recommender->products;
-	ItemEntry  *entries = scoring->items->entries;
 	uint64	   *wanted = palloc0((BITMAP_WORD((Size) scoring->items->n) + 1) * sizeof(uint64));
 	uint32	   *rank = MemoryContextAllocHuge(CurrentMemoryContext,
 											  Max((Size) scoring->items->n, 1) * sizeof(uint32));
@@ -331,24 +376,49 @@ collect_reasons(Scoring *scoring, const uint32 *best, uint32 nbest, Size *nreaso
 				reasons = repalloc_huge(reasons, capacity * sizeof(Reason));
 			}
 			reasons[n].rank = rank[candidate];
-			reasons[n].item = entries[item->item].item;
+			reasons[n].item = item->item;
 			reasons[n].contribution =
 				contribution(scoring, scoring->factors ? item->weight * scoring->factors[candidate] :
 							 item->weight, products[i].score);
 			n++;
 		}
 	}
-	qsort_arg(reasons, n, sizeof(Reason), compare_reasons, scoring);
 	pfree(wanted);
 	pfree(rank);
 	*nreasons = n;
 	return reasons;
 }
 
+/* Puts reasons of the same candidate together; the end of each one's is in ends. */
+static Reason *
+group_reasons(Reason *reasons, Size nreasons, uint32 nbest, Size *ends)
+{
+	Reason	   *result = MemoryContextAllocHuge(CurrentMemoryContext,
+												Max(nreasons, 1) * sizeof(Reason));
+	Size		start = 0;
+	Size		i;
+
+	memset(ends, 0, nbest * sizeof(Size));
+	for (i = 0; i < nreasons; i++)
+		ends[reasons[i].rank]++;
+	for (i = 0; i < nbest; i++)
+	{
+		Size		n = ends[i];
+
+		ends[i] = start;
+		start += n;
+	}
+	for (i = 0; i < nreasons; i++)
+		result[ends[reasons[i].rank]++] = reasons[i];
+	pfree(reasons);
+	return result;
+}
+
 /* Candidates with what contributed to each, for some numbers in order. */
 Candidate *
 scoring_explain(Scoring *scoring, const uint32 *best, uint32 nbest)
 {
+	ItemEntry  *entries = scoring->items->entries;
 	Size		nreasons;
 	Reason	   *reasons = collect_reasons(scoring, best, nbest, &nreasons);
 	Datum	   *items = MemoryContextAllocHuge(CurrentMemoryContext,
@@ -357,23 +427,26 @@ scoring_explain(Scoring *scoring, const uint32 *best, uint32 nbest)
 													   Max(nreasons, 1) * sizeof(double));
 	Candidate  *candidates = MemoryContextAllocHuge(CurrentMemoryContext,
 													Max((Size) nbest, 1) * sizeof(Candidate));
+	Size	   *ends = MemoryContextAllocHuge(CurrentMemoryContext,
+											  Max((Size) nbest, 1) * sizeof(Size));
 	Size		next = 0;
 	uint32		i;
 
+	reasons = group_reasons(reasons, nreasons, nbest, ends);
 	for (i = 0; i < nbest; i++)
 	{
-		ItemEntry  *entry = &scoring->items->entries[best[i]];
 		Size		first = next;
 
-		candidates[i].item = entry->item;
-		candidates[i].score = entry->score;
-		candidates[i].reasons = items + first;
-		candidates[i].contributions = contributions + first;
-		for (; next < nreasons && reasons[next].rank == i; next++)
+		qsort_arg(reasons + first, ends[i] - first, sizeof(Reason), compare_reasons, scoring);
+		for (; next < ends[i]; next++)
 		{
-			items[next] = reasons[next].item;
+			items[next] = entries[reasons[next].item].item;
 			contributions[next] = reasons[next].contribution;
 		}
+		candidates[i].item = entries[best[i]].item;
+		candidates[i].score = entries[best[i]].score;
+		candidates[i].reasons = items + first;
+		candidates[i].contributions = contributions + first;
 		candidates[i].nreasons = (int) (next - first);
 	}
 	pfree(reasons);
