@@ -8,13 +8,15 @@
  * are given in the order in which values are first seen, so they depend on
  * the row order: results that must not are put in order with iddict_sort().
  *
- * Integers take a path of their own: the key is in the hash table and no
- * function is called.  Values of every other type stay in their own memory,
- * hashed and compared by the type's default hash operator class, with the
- * collation that was given.
+ * A table of numbers, open addressing with linear probing, leads to the array
+ * of values, where keys are compared.  Integers take a path of their own: no
+ * function is called.  Values of every other type stay in memory of the
+ * dictionary, hashed and compared by the type's default hash operator class,
+ * with the collation that was given.
  *
- * Memory: 16 to 32 bytes of hash table and 8 of value array per distinct
- * value, and the values themselves where they are passed by reference.
+ * Memory: 6 to 12 bytes of table and 8 to 16 of value array per distinct
+ * value; for types other than integers 4 to 8 for its hash, and the value
+ * itself where it is passed by reference.
  *
  *-------------------------------------------------------------------------
  */
@@ -32,21 +34,33 @@
 
 #include "core/iddict.h"
 
-typedef struct IntEntry
-{
-	int64		key;
-	uint32		id;
-	char		status;
-} IntEntry;
+#define INITIAL_SLOTS 128
+#define FREE_SLOT PG_UINT32_MAX
 
-typedef struct AnyEntry
-{
-	uint32		id;				/* the key is values[id] */
-	uint32		hash;
-	char		status;
-} AnyEntry;
+/* Values that iddict_put_many() looks for at a time. */
+#define MANY 64
 
-/* splitmix64's finalizer: consecutive ids must not end up in consecutive buckets */
+struct IdDict
+{
+	MemoryContext cxt;			/* its own */
+	const char *what;			/* "item": for messages */
+	Oid			type;
+	Oid			collation;
+	bool		isint;			/* int2, int4 or int8, by value */
+	bool		typbyval;
+	int16		typlen;
+	bool		bytewise;		/* equal if and only if the bytes are */
+	uint32		count;
+	uint32		capacity;		/* of the arrays by number */
+	Datum	   *values;			/* by number; integers as int64 */
+	uint32	   *hashes;			/* by number; NULL for integers */
+	uint32	   *slots;			/* numbers; NULL: nothing is looked for any more */
+	uint32		mask;			/* number of slots, a power of 2, minus 1 */
+	FmgrInfo	hash;
+	FmgrInfo	equal;
+};
+
+/* splitmix64's finalizer: consecutive ids must not end up in consecutive slots */
 static inline uint32
 hash_int64(int64 key)
 {
@@ -60,95 +74,43 @@ hash_int64(int64 key)
 	return (uint32) h;
 }
 
-#define SH_PREFIX intids
-#define SH_ELEMENT_TYPE IntEntry
-#define SH_KEY_TYPE int64
-#define SH_KEY key
-#define SH_HASH_KEY(tb, k) hash_int64(k)
-#define SH_EQUAL(tb, a, b) ((a) == (b))
-#define SH_SCOPE static inline
-#define SH_DECLARE
-#define SH_DEFINE
-#include "lib/simplehash.h"
-
-/*
- * The table of the general path is keyed by number: that of a stored value,
- * or IDDICT_NOT_FOUND for the value that is being looked up.
- */
-static inline uint32 anyids_hash_of(IdDict *dict, uint32 id);
-static inline bool anyids_equal(IdDict *dict, uint32 a, uint32 b);
-
-#define SH_PREFIX anyids
-#define SH_ELEMENT_TYPE AnyEntry
-#define SH_KEY_TYPE uint32
-#define SH_KEY id
-#define SH_HASH_KEY(tb, k) anyids_hash_of((IdDict *) (tb)->private_data, (k))
-#define SH_EQUAL(tb, a, b) anyids_equal((IdDict *) (tb)->private_data, (a), (b))
-#define SH_STORE_HASH
-#define SH_GET_HASH(tb, entry) ((entry)->hash)
-#define SH_SCOPE static inline
-#define SH_DECLARE
-#define SH_DEFINE
-#include "lib/simplehash.h"
-
-struct IdDict
-{
-	MemoryContext cxt;
-	const char *what;			/* "item": for messages */
-	Oid			type;
-	Oid			collation;
-	bool		isint;			/* int2, int4 or int8 */
-	bool		typbyval;
-	int16		typlen;
-	bool		bytewise;		/* equal if and only if the bytes are */
-	uint32		count;
-	uint32		capacity;
-	Datum	   *values;			/* by number */
-	intids_hash *ints;
-	anyids_hash *anys;
-	FmgrInfo	hash;
-	FmgrInfo	equal;
-	/* the value that is being looked up in anys */
-	Datum		probe;
-	uint32		probe_hash;
-};
-
-static inline uint32
-anyids_hash_of(IdDict *dict, uint32 id)
-{
-	Assert(id == IDDICT_NOT_FOUND);
-	return dict->probe_hash;
-}
-
-static inline bool
-anyids_equal(IdDict *dict, uint32 a, uint32 b)
-{
-	Datum		x = a == IDDICT_NOT_FOUND ? dict->probe : dict->values[a];
-	Datum		y = b == IDDICT_NOT_FOUND ? dict->probe : dict->values[b];
-
-	if (dict->bytewise)
-	{
-		struct varlena *vx = (struct varlena *) DatumGetPointer(x);
-		struct varlena *vy = (struct varlena *) DatumGetPointer(y);
-
-		return VARSIZE_ANY_EXHDR(vx) == VARSIZE_ANY_EXHDR(vy) &&
-			memcmp(VARDATA_ANY(vx), VARDATA_ANY(vy), VARSIZE_ANY_EXHDR(vx)) == 0;
-	}
-	return DatumGetBool(FunctionCall2Coll(&dict->equal, dict->collation, x, y));
-}
-
-static inline int64
-int_value(const IdDict *dict, Datum value)
+/* An integer as the dictionary keeps it, sign-extended. */
+static inline Datum
+int_key(const IdDict *dict, Datum value)
 {
 	switch (dict->typlen)
 	{
 		case 2:
-			return DatumGetInt16(value);
+			return (Datum) (int64) DatumGetInt16(value);
 		case 4:
-			return DatumGetInt32(value);
+			return (Datum) (int64) DatumGetInt32(value);
 		default:
-			return DatumGetInt64(value);
+			return value;
 	}
+}
+
+static inline bool
+equal_values(IdDict *dict, Datum a, Datum b)
+{
+	if (dict->bytewise)
+	{
+		struct varlena *x = (struct varlena *) DatumGetPointer(a);
+		struct varlena *y = (struct varlena *) DatumGetPointer(b);
+
+		return VARSIZE_ANY_EXHDR(x) == VARSIZE_ANY_EXHDR(y) &&
+			memcmp(VARDATA_ANY(x), VARDATA_ANY(y), VARSIZE_ANY_EXHDR(x)) == 0;
+	}
+	return DatumGetBool(FunctionCall2Coll(&dict->equal, dict->collation, a, b));
+}
+
+static uint32 *
+create_slots(IdDict *dict, Size count)
+{
+	uint32	   *slots = MemoryContextAllocHuge(dict->cxt, count * sizeof(uint32));
+
+	memset(slots, 0xff, count * sizeof(uint32));
+	dict->mask = (uint32) (count - 1);
+	return slots;
 }
 
 /*
@@ -159,20 +121,21 @@ int_value(const IdDict *dict, Datum value)
 IdDict *
 iddict_create(MemoryContext cxt, Oid type, Oid collation, const char *what)
 {
-	IdDict	   *dict = MemoryContextAllocZero(cxt, sizeof(IdDict));
+	MemoryContext own = AllocSetContextCreate(cxt, "recsys dictionary", ALLOCSET_DEFAULT_SIZES);
+	IdDict	   *dict = MemoryContextAllocZero(own, sizeof(IdDict));
 
-	dict->cxt = cxt;
+	dict->cxt = own;
 	dict->what = what;
 	dict->type = getBaseType(type);
 	dict->collation = collation;
 	get_typlenbyval(dict->type, &dict->typlen, &dict->typbyval);
-	dict->isint = dict->type == INT2OID || dict->type == INT4OID || dict->type == INT8OID;
+	dict->isint = dict->typbyval &&
+		(dict->type == INT2OID || dict->type == INT4OID || dict->type == INT8OID);
 	dict->capacity = 64;
-	dict->values = MemoryContextAlloc(cxt, dict->capacity * sizeof(Datum));
+	dict->values = MemoryContextAlloc(own, dict->capacity * sizeof(Datum));
+	dict->slots = create_slots(dict, INITIAL_SLOTS);
 
-	if (dict->isint)
-		dict->ints = intids_create(cxt, 64, NULL);
-	else
+	if (!dict->isint)
 	{
 		TypeCacheEntry *entry = lookup_type_cache(dict->type,
 												  TYPECACHE_HASH_PROC | TYPECACHE_EQ_OPR);
@@ -193,11 +156,18 @@ iddict_create(MemoryContext cxt, Oid type, Oid collation, const char *what)
 						 errhint("Use the COLLATE clause to set the collation explicitly.")));
 			dict->bytewise = dict->type == TEXTOID && get_collation_isdeterministic(collation);
 		}
-		fmgr_info_cxt(entry->hash_proc, &dict->hash, cxt);
-		fmgr_info_cxt(equal, &dict->equal, cxt);
-		dict->anys = anyids_create(cxt, 64, dict);
+		fmgr_info_cxt(entry->hash_proc, &dict->hash, own);
+		fmgr_info_cxt(equal, &dict->equal, own);
+		dict->hashes = MemoryContextAlloc(own, dict->capacity * sizeof(uint32));
 	}
 	return dict;
+}
+
+/* Frees the dictionary, with the values that are passed by reference. */
+void
+iddict_free(IdDict *dict)
+{
+	MemoryContextDelete(dict->cxt);
 }
 
 /* Type of the values: the base type where a domain was given. */
@@ -220,8 +190,46 @@ iddict_count(const IdDict *dict)
 	return dict->count;
 }
 
+/* The slot of a key, or the free one where it belongs. */
+static inline uint32
+find_slot(IdDict *dict, Datum key, uint32 hash)
+{
+	uint32		slot = hash & dict->mask;
+	uint32		id;
+
+	while ((id = dict->slots[slot]) != FREE_SLOT)
+	{
+		if (dict->isint ? dict->values[id] == key :
+			dict->hashes[id] == hash && equal_values(dict, dict->values[id], key))
+			break;
+		slot = (slot + 1) & dict->mask;
+	}
+	return slot;
+}
+
+/* Twice as many slots. */
+static void
+grow_slots(IdDict *dict)
+{
+	uint32		id;
+
+	pfree(dict->slots);
+	dict->slots = create_slots(dict, ((Size) dict->mask + 1) * 2);
+	for (id = 0; id < dict->count; id++)
+	{
+		uint32		slot = (dict->isint ? hash_int64((int64) dict->values[id]) :
+							dict->hashes[id]) & dict->mask;
+
+		if ((id & 0xffff) == 0)
+			CHECK_FOR_INTERRUPTS();
+		while (dict->slots[slot] != FREE_SLOT)
+			slot = (slot + 1) & dict->mask;
+		dict->slots[slot] = id;
+	}
+}
+
 static uint32
-append_value(IdDict *dict, Datum value)
+append_value(IdDict *dict, Datum value, uint32 hash, uint32 slot)
 {
 	if (dict->count == dict->capacity)
 	{
@@ -233,6 +241,8 @@ append_value(IdDict *dict, Datum value)
 					 errdetail("At most %d can be handled at once.", PG_INT32_MAX / 2)));
 		dict->capacity *= 2;
 		dict->values = repalloc_huge(dict->values, dict->capacity * sizeof(Datum));
+		if (dict->hashes)
+			dict->hashes = repalloc_huge(dict->hashes, dict->capacity * sizeof(uint32));
 	}
 	if (!dict->typbyval)
 	{
@@ -242,51 +252,84 @@ append_value(IdDict *dict, Datum value)
 		MemoryContextSwitchTo(old);
 	}
 	dict->values[dict->count] = value;
-	return dict->count++;
+	if (dict->hashes)
+		dict->hashes[dict->count] = hash;
+	dict->slots[slot] = dict->count++;
+	/* at most two thirds are taken */
+	if (dict->count > (dict->mask + UINT64CONST(1)) * 2 / 3)
+		grow_slots(dict);
+	return dict->count - 1;
 }
 
-/* Sets the probe; returns it detoasted where it has to be. */
+/* The key and the hash of a value, which is detoasted where it has to be. */
 static inline Datum
-set_probe(IdDict *dict, Datum value)
+make_key(IdDict *dict, Datum value, uint32 *hash)
 {
+	if (dict->isint)
+	{
+		value = int_key(dict, value);
+		*hash = hash_int64((int64) value);
+		return value;
+	}
 	if (dict->typlen == -1)
 		value = PointerGetDatum(PG_DETOAST_DATUM_PACKED(value));
-	dict->probe = value;
 	if (dict->bytewise)
-		dict->probe_hash = DatumGetUInt32(hash_any((unsigned char *) VARDATA_ANY(DatumGetPointer(value)),
-												   VARSIZE_ANY_EXHDR(DatumGetPointer(value))));
+		*hash = DatumGetUInt32(hash_any((unsigned char *) VARDATA_ANY(DatumGetPointer(value)),
+										VARSIZE_ANY_EXHDR(DatumGetPointer(value))));
 	else
-		dict->probe_hash = DatumGetUInt32(FunctionCall1Coll(&dict->hash, dict->collation, value));
+		*hash = DatumGetUInt32(FunctionCall1Coll(&dict->hash, dict->collation, value));
 	return value;
+}
+
+static inline uint32
+put_key(IdDict *dict, Datum key, uint32 hash)
+{
+	uint32		slot = find_slot(dict, key, hash);
+	uint32		id = dict->slots[slot];
+
+	return id != FREE_SLOT ? id : append_value(dict, key, hash, slot);
 }
 
 /* Number of a value, which becomes the next free one where it is new. */
 uint32
 iddict_put(IdDict *dict, Datum value)
 {
-	bool		found;
+	uint32		hash;
+	Datum		key = make_key(dict, value, &hash);
 
-	if (dict->isint)
+	return put_key(dict, key, hash);
+}
+
+/*
+ * The same for many values.  The table of millions of them is in no cache, so
+ * memory is asked for what a value needs while those before it are worked on.
+ */
+void
+iddict_put_many(IdDict *dict, const Datum *values, uint32 *ids, int count)
+{
+	int			start;
+
+	for (start = 0; start < count; start += MANY)
 	{
-		IntEntry   *entry = intids_insert(dict->ints, int_value(dict, value), &found);
+		int			n = Min(count - start, MANY);
+		Datum		keys[MANY];
+		uint32		hashes[MANY];
+		int			i;
 
-		if (!found)
-			entry->id = append_value(dict, value);
-		return entry->id;
-	}
-	else
-	{
-		AnyEntry   *entry;
-
-		value = set_probe(dict, value);
-		entry = anyids_insert(dict->anys, IDDICT_NOT_FOUND, &found);
-		if (!found)
+		for (i = 0; i < n; i++)
 		{
-			/* until it has its number the entry must not be seen by the table */
-			entry->hash = dict->probe_hash;
-			entry->id = append_value(dict, value);
+			keys[i] = make_key(dict, values[start + i], &hashes[i]);
+			__builtin_prefetch(&dict->slots[hashes[i] & dict->mask]);
 		}
-		return entry->id;
+		for (i = 0; i < n && dict->isint; i++)
+		{
+			uint32		id = dict->slots[hashes[i] & dict->mask];
+
+			if (id != FREE_SLOT)
+				__builtin_prefetch(&dict->values[id]);
+		}
+		for (i = 0; i < n; i++)
+			ids[start + i] = put_key(dict, keys[i], hashes[i]);
 	}
 }
 
@@ -294,20 +337,32 @@ iddict_put(IdDict *dict, Datum value)
 uint32
 iddict_find(IdDict *dict, Datum value)
 {
-	if (dict->isint)
-	{
-		IntEntry   *entry = intids_lookup(dict->ints, int_value(dict, value));
+	uint32		hash;
+	Datum		key = make_key(dict, value, &hash);
+	uint32		id = dict->slots[find_slot(dict, key, hash)];
 
-		return entry ? entry->id : IDDICT_NOT_FOUND;
-	}
-	else
-	{
-		AnyEntry   *entry;
+	return id != FREE_SLOT ? id : IDDICT_NOT_FOUND;
+}
 
-		set_probe(dict, value);
-		entry = anyids_lookup(dict->anys, IDDICT_NOT_FOUND);
-		return entry ? entry->id : IDDICT_NOT_FOUND;
-	}
+/*
+ * Gives values other numbers: to[id] in place of id.  Afterwards they can only
+ * be got by their numbers; the memory that finding them takes is free.
+ */
+void
+iddict_renumber(IdDict *dict, const uint32 *to)
+{
+	Datum	   *values = MemoryContextAllocHuge(dict->cxt, Max(dict->count, 1) * sizeof(Datum));
+	uint32		id;
+
+	for (id = 0; id < dict->count; id++)
+		values[to[id]] = dict->values[id];
+	pfree(dict->values);
+	pfree(dict->slots);
+	if (dict->hashes)
+		pfree(dict->hashes);
+	dict->values = values;
+	dict->slots = dict->hashes = NULL;
+	dict->capacity = dict->count;
 }
 
 /* Value of a number; by reference it points into the dictionary. */
@@ -335,6 +390,7 @@ compare_keys(const void *a, const void *b, void *arg)
 {
 	SortContext *context = (SortContext *) arg;
 
+	CHECK_FOR_INTERRUPTS();
 	return DatumGetInt32(FunctionCall2Coll(context->compare, context->collation,
 										   ((const SortKey *) a)->value,
 										   ((const SortKey *) b)->value));
@@ -346,6 +402,7 @@ compare_int_keys(const void *a, const void *b)
 	int64		x = (int64) ((const SortKey *) a)->value;
 	int64		y = (int64) ((const SortKey *) b)->value;
 
+	CHECK_FOR_INTERRUPTS();
 	return (x > y) - (x < y);
 }
 
@@ -366,7 +423,7 @@ iddict_sort(IdDict *dict)
 	for (i = 0; i < dict->count; i++)
 	{
 		keys[i].id = i;
-		keys[i].value = dict->isint ? (Datum) int_value(dict, dict->values[i]) : dict->values[i];
+		keys[i].value = dict->values[i];
 	}
 	if (dict->isint)
 		qsort(keys, dict->count, sizeof(SortKey), compare_int_keys);
@@ -415,7 +472,7 @@ iddict_serialize(IdDict *dict, StringInfo buf)
 		Datum		value = dict->values[i];
 
 		if (dict->isint)
-			pq_sendint64(buf, int_value(dict, value));
+			pq_sendint64(buf, (int64) value);
 		else
 		{
 			Size		size = dict->typbyval ? sizeof(Datum) :
@@ -445,12 +502,7 @@ iddict_deserialize(MemoryContext cxt, StringInfo buf, const char *what)
 		uint32		id;
 
 		if (dict->isint)
-		{
-			int64		key = pq_getmsgint64(buf);
-
-			value = dict->typlen == 2 ? Int16GetDatum((int16) key) :
-				dict->typlen == 4 ? Int32GetDatum((int32) key) : Int64GetDatum(key);
-		}
+			value = (Datum) pq_getmsgint64(buf);
 		else if (dict->typbyval)
 			memcpy(&value, pq_getmsgbytes(buf, sizeof(Datum)), sizeof(Datum));
 		else

@@ -16,12 +16,15 @@ typedef struct IdDict IdDict;
 #define IDDICT_NOT_FOUND PG_UINT32_MAX
 
 extern IdDict *iddict_create(MemoryContext cxt, Oid type, Oid collation, const char *what);
+extern void iddict_free(IdDict *dict);
 extern Oid	iddict_type(const IdDict *dict);
 extern Oid	iddict_collation(const IdDict *dict);
 extern uint32 iddict_count(const IdDict *dict);
 extern uint32 iddict_put(IdDict *dict, Datum value);
+extern void iddict_put_many(IdDict *dict, const Datum *values, uint32 *ids, int count);
 extern uint32 iddict_find(IdDict *dict, Datum value);
 extern Datum iddict_value(const IdDict *dict, uint32 id);
+extern void iddict_renumber(IdDict *dict, const uint32 *to);
 extern uint32 *iddict_sort(IdDict *dict);
 extern void iddict_serialize(IdDict *dict, StringInfo buf);
 extern IdDict *iddict_deserialize(MemoryContext cxt, StringInfo buf, const char *what);

@@ -29,6 +29,7 @@
 #include <float.h>
 #include <math.h>
 
+#include "utils/lsyscache.h"
 #include "utils/timestamp.h"
 
 #include "core/progress.h"
@@ -65,6 +66,7 @@ similarity_begin(MemoryContext cxt, Oid usertype, Oid usercollation, Oid itemtyp
 
 	build->users = iddict_create(build->cxt, usertype, usercollation, "user");
 	build->targets.dict = iddict_create(build->cxt, itemtype, itemcollation, "item");
+	build->byval = get_typbyval(usertype) && get_typbyval(itemtype);
 	return build;
 }
 
@@ -78,6 +80,7 @@ similarity_begin_sources(SimilarityBuild *build, Oid itemtype, Oid itemcollation
 				 errmsg("similarity between different kinds of things cannot be tuned")));
 	build->other.triples = triples_create(build->cxt, similarity_memory_limit() / 4);
 	build->other.dict = iddict_create(build->cxt, itemtype, itemcollation, "item");
+	build->byval = build->byval && get_typbyval(itemtype);
 	build->sources = &build->other;
 }
 
@@ -88,11 +91,37 @@ similarity_decays(const SimilarityBuild *build)
 	return build->options.half_life > 0;
 }
 
+/* Gives what waits its numbers. */
+static void
+flush_side(SimilarityBuild *build, Side *side)
+{
+	uint32		users[PENDING];
+	uint32		items[PENDING];
+	int			i;
+
+	iddict_put_many(build->users, side->pending_users, users, side->npending);
+	iddict_put_many(side->dict, side->pending_items, items, side->npending);
+	for (i = 0; i < side->npending; i++)
+		triples_add(side->triples, users[i], items[i], side->pending_weights[i],
+					side->pending_times[i]);
+	side->npending = 0;
+}
+
+/* The same for all; to be called before anybody looks at what was collected. */
+void
+similarity_flush(SimilarityBuild *build)
+{
+	flush_side(build, &build->targets);
+	if (build->sources != &build->targets)
+		flush_side(build, build->sources);
+}
+
 static void
 add_to_side(SimilarityBuild *build, Side *side, Datum user, Datum item, double weight,
 			TimestampTz ts)
 {
 	int64		time = 0;
+	int			i;
 
 	if (!(fabs(weight) <= FLT_MAX))
 		ereport(ERROR,
@@ -110,8 +139,13 @@ add_to_side(SimilarityBuild *build, Side *side, Datum user, Datum item, double w
 		/* 0 stands for no time: a microsecond makes no difference */
 		time = ts == 0 ? 1 : ts;
 	}
-	triples_add(side->triples, iddict_put(build->users, user), iddict_put(side->dict, item),
-				(float) weight, time);
+	i = side->npending++;
+	side->pending_users[i] = user;
+	side->pending_items[i] = item;
+	side->pending_weights[i] = (float) weight;
+	side->pending_times[i] = time;
+	if (side->npending == (build->byval ? PENDING : 1))
+		flush_side(build, side);
 }
 
 /*
@@ -402,15 +436,12 @@ similarity_emit_row(SimilarityBuild *build, uint32 rank, Neighbour *list, int co
 	}
 	for (i = 0; i < count; i++)
 	{
-		build->neighbours[i] = iddict_value(build->targets.dict,
-											build->targets.item[list[i].target]);
+		build->neighbours[i] = iddict_value(build->targets.dict, list[i].target);
 		build->scores[i] = list[i].score;
 		build->together[i] = list[i].together;
 	}
 	old = MemoryContextSwitchTo(build->emit_cxt);
-	build->emit(build->emit_arg,
-				iddict_value(sources->dict, sources->item[build->current_item]),
-				count, build->neighbours, build->scores, build->together);
+	build->emit(build->emit_arg, iddict_value(sources->dict, build->current_item), count, build->neighbours, build->scores, build->together);
 	MemoryContextSwitchTo(old);
 }
 
@@ -590,6 +621,7 @@ similarity_finish(SimilarityBuild *build, SimilarityEmit emit, void *arg)
 	build->emit = emit;
 	build->emit_arg = arg;
 	build->emit_cxt = old;
+	similarity_flush(build);
 	progress_begin("item similarity");
 	similarity_make_matrices(build);
 	similarity_limit(build);

@@ -16,16 +16,24 @@
 
 /*
  * Items of one kind with their interactions.  In the matrix items have numbers
- * by falling popularity; their rank is the place of their value.
+ * by falling popularity, and so they have in the dictionary when there is a
+ * matrix; their rank is the place of their value.
  */
+#define PENDING 64
+
 typedef struct Side
 {
 	IdDict	   *dict;
+	/* interactions that have no numbers yet */
+	int			npending;
+	Datum		pending_users[PENDING];
+	Datum		pending_items[PENDING];
+	float		pending_weights[PENDING];
+	int64		pending_times[PENDING];
 	Triples    *triples;		/* users x items of the dictionary, while collecting */
 	SparseMatrix *matrix;		/* users x items by number */
 	uint32		nitems;			/* all, even without any interaction that counts */
 	uint64		active;			/* those with any */
-	uint32	   *item;			/* in the dictionary, by number */
 	uint32	   *rank;			/* by number */
 	uint32	   *by_rank;		/* number, by rank */
 	uint32	   *users;			/* number of users, by number; before limits */
@@ -42,7 +50,8 @@ struct SimilarityBuild
 {
 	MemoryContext cxt;
 	SimilarityOptions options;
-	IdDict	   *users;
+	IdDict	   *users;			/* NULL when there is a matrix */
+	bool		byval;			/* users and items: interactions may wait */
 	Side		targets;
 	Side		other;			/* sources, where they are of another kind */
 	Side	   *sources;		/* one of the two */
@@ -86,6 +95,7 @@ rows_are_targets(const SimilarityBuild *build)
 }
 
 extern SimilarityBuild *similarity_create(MemoryContext cxt, const SimilarityOptions *options);
+extern void similarity_flush(SimilarityBuild *build);
 
 /* matrix.c */
 extern void similarity_make_matrices(SimilarityBuild *build);

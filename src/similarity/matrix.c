@@ -32,7 +32,6 @@ side_alloc(SimilarityBuild *build, Side *side)
 {
 	Size		count = Max(side->nitems, 1);
 
-	side->item = MemoryContextAllocHuge(build->cxt, count * sizeof(uint32));
 	side->rank = MemoryContextAllocHuge(build->cxt, count * sizeof(uint32));
 	side->by_rank = MemoryContextAllocHuge(build->cxt, count * sizeof(uint32));
 	side->users = alloc_zero(build->cxt, count, sizeof(uint32));
@@ -94,7 +93,6 @@ number_items(SimilarityBuild *build, Side *side)
 		uint32		item = keys[i].item;
 
 		numbers[item] = i;
-		side->item[i] = item;
 		side->rank[i] = ranks[item];
 		side->by_rank[ranks[item]] = i;
 	}
@@ -146,7 +144,7 @@ sum_side(SimilarityBuild *build, Side *side, uint32 *counts, double *sums)
 }
 
 static void
-make_side(SimilarityBuild *build, Side *side)
+make_side(SimilarityBuild *build, Side *side, uint32 nusers)
 {
 	Decay		decay;
 	uint32	   *numbers;
@@ -156,8 +154,8 @@ make_side(SimilarityBuild *build, Side *side)
 	side->nitems = iddict_count(side->dict);
 	side_alloc(build, side);
 	numbers = number_items(build, side);
-	side->matrix = sparse_create(build->cxt, side->triples, iddict_count(build->users),
-								 side->nitems, numbers,
+	iddict_renumber(side->dict, numbers);
+	side->matrix = sparse_create(build->cxt, side->triples, nusers, side->nitems, numbers,
 								 decay.half_life > 0 ? decayed : NULL, &decay);
 	triples_free(side->triples);
 	side->triples = NULL;
@@ -169,14 +167,18 @@ void
 similarity_make_matrices(SimilarityBuild *build)
 {
 	bool		cross = build->sources != &build->targets;
+	uint32		nusers = iddict_count(build->users);
 	SparseMatrix *targets;
 	SparseMatrix *sources;
 	uint32		i;
 
 	progress_phase("matrix", 0);
-	make_side(build, &build->targets);
+	/* users are never shown: their values have done their work */
+	iddict_free(build->users);
+	build->users = NULL;
+	make_side(build, &build->targets, nusers);
 	if (cross)
-		make_side(build, &build->other);
+		make_side(build, &build->other, nusers);
 	targets = build->targets.matrix;
 	sources = build->sources->matrix;
 	build->order = sparse_row_order(targets, cross ? sources : NULL);

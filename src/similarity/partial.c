@@ -79,6 +79,8 @@ similarity_combine(SimilarityBuild *left, SimilarityBuild *right)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("options must be the same for all rows")));
+	similarity_flush(left);
+	similarity_flush(right);
 	users = merge_dict(left, left->users, right->users);
 	combine_side(left, &left->targets, &right->targets, users);
 	if (left->sources != &left->targets)
@@ -129,6 +131,7 @@ similarity_serialize(SimilarityBuild *build, StringInfo buf)
 {
 	bool		cross = build->sources != &build->targets;
 
+	similarity_flush(build);
 	pq_sendbytes(buf, (char *) &build->options, sizeof(SimilarityOptions));
 	pq_sendint64(buf, build->newest);
 	pq_sendbyte(buf, cross);
