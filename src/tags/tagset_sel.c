@@ -12,11 +12,14 @@
  */
 #include "core/compat.h"
 
+#include "access/heaptoast.h"
+#include "access/htup_details.h"
 #include "catalog/pg_statistic.h"
 #include "catalog/pg_type.h"
 #include "nodes/primnodes.h"
 #include "tags/tagquery.h"
 #include "tags/tagset.h"
+#include "tags/tagset_gin.h"
 #include "tags/tagset_op.h"
 #include "tags/tagset_sel.h"
 #include "tags/tagset_stats.h"
@@ -30,6 +33,12 @@
 #define DEFAULT_WEIGHT_SHARE 0.01
 /* Selectivity of a condition whose right side is not known when planning. */
 #define DEFAULT_QUERY_SEL	0.01
+
+/* Measured costs, in items of a list passed (about 3 ns each), see tagset_negation_pays(). */
+#define HALF_PAGE_COST		3000.0
+#define BITMAP_ITEM_COST	30.0
+#define VISIT_COST			250.0
+#define CHECK_COST			25.0
 
 /* The statistics of a column, as the estimates need them. */
 typedef struct TagStats
@@ -358,33 +367,44 @@ tagset_side(PGFunction function, bool varonleft)
 	return true;
 }
 
+/* Reads what ANALYZE knows of a column; the arrays are the caller's to free. */
+static void
+load_stats(HeapTuple tuple, TagStats *stats, AttStatsSlot *elements, AttStatsSlot *weights)
+{
+	memset(stats, 0, sizeof(TagStats));
+	memset(elements, 0, sizeof(AttStatsSlot));
+	memset(weights, 0, sizeof(AttStatsSlot));
+	stats->rare = DEFAULT_TAG_SHARE;
+	if (!HeapTupleIsValid(tuple))
+		return;
+	if (get_attstatsslot(elements, tuple, STATISTIC_KIND_MCELEM, InvalidOid,
+						 ATTSTATSSLOT_VALUES | ATTSTATSSLOT_NUMBERS) &&
+		elements->valuetype == TEXTOID && elements->nnumbers == elements->nvalues + 3)
+	{
+		stats->n = elements->nvalues;
+		stats->elements = elements->values;
+		stats->shares = elements->numbers;
+		stats->rare = elements->numbers[elements->nvalues] / 2;
+		stats->empty = elements->numbers[elements->nvalues + 2];
+	}
+	if (get_attstatsslot(weights, tuple, STATISTIC_KIND_TAG_WEIGHTS, InvalidOid,
+						 ATTSTATSSLOT_NUMBERS) && weights->nnumbers == stats->n * WEIGHT_QUANTILES)
+		stats->weights = weights->numbers;
+}
+
 static double
 column_selectivity(VariableStatData *column, FmgrInfo *operator, Datum constant, bool varonleft)
 {
-	TagStats	stats = {.rare = DEFAULT_TAG_SHARE};
-	AttStatsSlot elements = {0};
-	AttStatsSlot weights = {0};
+	TagStats	stats;
+	AttStatsSlot elements;
+	AttStatsSlot weights;
 	double		nulls = 0;
 	double		common = 0;
 	double		selectivity;
 
+	load_stats(column->statsTuple, &stats, &elements, &weights);
 	if (HeapTupleIsValid(column->statsTuple))
-	{
 		nulls = ((Form_pg_statistic) GETSTRUCT(column->statsTuple))->stanullfrac;
-		if (get_attstatsslot(&elements, column->statsTuple, STATISTIC_KIND_MCELEM, InvalidOid,
-							 ATTSTATSSLOT_VALUES | ATTSTATSSLOT_NUMBERS) &&
-			elements.valuetype == TEXTOID && elements.nnumbers == elements.nvalues + 3)
-		{
-			stats.n = elements.nvalues;
-			stats.elements = elements.values;
-			stats.shares = elements.numbers;
-			stats.rare = elements.numbers[elements.nvalues] / 2;
-			stats.empty = elements.numbers[elements.nvalues + 2];
-		}
-		if (get_attstatsslot(&weights, column->statsTuple, STATISTIC_KIND_TAG_WEIGHTS, InvalidOid,
-							 ATTSTATSSLOT_NUMBERS) && weights.nnumbers == stats.n * WEIGHT_QUANTILES)
-			stats.weights = weights.numbers;
-	}
 	selectivity = (1 - nulls) *
 		operator_share(&stats, commuted(operator->fn_addr, varonleft), constant);
 	if (HeapTupleIsValid(column->statsTuple))
@@ -398,6 +418,75 @@ column_selectivity(VariableStatData *column, FmgrInfo *operator, Datum constant,
 	free_attstatsslot(&weights);
 	CLAMP_PROBABILITY(selectivity);
 	return selectivity;
+}
+
+/*
+ * Is a condition best understood tag by tag?  Not if few different sets make up
+ * most of the rows: of them it is known whether they match it as a whole.  Nor
+ * if sets are so long that they would have to be fetched for each part again.
+ */
+bool
+tagset_tags_tell(HeapTuple statistics)
+{
+	AttStatsSlot values;
+	double		common = 0;
+
+	if (((Form_pg_statistic) GETSTRUCT(statistics))->stawidth > TOAST_TUPLE_TARGET / 2)
+		return false;
+	if (get_attstatsslot(&values, statistics, STATISTIC_KIND_MCV, InvalidOid, ATTSTATSSLOT_NUMBERS))
+	{
+		for (int i = 0; i < values.nnumbers; i++)
+			common += values.numbers[i];
+		free_attstatsslot(&values);
+	}
+	return common < 0.5;
+}
+
+/*
+ * Shall an index be asked for the negations of a conjunction, or rather the
+ * rows that the other parts leave?  The unit is what it takes to pass an item of
+ * an entry's list; all is per row of the table.  In the index, the lists of the
+ * negated tags are passed, or, if rows are few, half a page of a list for each
+ * row; a prefix makes a bitmap of its lists.  On the heap, rows are visited that
+ * the negations would have ruled out, and all are checked.
+ */
+bool
+tagset_negation_pays(HeapTuple statistics, const TagQuery *query)
+{
+	TagStats	stats;
+	AttStatsSlot elements;
+	AttStatsSlot weights;
+	double		found = 1;
+	double		left = 1;
+	double		lists = 0;
+
+	load_stats(statistics, &stats, &elements, &weights);
+	for (int i = tagquery_first_child(query, 0); i < tagquery_node(query, 0)->end; i = tagquery_node(query, i)->end)
+	{
+		if (!tagset_gin_needs_all(query, i))
+			found *= query_share(&stats, query, i);
+		else
+			left *= query_share(&stats, query, i);
+	}
+	for (int i = tagquery_first_child(query, 0); i < tagquery_node(query, 0)->end; i = tagquery_node(query, i)->end)
+	{
+		if (!tagset_gin_needs_all(query, i))
+			continue;
+		for (int j = i; j < tagquery_node(query, i)->end; j++)
+		{
+			const TagQueryNode *node = tagquery_node(query, j);
+
+			if (node->kind != TAGQUERY_TAG)
+				continue;
+			if (node->prefix)
+				lists += BITMAP_ITEM_COST * prefix_share(&stats, tagquery_tag(query, j), node->length);
+			else
+				lists += Min(tag_share(&stats, tagquery_tag(query, j), node->length), found * HALF_PAGE_COST);
+		}
+	}
+	free_attstatsslot(&elements);
+	free_attstatsslot(&weights);
+	return lists < found * (VISIT_COST * (1 - left) + CHECK_COST);
 }
 
 /*

@@ -12,35 +12,54 @@
  *
  * the lists of c and d are then read for each row that has the rarer of a and
  * b, though only rows with both matter.  Several keys are looked at one after
- * the other, and what is not asked at all costs nothing.  So such a query
- * becomes, when constants are folded, a call of the function behind the
- * operator, which GIN does not know, and for that call the conditions
+ * the other, and what is not asked at all costs nothing.  So, when constants are
+ * folded, such a condition on a column with an index and statistics is split:
  *
- *		tags @> 'a, b'  [ AND  tags @@ '!(c | d)' ]
+ *		tags @> 'a, b' AND tags @@ '!(c | d)'			both in the index
+ *		tags @> 'a, b' AND tagset_match(tags, '!(c | d)')	the second on the heap
  *
- * are offered, the second if it rules out enough rows to pay for itself.  The
- * call itself stays as the filter.
+ * the latter, a call that GIN does not know, if the statistics say that passing
+ * the lists of c and d takes longer than checking the rows that have a and b.
+ *
+ * Where statistics are not at hand yet (the argument is an expression, the
+ * table's condition is being planned without a query) or know more of whole sets
+ * than of tags, the condition becomes one call.  For that the same conditions are
+ * offered to an index, while the call itself stays as the filter.  It is one call
+ * also where an index is made for just this condition, by its predicate or as
+ * its expression: those have been through the same, and must find their equal.
  *
  *-------------------------------------------------------------------------
  */
 #include "core/compat.h"
 
+#include "access/genam.h"
+#include "access/htup_details.h"
+#include "access/table.h"
+#include "catalog/pg_am.h"
+#include "catalog/pg_statistic.h"
 #include "catalog/pg_type.h"
 #include "nodes/makefuncs.h"
 #include "nodes/nodeFuncs.h"
 #include "nodes/pathnodes.h"
 #include "nodes/supportnodes.h"
 #include "optimizer/optimizer.h"
+#include "parser/parsetree.h"
 #include "tags/tagset.h"
 #include "tags/tagset_gin.h"
 #include "tags/tagset_sel.h"
 #include "utils/lsyscache.h"
+#include "utils/rel.h"
+#include "utils/selfuncs.h"
+#include "utils/syscache.h"
 
-/*
- * Negations are asked of the index if they leave at most this share of rows.
- * A look at an entry's list costs about a tenth of a visit to a row.
- */
-#define NEGATION_PAYS 0.8
+/* A column under an index of our class. */
+typedef struct Indexed
+{
+	Node	   *column;
+	Oid			opfamily;
+	Oid			opcintype;
+	Oid			query_type;
+} Indexed;
 
 /* The parts of a conjunction. */
 typedef struct Parts
@@ -92,65 +111,171 @@ constant_query(List *args)
 	return DatumGetTagQuery(((Const *) argument)->constvalue);
 }
 
-/* The operator as a call, where that is the better form; else NULL. */
-static Node *
-simplify(SupportRequestSimplify *request)
-{
-	TagQuery   *query = constant_query(request->fcall->args);
-	Parts		parts;
-
-	if (query == NULL || !take_apart(query, &parts))
-		return NULL;
-	return (Node *) makeFuncExpr(request->fcall->funcid, BOOLOID, request->fcall->args,
-								 InvalidOid, InvalidOid, COERCE_EXPLICIT_CALL);
-}
-
-/* Adds "column operator value" to a list, if the index has such an operator. */
+/* Adds "column operator value" to a list, if the class has such an operator. */
 static List *
-add_condition(List *conditions, SupportRequestIndexCondition *request, int strategy, Oid type, void *value)
+add_condition(List *conditions, const Indexed *indexed, int strategy, Oid type, void *value)
 {
-	Node	   *column = linitial(((FuncExpr *) request->node)->args);
-	Oid			operator = get_opfamily_member(request->opfamily, request->index->opcintype[request->indexcol],
-											   type, strategy);
+	Oid			operator = get_opfamily_member(indexed->opfamily, indexed->opcintype, type, strategy);
 	Const	   *constant;
 
 	if (!OidIsValid(operator))
 		return conditions;
 	constant = makeConst(type, -1, InvalidOid, -1, PointerGetDatum(value), false, false);
-	return lappend(conditions, make_opclause(operator, BOOLOID, false, (Expr *) column,
+	return lappend(conditions, make_opclause(operator, BOOLOID, false,
+											 (Expr *) copyObject(indexed->column),
 											 (Expr *) constant, InvalidOid, InvalidOid));
 }
 
+/* The parts that a row matches only through an entry. */
+static List *
+positive_conditions(const Indexed *indexed, const TagQuery *query, Parts *parts)
+{
+	List	   *conditions = NIL;
+
+	if (parts->ntags > 0)
+	{
+		tagset_sort(parts->tags, &parts->ntags, NULL);
+		conditions = add_condition(conditions, indexed, CONTAINS_STRATEGY, indexed->opcintype,
+								   tagset_form(parts->tags, parts->ntags, NULL));
+	}
+	for (int i = 0; i < parts->nothers; i++)
+		conditions = add_condition(conditions, indexed, MATCH_STRATEGY, indexed->query_type,
+								   tagquery_of_nodes(query, &parts->others[i], 1));
+	return conditions;
+}
+
+static FuncExpr *
+make_call(Oid function, List *args)
+{
+	return makeFuncExpr(function, BOOLOID, args, InvalidOid, InvalidOid, COERCE_EXPLICIT_CALL);
+}
+
+/* Does an expression contain a call with the same constant? */
+static bool
+mentions(Node *node, void *arg)
+{
+	const FuncExpr *call = arg;
+
+	if (node == NULL)
+		return false;
+	if (IsA(node, FuncExpr) && ((FuncExpr *) node)->funcid == call->funcid &&
+		equal(lsecond(((FuncExpr *) node)->args), lsecond(call->args)))
+		return true;
+	return expression_tree_walker(node, mentions, arg);
+}
+
+/* Finds an index of our class on the column, unless some index is for just this call. */
+static bool
+find_index(Oid table, const FuncExpr *call, Indexed *indexed)
+{
+	Relation	relation = table_open(table, NoLock);
+	bool		found = false;
+	bool		mentioned = false;
+	List	   *indexes = RelationGetIndexList(relation);
+	ListCell   *cell;
+
+	indexed->column = linitial(call->args);
+	indexed->query_type = exprType(lsecond(call->args));
+	foreach(cell, indexes)
+	{
+		Relation	index = index_open(lfirst_oid(cell), AccessShareLock);
+
+		for (int i = 0; i < index->rd_index->indnkeyatts && !found; i++)
+		{
+			if (index->rd_rel->relam != GIN_AM_OID ||
+				index->rd_index->indkey.values[i] != ((Var *) indexed->column)->varattno)
+				continue;
+			indexed->opfamily = index->rd_opfamily[i];
+			indexed->opcintype = index->rd_opcintype[i];
+			found = get_opcode(get_opfamily_member(indexed->opfamily, indexed->opcintype,
+												   indexed->query_type, MATCH_STRATEGY)) == call->funcid;
+		}
+		mentioned |= mentions((Node *) RelationGetIndexPredicate(index), (void *) call) ||
+			mentions((Node *) RelationGetIndexExpressions(index), (void *) call);
+		index_close(index, NoLock);
+	}
+	table_close(relation, NoLock);
+	return found && !mentioned;
+}
+
+/* A call on a column as several conditions; NULL if it is better left whole. */
+static Node *
+split(PlannerInfo *root, const FuncExpr *call, const TagQuery *query, Parts *parts)
+{
+	Var		   *column = linitial(call->args);
+	RangeTblEntry *table;
+	HeapTuple	statistics;
+	Indexed		indexed;
+	List	   *conditions = NIL;
+
+	if (root == NULL || !IsA(column, Var) || column->varlevelsup != 0 || column->varattno <= 0 ||
+		column->varno > list_length(root->parse->rtable))
+		return NULL;
+	table = rt_fetch(column->varno, root->parse->rtable);
+	if (table->rtekind != RTE_RELATION || !find_index(table->relid, call, &indexed))
+		return NULL;
+	statistics = SearchSysCache3(STATRELATTINH, ObjectIdGetDatum(table->relid),
+								 Int16GetDatum(column->varattno), BoolGetDatum(table->inh));
+	if (!HeapTupleIsValid(statistics))
+		return NULL;
+	if (tagset_tags_tell(statistics))
+	{
+		TagQuery   *negation = tagquery_of_nodes(query, parts->negations, parts->nnegations);
+
+		conditions = positive_conditions(&indexed, query, parts);
+		if (tagset_negation_pays(statistics, query))
+			conditions = add_condition(conditions, &indexed, MATCH_STRATEGY, indexed.query_type, negation);
+		else
+		{
+			Const	   *constant = copyObject(lsecond(call->args));
+
+			constant->constvalue = PointerGetDatum(negation);
+			conditions = lappend(conditions, make_call(call->funcid, list_make2(copyObject(column), constant)));
+		}
+	}
+	ReleaseSysCache(statistics);
+	return conditions == NIL ? NULL : (Node *) make_andclause(conditions);
+}
+
+/* The operator in the form that serves best; NULL: as it is. */
+static Node *
+simplify(SupportRequestSimplify *request)
+{
+	TagQuery   *query = constant_query(request->fcall->args);
+	Parts		parts;
+	FuncExpr   *call;
+	Node	   *conditions;
+
+	if (query == NULL || !take_apart(query, &parts))
+		return NULL;
+	call = make_call(request->fcall->funcid, request->fcall->args);
+	conditions = split(request->root, call, query, &parts);
+	return conditions != NULL ? conditions : (Node *) call;
+}
+
+/* For a whole call: what to ask an index. */
 static List *
 index_conditions(SupportRequestIndexCondition *request)
 {
 	List	   *args = IsA(request->node, FuncExpr) ? ((FuncExpr *) request->node)->args : NIL;
 	TagQuery   *query = constant_query(args);
 	Parts		parts;
-	List	   *conditions = NIL;
-	Oid			query_type;
+	Indexed		indexed;
+	List	   *conditions;
+	VariableStatData column;
 
 	if (query == NULL || request->indexarg != 0 || !take_apart(query, &parts))
 		return NIL;
-	query_type = exprType(lsecond(args));
-	if (parts.ntags > 0)
-	{
-		tagset_sort(parts.tags, &parts.ntags, NULL);
-		conditions = add_condition(conditions, request, CONTAINS_STRATEGY, request->index->opcintype[request->indexcol],
-								   tagset_form(parts.tags, parts.ntags, NULL));
-	}
-	for (int i = 0; i < parts.nothers; i++)
-		conditions = add_condition(conditions, request, MATCH_STRATEGY, query_type,
-								   tagquery_of_nodes(query, &parts.others[i], 1));
-	if (conditions != NIL)
-	{
-		TagQuery   *negation = tagquery_of_nodes(query, parts.negations, parts.nnegations);
-		List	   *with = add_condition(list_copy(conditions), request, MATCH_STRATEGY, query_type, negation);
-
-		if (list_length(with) > list_length(conditions) &&
-			clause_selectivity(request->root, llast(with), 0, JOIN_INNER, NULL) <= NEGATION_PAYS)
-			conditions = with;
-	}
+	indexed.column = linitial(args);
+	indexed.opfamily = request->opfamily;
+	indexed.opcintype = request->index->opcintype[request->indexcol];
+	indexed.query_type = exprType(lsecond(args));
+	conditions = positive_conditions(&indexed, query, &parts);
+	examine_variable(request->root, indexed.column, 0, &column);
+	if (conditions != NIL && tagset_negation_pays(column.statsTuple, query))
+		conditions = add_condition(conditions, &indexed, MATCH_STRATEGY, indexed.query_type,
+								   tagquery_of_nodes(query, parts.negations, parts.nnegations));
+	ReleaseVariableStats(column);
 	request->lossy = true;
 	return conditions;
 }

@@ -46,7 +46,9 @@ BEGIN
   EXECUTE 'SELECT array_agg(id ORDER BY id) FROM tag_rows WHERE ' || condition INTO found;
   RETURN COALESCE(found, '{}');
 END $$;
--- compares both ways for a number of random conditions
+CREATE FUNCTION oracle(condition text) RETURNS text LANGUAGE sql AS
+  $$SELECT regexp_replace(condition, '^tags @@ (''[^'']*'')', '\1::tagquery @@ tags')$$;
+-- compares both ways for a number of random conditions; conditions with @@ also with the commuted operator, which nothing rewrites
 CREATE FUNCTION compare(n int) RETURNS TABLE (operator text, queries bigint, different bigint, some_found boolean, example text) LANGUAGE plpgsql AS $$
 BEGIN
   PERFORM setseed(0.125);
@@ -61,8 +63,8 @@ BEGIN
     UNION ALL SELECT 'constants', format('tags @@ %L', q) FROM unnest(ARRAY['', '* | !*', '!*', '*', '!a', '!(a | b)', '!none', 'none*', '!zz*', 'a & !a', '* & !a', '*>0.5', '!*>0.5']) q
     UNION ALL SELECT 'constants', format('tags %s %L', o, '') FROM unnest(ARRAY['@>', '<@', '&&', '=']) o
     UNION ALL SELECT 'long', format('tags @> %L::text', repeat('x', 5000));
-  RETURN QUERY SELECT r.op, count(*), count(*) FILTER (WHERE a <> b), bool_or(cardinality(a) > 0), min(r.condition) FILTER (WHERE a <> b)
-    FROM (SELECT c.op, c.condition, ids(c.condition, true) a, ids(c.condition, false) b FROM conditions c) r GROUP BY r.op ORDER BY r.op COLLATE "C";
+  RETURN QUERY SELECT r.op, count(*), count(*) FILTER (WHERE a <> b OR a <> o), bool_or(cardinality(a) > 0), min(r.condition) FILTER (WHERE a <> b OR a <> o)
+    FROM (SELECT c.op, c.condition, ids(c.condition, true) a, ids(c.condition, false) b, ids(oracle(c.condition), false) o FROM conditions c) r GROUP BY r.op ORDER BY r.op COLLATE "C";
   DROP TABLE conditions;
 END $$;
 SELECT * FROM compare(2000);
@@ -71,7 +73,7 @@ CREATE FUNCTION plan(query text) RETURNS SETOF text LANGUAGE plpgsql AS $$
 DECLARE line text;
 BEGIN
   FOR line IN EXECUTE 'EXPLAIN (COSTS OFF, ANALYZE, TIMING OFF, SUMMARY OFF, BUFFERS OFF) ' || query LOOP
-    IF line !~ 'Planning|Heap Blocks' THEN RETURN NEXT regexp_replace(line, ' \(actual.*', ''); END IF;
+    IF line !~ 'Planning|Heap Blocks|Index Searches' THEN RETURN NEXT regexp_replace(line, ' \(actual.*', ''); END IF;
   END LOOP;
 END $$;
 SET enable_seqscan = off;
@@ -84,7 +86,78 @@ FROM unnest(ARRAY['tags @@ ''a & !b''', 'tags @@ ''!a''', 'tags @@ ''c*''', 'tag
 RESET enable_seqscan;
 -- after the pending list is merged
 VACUUM tag_rows;
-SELECT * FROM compare(1000);
+SELECT * FROM compare(500);
+
+-- where a conjunction with negations is decided: negations in the index, or on the heap if their lists are long or rows few
+CREATE TABLE tag_split AS
+SELECT i AS id, tagset(ARRAY['t' || i % 7, 'all'] || CASE WHEN i % 3 > 0 THEN '{often}' ELSE '{}'::text[] END || CASE WHEN i % 5000 = 0 THEN '{seldom}' ELSE '{}'::text[] END || ('u' || i)) AS tags
+FROM generate_series(1, 20000) i;
+CREATE INDEX tag_split_gin ON tag_split USING gin (tags);
+ANALYZE tag_split;
+SET enable_seqscan = off;
+SELECT plan($$SELECT * FROM tag_split WHERE tags @@ 't1 & all & !often'$$);
+SELECT plan($$SELECT * FROM tag_split WHERE tags @@ 'u8 & all & !often'$$);
+SELECT plan($$SELECT * FROM tag_split WHERE tags @@ 't1 & (u* | all>0.5) & !seldom'$$);
+SELECT plan($$SELECT * FROM tag_split WHERE tags @@ 'u8 & !seldom' OR tags @@ 'u9'$$);
+SELECT plan($$SELECT * FROM tag_split WHERE NOT tags @@ 'u8 & !seldom' AND tags @@ 'u8'$$);
+-- an expression has its statistics with the index: one call, for which the index is asked the same
+CREATE TABLE tag_arrays AS SELECT id, tags::text[] AS tags FROM tag_split;
+CREATE INDEX tag_arrays_gin ON tag_arrays USING gin ((tags::tagset));
+ANALYZE tag_arrays;
+SELECT plan($$SELECT * FROM tag_arrays WHERE tags::tagset @@ 't1 & all & !often'$$);
+SELECT plan($$SELECT * FROM tag_arrays WHERE tags::tagset @@ 'u8 & all & !often'$$);
+-- a parameter is one key
+PREPARE matching(tagquery) AS SELECT * FROM tag_split WHERE tags @@ $1;
+SET plan_cache_mode = force_generic_plan;
+SELECT plan($$EXECUTE matching('u8 & !often')$$);
+RESET plan_cache_mode;
+DEALLOCATE matching;
+
+-- an index for one condition is found by that condition, however it is written, and stays right
+CREATE INDEX tag_split_some ON tag_split (id) WHERE tags @@ 'all & !often';
+VACUUM tag_split;
+SELECT plan($$SELECT count(*) FROM tag_split WHERE tags @@ '(all) & all & !(often)'$$);
+UPDATE tag_split SET tags = tags | 'often' WHERE id BETWEEN 1 AND 10;
+UPDATE tag_split SET tags = tags - 'often' WHERE id BETWEEN 11 AND 20;
+SELECT count(*), sum(id) FROM tag_split WHERE tags @@ 'all & !often';
+SELECT count(*), sum(id) FROM tag_split WHERE 'all & !often'::tagquery @@ tags;
+-- no other condition takes it
+SELECT plan($$SELECT count(*) FROM tag_split WHERE tags @@ 'all & t1 & !often'$$);
+DROP INDEX tag_split_some;
+-- an index on the condition itself
+CREATE INDEX tag_split_which ON tag_split ((tags @@ 'all & !often'), id);
+SELECT plan($$SELECT * FROM tag_split WHERE tags @@ 'all & !often' AND id < 100$$);
+SELECT count(*), sum(id) FROM tag_split WHERE tags @@ 'all & !often' AND id < 100;
+SELECT count(*), sum(id) FROM tag_split WHERE 'all & !often'::tagquery @@ tags AND id < 100;
+DROP INDEX tag_split_which;
+-- the btree class gives whole sets back, without the table
+CREATE INDEX tag_split_sets ON tag_split (tags);
+VACUUM tag_split;
+SELECT plan($$SELECT tags FROM tag_split WHERE tags = 'all, often, t1, u8'$$);
+SELECT tags FROM tag_split WHERE tags = 'all, often, t1, u8';
+SET enable_bitmapscan = off;
+SELECT plan($$SELECT tags FROM tag_split WHERE tags < 'all, b' AND tags @@ 'u8 & !seldom'$$);
+SELECT tags FROM tag_split WHERE tags < 'all, t' AND tags @@ 'all & !(u1* | seldom)' ORDER BY tags LIMIT 2;
+RESET enable_bitmapscan;
+DROP TABLE tag_split, tag_arrays;
+-- many indexes for one condition each, always against the commuted operator
+CREATE FUNCTION compare_partial(n int) RETURNS TABLE (indexes bigint, used bigint, different bigint) LANGUAGE plpgsql AS $$
+DECLARE condition text;
+BEGIN
+  PERFORM setseed(0.5);
+  indexes := n; used := 0; different := 0;
+  FOR i IN 1 .. n LOOP
+    condition := format('tags @@ %L', CASE WHEN i % 2 = 0 THEN random_query(3) ELSE random_tag() || ' & !(' || random_query(1) || ')' END);
+    EXECUTE 'CREATE INDEX tag_rows_some ON tag_rows (id) WHERE ' || condition;
+    used := used + (SELECT bool_or(line LIKE '%tag_rows_some%')::int FROM plan('SELECT id FROM tag_rows WHERE ' || condition) line);
+    UPDATE tag_rows SET tags = tags | 'bb' WHERE id % 200 = i;
+    different := different + (ids(condition, true) <> ids(oracle(condition), false))::int;
+    DROP INDEX tag_rows_some;
+  END LOOP;
+  RETURN NEXT;
+END $$;
+SELECT indexes, used > 30 AS mostly_used, different FROM compare_partial(60);
+RESET enable_seqscan;
 -- queries that come from a table: short, toasted and null ones
 CREATE TABLE tag_segments AS
 SELECT i AS id, CASE WHEN i = 7 THEN NULL WHEN i % 10 = 0 THEN (SELECT string_agg('x' || j || md5(j::text), ' | ') || ' | a' FROM generate_series(1, 200) j) ELSE random_query(2) END::tagquery AS query
@@ -156,9 +229,10 @@ INSERT INTO tag_no_stats TABLE tag_stats;
 SELECT (plan->0->'Plan'->>'Plan Rows')::int BETWEEN 1 AND 200 AS two_tags FROM explain_json($$SELECT * FROM tag_no_stats WHERE tags @@ 'a & b'$$) plan;
 -- a column with few different sets: correlations are known
 CREATE TABLE tag_few AS SELECT ((ARRAY['a, b', 'a, b', 'c'])[1 + i % 3])::tagset AS tags FROM generate_series(1, 3000) i;
+CREATE INDEX ON tag_few USING gin (tags);
 ANALYZE tag_few;
 CREATE FUNCTION estimate_few(query text) RETURNS text LANGUAGE sql AS
   $$SELECT explain_json(format('SELECT * FROM tag_few WHERE tags @@ %L', query))->0->'Plan'->>'Plan Rows'$$;
-SELECT estimate_few('a & b') AS together, estimate_few('a & c') AS never, estimate_few('!c') AS negation;
+SELECT estimate_few('a & b') AS together, estimate_few('a & c') AS never, estimate_few('!c') AS negation, estimate_few('a & !c') AS both;
 DROP TABLE tag_rows, tag_segments, tag_stats, tag_no_stats, tag_few;
-DROP FUNCTION random_tag, random_query, random_set, ids, compare, plan, explain_json, estimate, actual, estimate_few;
+DROP FUNCTION random_tag, random_query, random_set, ids, oracle, compare, compare_partial, plan, explain_json, estimate, actual, estimate_few;
