@@ -33,6 +33,8 @@ SQL_AUDIENCE = src/audience/audience.sql src/audience/cross.sql src/audience/mea
 src/audience/container.o: CFLAGS += $(CFLAGS_VECTORIZE)
 
 SQL_RULES = src/rules/types.sql src/rules/aggregates.sql src/rules/functions.sql
+# finds the largest of many counters
+src/rules/projection.o: CFLAGS += $(CFLAGS_VECTORIZE)
 
 SQL_SIMILARITY = src/similarity/similarity.sql
 

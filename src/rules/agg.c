@@ -83,9 +83,7 @@ recsys_rules_accum_pairs(PG_FUNCTION_ARGS)
 					 errmsg("could not determine the types of basket and item")));
 		state = create_state(aggregate_context(fcinfo));
 		keep_options(fcinfo, state, 3);
-		state->baskets.items = iddict_create(state->cxt, item, PG_GET_COLLATION(), "item");
-		state->baskets.keys = iddict_create(state->cxt, key, PG_GET_COLLATION(), "basket");
-		state->baskets.caches_key = get_typbyval(key);
+		baskets_open(&state->baskets, item, PG_GET_COLLATION(), key, PG_GET_COLLATION());
 	}
 	else
 		state = (RulesState *) PG_GETARG_POINTER(0);
@@ -115,7 +113,7 @@ recsys_rules_accum_arrays(PG_FUNCTION_ARGS)
 					 errmsg("could not determine the type of items")));
 		state = create_state(aggregate_context(fcinfo));
 		keep_options(fcinfo, state, 2);
-		state->baskets.items = iddict_create(state->cxt, type, PG_GET_COLLATION(), "item");
+		baskets_open(&state->baskets, type, PG_GET_COLLATION(), InvalidOid, InvalidOid);
 	}
 	else
 		state = (RulesState *) PG_GETARG_POINTER(0);
@@ -159,11 +157,10 @@ recsys_rules_combine(PG_FUNCTION_ARGS)
 			left->options = MemoryContextAlloc(left->cxt, VARSIZE(right->options));
 			memcpy(left->options, right->options, VARSIZE(right->options));
 		}
-		left->baskets.items = iddict_create(left->cxt, iddict_type(right->baskets.items),
-											iddict_collation(right->baskets.items), "item");
-		if (right->baskets.keys)
-			left->baskets.keys = iddict_create(left->cxt, iddict_type(right->baskets.keys),
-											   iddict_collation(right->baskets.keys), "basket");
+		baskets_open(&left->baskets, iddict_type(right->baskets.items),
+					 iddict_collation(right->baskets.items),
+					 right->baskets.keys ? iddict_type(right->baskets.keys) : InvalidOid,
+					 right->baskets.keys ? iddict_collation(right->baskets.keys) : InvalidOid);
 	}
 	else if (!same_options(left, right))
 		ereport(ERROR,

@@ -16,6 +16,7 @@
 bool
 budget_has_room(const MemoryBudget *budget, Size more)
 {
+	more += budget->elsewhere;
 	return more <= budget->limit &&
 		MemoryContextMemAllocated(budget->cxt, true) <= budget->limit - more;
 }

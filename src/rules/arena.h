@@ -15,6 +15,7 @@ typedef struct MemoryBudget
 {
 	MemoryContext cxt;
 	Size		limit;			/* bytes */
+	Size		elsewhere;		/* of these in use outside of the context: in shared memory */
 } MemoryBudget;
 
 typedef struct ArenaBlock

@@ -4,13 +4,14 @@
  *		Collecting baskets of items, and encoding them for the miner.
  *
  * While rows come in, keys and items become dense numbers and rows go to a
- * compact stream.  At the end the stream is read twice, to count and to fill,
- * which puts the rows of each basket together; items of a basket are made
- * distinct, supports counted, infrequent items dropped, and the rest is
- * numbered by descending support.
+ * compact stream.  At the end the rows of each basket are put together; items
+ * of a basket are made distinct, supports counted, infrequent items dropped,
+ * and the rest is numbered by descending support.
  *
- * Rows may come in any order; a basket whose rows come one after another is
- * cheapest.
+ * Rows may come in any order.  Cheapest are those that come with the rows of a
+ * basket one after another: they need no putting together; and integer keys
+ * that ascend, as serial numbers do: a key above all others is a new one, so
+ * that it need not be looked for, nor be in a dictionary at all.
  *
  *-------------------------------------------------------------------------
  */
@@ -18,7 +19,9 @@
 
 #include <math.h>
 
+#include "catalog/pg_type.h"
 #include "libpq/pqformat.h"
+#include "port/pg_bitutils.h"
 #include "utils/lsyscache.h"
 
 #include "core/progress.h"
@@ -26,13 +29,147 @@
 
 #define MAX_VARINT 10
 
+/* Items up to here, or up to eight times their number, are looked up in an array. */
+#define SMALL_ITEM 65536
+#define MAX_SMALL_ITEM ((uint32) 1 << 27)
+
 void
 baskets_init(Baskets *baskets, MemoryContext cxt)
 {
 	memset(baskets, 0, sizeof(*baskets));
 	baskets->cxt = cxt;
+	baskets->grouped = true;
 	baskets->capacity = 1024;
 	baskets->stream = MemoryContextAlloc(cxt, baskets->capacity);
+}
+
+static int
+integer_width(Oid type)
+{
+	return type == INT2OID ? 2 : type == INT4OID ? 4 : type == INT8OID ? 8 : 0;
+}
+
+static inline int64
+integer_value(int width, Datum value)
+{
+	return width == 2 ? DatumGetInt16(value) : width == 4 ? DatumGetInt32(value) :
+		DatumGetInt64(value);
+}
+
+static inline Datum
+integer_datum(int width, int64 value)
+{
+	return width == 2 ? Int16GetDatum((int16) value) : width == 4 ?
+		Int32GetDatum((int32) value) : Int64GetDatum(value);
+}
+
+/*
+ * Says what comes: the types of items and of the baskets' keys, the latter
+ * InvalidOid where each array of items is a basket.
+ */
+void
+baskets_open(Baskets *baskets, Oid item_type, Oid item_collation, Oid key_type,
+			 Oid key_collation)
+{
+	baskets->items = iddict_create(baskets->cxt, item_type, item_collation, "item");
+	baskets->item_width = integer_width(iddict_type(baskets->items));
+	if (!OidIsValid(key_type))
+		return;
+	baskets->keys = iddict_create(baskets->cxt, key_type, key_collation, "basket");
+	baskets->caches_key = get_typbyval(key_type);
+	baskets->key_width = integer_width(iddict_type(baskets->keys));
+	if (baskets->key_width > 0)
+	{
+		baskets->ascending_capacity = 64;
+		baskets->ascending = MemoryContextAlloc(baskets->cxt, 64 * sizeof(int64));
+	}
+}
+
+/* Keys do not ascend any more, or somebody wants the dictionary: it gets them. */
+static void
+fill_dictionary(Baskets *baskets)
+{
+	uint32		i;
+
+	if (baskets->ascending == NULL)
+		return;
+	for (i = 0; i < baskets->nbaskets; i++)
+	{
+		if ((i & 0xfff) == 0)
+			CHECK_FOR_INTERRUPTS();
+		iddict_put(baskets->keys, integer_datum(baskets->key_width, baskets->ascending[i]));
+	}
+	pfree(baskets->ascending);
+	baskets->ascending = NULL;
+}
+
+/* Number of the basket with a key, which becomes the next free one where it is new. */
+static uint32
+put_key(Baskets *baskets, Datum key)
+{
+	uint32		n = baskets->nbaskets;
+	uint32		basket;
+
+	baskets->last_key = key;
+	if (baskets->ascending)
+	{
+		int64		value = integer_value(baskets->key_width, key);
+
+		if ((n == 0 || value > baskets->ascending[n - 1]) && n < PG_INT32_MAX / 2)
+		{
+			if (n == baskets->ascending_capacity)
+			{
+				baskets->ascending_capacity *= 2;
+				baskets->ascending = repalloc_huge(baskets->ascending,
+												   baskets->ascending_capacity * sizeof(int64));
+			}
+			baskets->ascending[n] = value;
+			return baskets->nbaskets++;
+		}
+		fill_dictionary(baskets);
+	}
+	basket = iddict_put(baskets->keys, key);
+	baskets->nbaskets = iddict_count(baskets->keys);
+	return basket;
+}
+
+/* The item got a number: a small one is remembered in the array. */
+static void
+remember_item(Baskets *baskets, uint64 value, uint32 id)
+{
+	if (value >= baskets->nsmall)
+	{
+		uint32		size;
+
+		if (value >= MAX_SMALL_ITEM || (value >= SMALL_ITEM && value / 8 > id))
+			return;
+		size = Max(pg_nextpower2_32((uint32) value + 1), 1024);
+		if (baskets->small_items == NULL)
+			baskets->small_items = MemoryContextAllocHuge(baskets->cxt, size * sizeof(uint32));
+		else
+			baskets->small_items = repalloc_huge(baskets->small_items, size * sizeof(uint32));
+		memset(baskets->small_items + baskets->nsmall, 0,
+			   (size - baskets->nsmall) * sizeof(uint32));
+		baskets->nsmall = size;
+	}
+	baskets->small_items[value] = id + 1;
+}
+
+/* Number of an item. */
+static inline uint32
+put_item(Baskets *baskets, Datum item)
+{
+	uint64		value;
+	uint32		id;
+
+	if (baskets->item_width == 0)
+		return iddict_put(baskets->items, item);
+	value = (uint64) integer_value(baskets->item_width, item);
+	if (value < baskets->nsmall && baskets->small_items[value] > 0)
+		return baskets->small_items[value] - 1;
+	id = iddict_put(baskets->items, item);
+	remember_item(baskets, value, id);
+	return id;
 }
 
 static inline uint8 *
@@ -75,11 +212,14 @@ unzigzag(uint64 number)
 	return (int64) (number >> 1) ^ -(int64) (number & 1);
 }
 
+/* new says whether the basket has no row so far. */
 static inline void
-append_row(Baskets *baskets, uint32 basket, uint32 item)
+append_row(Baskets *baskets, uint32 basket, bool new, uint32 item)
 {
 	uint8	   *p;
 
+	if (basket != baskets->last && !new)
+		baskets->grouped = false;
 	if (baskets->capacity - baskets->used < 2 * MAX_VARINT)
 	{
 		baskets->capacity *= 2;
@@ -101,18 +241,15 @@ append_row(Baskets *baskets, uint32 basket, uint32 item)
 void
 baskets_add(Baskets *baskets, Datum key, Datum item)
 {
+	uint32		known = baskets->nbaskets;
 	uint32		basket;
 
 	/* the key of the row before needs no lookup */
 	if (baskets->caches_key && baskets->nrows > 0 && key == baskets->last_key)
 		basket = baskets->last;
 	else
-	{
-		basket = iddict_put(baskets->keys, key);
-		baskets->nbaskets = iddict_count(baskets->keys);
-		baskets->last_key = key;
-	}
-	append_row(baskets, basket, iddict_put(baskets->items, item));
+		basket = put_key(baskets, key);
+	append_row(baskets, basket, basket >= known, put_item(baskets, item));
 }
 
 /* Adds a basket of its own; elements that are NULL do not count. */
@@ -136,7 +273,7 @@ baskets_add_items(Baskets *baskets, ArrayType *array)
 	deconstruct_array(array, type, typlen, typbyval, typalign, &items, &nulls, &n);
 	for (i = 0; i < n; i++)
 		if (!nulls[i])
-			append_row(baskets, baskets->nbaskets, iddict_put(baskets->items, items[i]));
+			append_row(baskets, baskets->nbaskets, true, put_item(baskets, items[i]));
 	pfree(items);
 	pfree(nulls);
 	baskets->nbaskets++;
@@ -151,6 +288,7 @@ baskets_combine(Baskets *baskets, Baskets *other)
 												  (Size) Max(nitems, 1) * sizeof(uint32));
 	uint32	   *key_map = NULL;
 	uint32		first = baskets->nbaskets;
+	uint32		known = first;	/* baskets from here on have no rows yet */
 	const uint8 *p = other->stream;
 	int64		basket = 0;
 	uint64		number;
@@ -158,9 +296,11 @@ baskets_combine(Baskets *baskets, Baskets *other)
 	uint32		i;
 
 	for (i = 0; i < nitems; i++)
-		item_map[i] = iddict_put(baskets->items, iddict_value(other->items, i));
+		item_map[i] = put_item(baskets, iddict_value(other->items, i));
 	if (other->keys)
 	{
+		fill_dictionary(baskets);
+		fill_dictionary(other);
 		key_map = MemoryContextAllocHuge(CurrentMemoryContext,
 										 (Size) Max(other->nbaskets, 1) * sizeof(uint32));
 		for (i = 0; i < other->nbaskets; i++)
@@ -178,13 +318,16 @@ baskets_combine(Baskets *baskets, Baskets *other)
 
 	for (row = 0; row < other->nrows; row++)
 	{
+		uint32		mapped;
+
 		if ((row & 0xffff) == 0)
 			CHECK_FOR_INTERRUPTS();
 		p = get_number(p, &number);
 		basket += unzigzag(number);
 		p = get_number(p, &number);
-		append_row(baskets, key_map ? key_map[basket] : first + (uint32) basket,
-				   item_map[number]);
+		mapped = key_map ? key_map[basket] : first + (uint32) basket;
+		append_row(baskets, mapped, mapped >= known, item_map[number]);
+		known = Max(known, mapped + 1);
 	}
 	/* the last row's key is not that of last_key any more */
 	baskets->caches_key = false;
@@ -196,6 +339,8 @@ baskets_combine(Baskets *baskets, Baskets *other)
 void
 baskets_serialize(Baskets *baskets, StringInfo buf)
 {
+	if (baskets->keys)
+		fill_dictionary(baskets);
 	pq_sendbyte(buf, baskets->keys != NULL);
 	pq_sendint32(buf, baskets->nbaskets);
 	pq_sendint32(buf, baskets->last);
@@ -218,6 +363,7 @@ baskets_deserialize(Baskets *baskets, StringInfo buf)
 {
 	bool		keyed = pq_getmsgbyte(buf) != 0;
 
+	baskets->grouped = false;	/* not known */
 	baskets->nbaskets = pq_getmsgint(buf, 4);
 	baskets->last = pq_getmsgint(buf, 4);
 	baskets->nrows = pq_getmsgint64(buf);
@@ -273,39 +419,158 @@ sort_items(uint32 *items, uint32 n)
 	}
 }
 
-/* Puts the rows of each basket together: start[] and the items, in any order. */
+/* Reading the stream row by row. */
+typedef struct StreamReader
+{
+	const uint8 *p;
+	int64		basket;
+	uint64		row;
+} StreamReader;
+
+/* The next row's item; reader->basket is its basket. */
+static inline uint32
+next_row(StreamReader *reader)
+{
+	uint64		number;
+
+	if ((reader->row++ & 0xffff) == 0)
+		CHECK_FOR_INTERRUPTS();
+	reader->p = get_number(reader->p, &number);
+	reader->basket += unzigzag(number);
+	reader->p = get_number(reader->p, &number);
+	return (uint32) number;
+}
+
+/*
+ * Puts the rows of each basket together, by counting: a mark for each basket
+ * goes before its items.  A mark ends the last one, too.
+ */
 static void
-group_rows(const Baskets *baskets, uint32 *start, uint32 *items)
+group_rows(const Baskets *baskets, uint32 *words)
 {
 	uint32		nbaskets = baskets->nbaskets;
-	int			pass;
+	Size	   *next = MemoryContextAllocExtended(CurrentMemoryContext,
+												  ((Size) nbaskets + 1) * sizeof(Size),
+												  MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
+	Size		place = 0;
 	uint32		i;
+	int			pass;
 
-	/* starts are kept one place on while the baskets are filled */
-	memset(start, 0, ((Size) nbaskets + 2) * sizeof(uint32));
 	for (pass = 0; pass < 2; pass++)
 	{
-		const uint8 *p = baskets->stream;
-		int64		basket = 0;
-		uint64		number;
-		uint64		row;
+		StreamReader reader = {baskets->stream, 0, 0};
 
-		for (row = 0; row < baskets->nrows; row++)
+		while (reader.row < baskets->nrows)
 		{
-			if ((row & 0xffff) == 0)
-				CHECK_FOR_INTERRUPTS();
-			p = get_number(p, &number);
-			basket += unzigzag(number);
-			p = get_number(p, &number);
+			uint32		item = next_row(&reader);
+
 			if (pass == 0)
-				start[basket + 2]++;
+				next[reader.basket]++;
 			else
-				items[start[basket + 1]++] = (uint32) number;
+				words[next[reader.basket]++] = item;
 		}
-		if (pass == 0)
-			for (i = 0; i <= nbaskets; i++)
-				start[i + 1] += start[i];
+		if (pass == 1)
+			break;
+		for (i = 0; i <= nbaskets; i++)
+		{
+			Size		n = next[i];
+
+			words[place++] = TRANSACTION_MARK;
+			next[i] = place;
+			place += n;
+		}
 	}
+	pfree(next);
+}
+
+/* Baskets on their way from rows to distinct items, counted. */
+typedef struct Distinct
+{
+	uint32	   *words;			/* a mark and the items of each basket so far */
+	Size		used;
+	Size		begin;			/* of the basket at work: its mark */
+	uint32	   *seen;			/* by item: number of the last basket with it, from 1 */
+	uint32	   *count;			/* by item: baskets with it */
+	uint32		basket;
+	uint32		max_basket;
+	uint32		nkept;
+	uint32		nskipped;
+} Distinct;
+
+static inline void
+add_distinct(Distinct *distinct, uint32 item)
+{
+	distinct->words[distinct->used] = item;
+	distinct->used += distinct->seen[item] != distinct->basket;
+	distinct->seen[item] = distinct->basket;
+}
+
+static inline void
+end_basket(Distinct *distinct)
+{
+	Size		i;
+
+	if (distinct->max_basket > 0 && distinct->used - distinct->begin - 1 > distinct->max_basket)
+	{
+		distinct->nskipped++;
+		distinct->used = distinct->begin;
+		return;
+	}
+	for (i = distinct->begin + 1; i < distinct->used; i++)
+		distinct->count[distinct->words[i]]++;
+	distinct->nkept++;
+}
+
+/* Ends the basket at work, where there is one, and begins the next. */
+static inline void
+next_basket(Distinct *distinct)
+{
+	if (distinct->basket > 0)
+		end_basket(distinct);
+	distinct->basket++;
+	distinct->begin = distinct->used;
+	distinct->words[distinct->used++] = TRANSACTION_MARK;
+}
+
+/* Distinct items of all baskets, each after a mark, and how many baskets each item is in. */
+static void
+make_distinct(const Baskets *baskets, Distinct *distinct)
+{
+	const uint32 *word = distinct->words;
+
+	if (baskets->grouped)
+	{
+		StreamReader reader = {baskets->stream, 0, 0};
+
+		while (reader.row < baskets->nrows)
+		{
+			uint32		item = next_row(&reader);
+
+			while (distinct->basket <= reader.basket)
+				next_basket(distinct);
+			add_distinct(distinct, item);
+		}
+		/* the last ones may be without items */
+		while (distinct->basket < baskets->nbaskets)
+			next_basket(distinct);
+	}
+	else
+	{
+		group_rows(baskets, distinct->words);
+		while (distinct->basket < baskets->nbaskets)
+		{
+			if ((distinct->basket & 0xfff) == 0)
+				CHECK_FOR_INTERRUPTS();
+			/* what is written never overtakes what is read */
+			word++;
+			next_basket(distinct);
+			for (; (*word & TRANSACTION_MARK) == 0; word++)
+				add_distinct(distinct, *word);
+		}
+	}
+	if (distinct->basket > 0)
+		end_basket(distinct);
+	distinct->words[distinct->used] = TRANSACTION_MARK;
 }
 
 typedef struct ItemSupport
@@ -321,6 +586,7 @@ compare_supports(const void *a, const void *b)
 	const ItemSupport *x = a;
 	const ItemSupport *y = b;
 
+	CHECK_FOR_INTERRUPTS();
 	if (x->count != y->count)
 		return x->count > y->count ? -1 : 1;
 	return (x->rank > y->rank) - (x->rank < y->rank);
@@ -382,6 +648,51 @@ number_items(EncodedBaskets *encoded, IdDict *dict, const uint32 *count, const b
 }
 
 /*
+ * Turns baskets of distinct items into transactions, in place: frequent items
+ * under their new numbers, where there are two at least.
+ */
+static void
+make_transactions(Distinct *distinct, const uint32 *number, Transactions *db)
+{
+	uint32	   *words = distinct->words;
+	const uint32 *word = words;
+	Size		used = 0;
+	uint32		kept = 0;
+	uint32		i;
+
+	for (i = 0; i < distinct->nkept; i++)
+	{
+		Size		begin = used + 1;
+		Size		end = begin;
+
+		if ((i & 0xfff) == 0)
+			CHECK_FOR_INTERRUPTS();
+		for (word++; (*word & TRANSACTION_MARK) == 0; word++)
+		{
+			uint32		item = number[*word];
+
+			words[end] = item - 1;
+			end += item > 0;
+		}
+		if (end - begin < 2)
+			continue;
+		db->npairs += (uint64) (end - begin) * (end - begin - 1) / 2;
+		sort_items(words + begin, end - begin);
+		words[used] = TRANSACTION_MARK | kept++;
+		used = end;
+	}
+	words[used++] = TRANSACTION_MARK;
+	/* places in this array are 32-bit numbers */
+	if (used > PG_UINT32_MAX)
+		ereport(ERROR,
+				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+				 errmsg("more than %u rows of baskets and items", PG_UINT32_MAX)));
+	db->ntransactions = kept;
+	db->nwords = used;
+	db->items = words;
+}
+
+/*
  * Encodes what was collected, in the current memory context, which should be
  * one of the budget.  Baskets of more than max_basket distinct items are left
  * out as if they had not been there, and counted.
@@ -390,96 +701,29 @@ EncodedBaskets *
 encode_baskets(Baskets *baskets, const EncodeOptions *options, const MemoryBudget *budget)
 {
 	EncodedBaskets *encoded = palloc0_object(EncodedBaskets);
-	uint32		nbaskets = baskets->nbaskets;
+	Distinct	distinct = {0};
 	uint32		nitems = iddict_count(baskets->items);
-	Size		size = ((Size) nbaskets + 2) * sizeof(uint32);
-	uint32	   *start;
-	uint32	   *items;
-	uint32	   *weight;
-	uint32	   *count;
-	uint32	   *number;
-	uint32		used = 0;
-	uint32		kept = 0;
-	uint32		i;
-	uint32		k;
+	Size		nwords = (Size) baskets->nrows + baskets->nbaskets + 1;
+	Size		size = (Size) Max(nitems, 1) * sizeof(uint32);
 
-	budget_check(budget, 2 * size + ((Size) baskets->nrows + 8 * (Size) nitems) * sizeof(uint32),
-				 "baskets");
-	start = MemoryContextAllocHuge(CurrentMemoryContext, size);
-	items = MemoryContextAllocHuge(CurrentMemoryContext,
-								   Max(baskets->nrows, 1) * sizeof(uint32));
-	count = MemoryContextAllocExtended(CurrentMemoryContext,
-									   (Size) Max(nitems, 1) * sizeof(uint32),
-									   MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
-	number = MemoryContextAllocExtended(CurrentMemoryContext,
-										(Size) Max(nitems, 1) * sizeof(uint32),
-										MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
-	group_rows(baskets, start, items);
+	budget_check(budget, (nwords + 8 * (Size) nitems) * sizeof(uint32) +
+				 (baskets->grouped ? 0 : (Size) baskets->nbaskets * sizeof(Size)), "baskets");
+	distinct.words = MemoryContextAllocHuge(CurrentMemoryContext, nwords * sizeof(uint32));
+	distinct.seen = MemoryContextAllocExtended(CurrentMemoryContext, size,
+											   MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
+	distinct.count = MemoryContextAllocExtended(CurrentMemoryContext, size,
+												MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
+	distinct.max_basket = options->max_basket;
+	make_distinct(baskets, &distinct);
 
-	/* distinct items of the baskets that count; number[] remembers where an item was last */
-	for (i = 0; i < nbaskets; i++)
-	{
-		uint32		end = used;
-
-		if ((i & 0xfff) == 0)
-			CHECK_FOR_INTERRUPTS();
-		for (k = start[i]; k < start[i + 1]; k++)
-		{
-			uint32		item = items[k];
-
-			if (number[item] == i + 1)
-				continue;
-			number[item] = i + 1;
-			items[end++] = item;
-		}
-		if (options->max_basket > 0 && end - used > options->max_basket)
-		{
-			encoded->nskipped++;
-			continue;
-		}
-		for (k = used; k < end; k++)
-			count[items[k]]++;
-		start[kept++] = used;
-		used = end;
-	}
-	start[kept] = used;
-	encoded->nbaskets = kept;
+	encoded->nbaskets = distinct.nkept;
+	encoded->nskipped = distinct.nskipped;
 	encoded->min_count = options->min_support < 0 ? options->min_count :
-		count_of_share(options->min_support, kept);
-	number_items(encoded, baskets->items, count, options->dropped, number);
-
-	/* frequent items under their new numbers, where there are two at least */
-	nbaskets = kept;
-	kept = used = 0;
-	for (i = 0; i < nbaskets; i++)
-	{
-		uint32		end = used;
-
-		if ((i & 0xfff) == 0)
-			CHECK_FOR_INTERRUPTS();
-		for (k = start[i]; k < start[i + 1]; k++)
-		{
-			uint32		item = number[items[k]];
-
-			items[end] = item - 1;
-			end += item > 0;
-		}
-		if (end - used < 2)
-			continue;
-		sort_items(items + used, end - used);
-		start[kept++] = used;
-		used = end;
-	}
-	start[kept] = used;
-	pfree(count);
-	pfree(number);
-
-	weight = MemoryContextAllocHuge(CurrentMemoryContext, (Size) Max(kept, 1) * sizeof(uint32));
-	for (i = 0; i < kept; i++)
-		weight[i] = 1;
-	encoded->transactions.ntransactions = kept;
-	encoded->transactions.start = start;
-	encoded->transactions.items = items;
-	encoded->transactions.weight = weight;
+		count_of_share(options->min_support, encoded->nbaskets);
+	/* where items were seen is of no use any more: their new numbers take the place */
+	number_items(encoded, baskets->items, distinct.count, options->dropped, distinct.seen);
+	make_transactions(&distinct, distinct.seen, &encoded->transactions);
+	pfree(distinct.count);
+	pfree(distinct.seen);
 	return encoded;
 }

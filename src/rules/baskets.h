@@ -22,12 +22,20 @@
 typedef struct Baskets
 {
 	MemoryContext cxt;
-	IdDict	   *items;			/* NULL until the first item */
+	IdDict	   *items;			/* NULL until baskets_open() */
 	IdDict	   *keys;			/* of the baskets, NULL where each array is one */
 	uint32		nbaskets;
 	uint32		last;			/* basket of the last row */
+	bool		grouped;		/* the rows of each basket came one after another */
 	Datum		last_key;		/* its key, valid if caches_key */
 	bool		caches_key;		/* keys are passed by value and rows come from one place */
+	/* shortcuts for integers: 2, 4 or 8 bytes, 0 where there are none */
+	int			key_width;
+	int			item_width;
+	int64	   *ascending;		/* keys by basket, not in the dictionary while they ascend; or NULL */
+	uint32		ascending_capacity;
+	uint32	   *small_items;	/* by item: number + 1, 0 where it is not known here */
+	uint32		nsmall;
 	uint64		nrows;
 	uint8	   *stream;
 	Size		used;
@@ -55,6 +63,8 @@ typedef struct EncodeOptions
 } EncodeOptions;
 
 extern void baskets_init(Baskets *baskets, MemoryContext cxt);
+extern void baskets_open(Baskets *baskets, Oid item_type, Oid item_collation, Oid key_type,
+						 Oid key_collation);
 extern void baskets_add(Baskets *baskets, Datum key, Datum item);
 extern void baskets_add_items(Baskets *baskets, ArrayType *array);
 extern void baskets_combine(Baskets *baskets, Baskets *other);

@@ -26,27 +26,15 @@
 #include "port/pg_bitutils.h"
 
 #include "rules/closed.h"
+#include "rules/miner_internal.h"
 
-/* As the projections of miner_internal.h, with the sums of random numbers. */
+/* A projection with the sums of random numbers. */
 typedef struct ClosedProjection
 {
-	uint32		nitems;
-	uint32		ntransactions;
-	const uint32 *start;
-	const uint32 *items;
-	const uint32 *weight;
+	Projection	base;
 	const uint64 *random;		/* by transaction */
-	const uint32 *support;		/* by item */
 	const uint64 *sum;			/* by item, of its transactions */
-	const uint32 *global;		/* numbers in the whole database, NULL: the same */
-	const uint32 *occurrence_start;
-	const uint32 *occurrences;
-	uint32	   *cursor;			/* by transaction: items after this one are done */
-	/* while one item is worked at */
-	uint32	   *count;			/* by item: all 0 in between */
-	uint64	   *counted_sum;
-	uint32	   *newid;			/* number in the next projection + 1, or 0 */
-	uint32	   *frequent;
+	uint64	   *counted_sum;	/* while one item is worked at: all 0 in between */
 } ClosedProjection;
 
 /* A closed set by the sum over its transactions. */
@@ -59,6 +47,8 @@ typedef struct ClosedSlot
 typedef struct ClosedMiner
 {
 	uint32		min_count;
+	BestGrades *best;			/* NULL where all are wanted */
+	uint32		max_length;		/* of those that are among the best */
 	ItemsetStore *store;
 	const MemoryBudget *budget;
 	Arena		arena;
@@ -152,33 +142,27 @@ add_set(ClosedMiner *miner, uint32 parent, uint32 item, uint32 count)
 	return store->nsets++;
 }
 
-static inline uint32
-global_item(const ClosedProjection *projection, uint32 item)
-{
-	return projection->global ? projection->global[item] : item;
-}
-
 /* Counts the items before e in the transactions that hold e; returns how many were seen. */
 static uint64
 count_prefixes(ClosedProjection *projection, uint32 e)
 {
+	const Projection *base = &projection->base;
 	uint64		seen = 0;
 	uint32		o;
 
-	for (o = projection->occurrence_start[e]; o < projection->occurrence_start[e + 1]; o++)
+	for (o = base->occurrence_start[e]; o < base->occurrence_start[e + 1]; o++)
 	{
-		uint32		t = projection->occurrences[o];
-		uint32		cursor = projection->cursor[t];
+		uint32		place = base->occurrences[o];
+		uint32		mark = find_mark(base->items, place);
+		uint32		weight = weight_of(base, mark);
+		uint64		random = projection->random[base->items[mark] & ~TRANSACTION_MARK];
 		uint32		i;
 
-		while (projection->items[cursor] > e)
-			cursor--;
-		projection->cursor[t] = cursor;
-		seen += cursor - projection->start[t];
-		for (i = projection->start[t]; i < cursor; i++)
+		seen += place - mark - 1;
+		for (i = mark + 1; i < place; i++)
 		{
-			projection->count[projection->items[i]] += projection->weight[t];
-			projection->counted_sum[projection->items[i]] += projection->random[t];
+			base->count[base->items[i]] += weight;
+			projection->counted_sum[base->items[i]] += random;
 		}
 		if ((o & 0xfff) == 0)
 			CHECK_FOR_INTERRUPTS();
@@ -186,197 +170,33 @@ count_prefixes(ClosedProjection *projection, uint32 e)
 	return seen;
 }
 
-static inline uint64
-hash_items(const uint32 *items, uint32 n)
+static uint64 *
+make_sums(ClosedMiner *miner, uint32 nitems)
 {
-	uint64		hash = n;
-	uint32		i;
+	uint64	   *sums = arena_alloc(&miner->arena, (Size) nitems * sizeof(uint64));
 
-	for (i = 0; i < n; i++)
-		hash = (hash ^ items[i]) * UINT64CONST(0x9e3779b97f4a7c15) ^ (hash >> 31);
-	return hash ^ (hash >> 32);
-}
-
-/* Makes the arrays that are needed while a projection is worked at. */
-static void
-open_projection(ClosedMiner *miner, ClosedProjection *projection)
-{
-	Size		nitems = projection->nitems;
-	uint32		t;
-
-	projection->cursor = arena_alloc(&miner->arena, projection->ntransactions * sizeof(uint32));
-	projection->count = arena_alloc(&miner->arena, nitems * sizeof(uint32));
-	projection->counted_sum = arena_alloc(&miner->arena, nitems * sizeof(uint64));
-	projection->newid = arena_alloc(&miner->arena, nitems * sizeof(uint32));
-	projection->frequent = arena_alloc(&miner->arena, nitems * sizeof(uint32));
-	for (t = 0; t < projection->ntransactions; t++)
-		projection->cursor[t] = projection->start[t + 1] - 1;
-	memset(projection->count, 0, nitems * sizeof(uint32));
-	memset(projection->counted_sum, 0, nitems * sizeof(uint64));
-	memset(projection->newid, 0, nitems * sizeof(uint32));
-}
-
-/* The projection on e; equal transactions are merged. */
-static void
-project(ClosedMiner *miner, const ClosedProjection *projection, uint32 e, uint32 nfrequent,
-		uint64 seen, ClosedProjection *sub)
-{
-	Arena	   *arena = &miner->arena;
-	uint32		first = projection->occurrence_start[e];
-	uint32		n = projection->occurrence_start[e + 1] - first;
-	uint32	   *global = arena_alloc(arena, (Size) nfrequent * sizeof(uint32));
-	uint32	   *support = arena_alloc(arena, (Size) nfrequent * sizeof(uint32));
-	uint64	   *sum = arena_alloc(arena, (Size) nfrequent * sizeof(uint64));
-	uint32	   *start = arena_alloc(arena, ((Size) n + 1) * sizeof(uint32));
-	uint32	   *weight = arena_alloc(arena, (Size) n * sizeof(uint32));
-	uint64	   *random = arena_alloc(arena, (Size) n * sizeof(uint64));
-	uint32		mask = pg_nextpower2_32(Max(n, 2)) * 2 - 1;
-	uint32	   *slots = arena_alloc(arena, ((Size) mask + 1) * sizeof(uint32));
-	uint32	   *items = arena_alloc(arena, seen * sizeof(uint32));
-	uint32	   *occurrence_start;
-	uint32	   *occurrences;
-	uint32		used = 0;
-	uint32		kept = 0;
-	uint32		i;
-
-	for (i = 0; i < nfrequent; i++)
-	{
-		uint32		item = projection->frequent[i];
-
-		support[i] = projection->count[item];
-		sum[i] = projection->counted_sum[item];
-		global[i] = global_item(projection, item);
-	}
-	memset(slots, 0xff, ((Size) mask + 1) * sizeof(uint32));
-	start[0] = 0;
-	for (i = 0; i < n; i++)
-	{
-		uint32		t = projection->occurrences[first + i];
-		uint32		end = used;
-		uint32		length;
-		uint32		slot;
-		uint32		k;
-
-		if ((i & 0xfff) == 0)
-			CHECK_FOR_INTERRUPTS();
-		for (k = projection->start[t]; k < projection->cursor[t]; k++)
-		{
-			uint32		id = projection->newid[projection->items[k]];
-
-			items[end] = id - 1;
-			end += id > 0;
-		}
-		length = end - used;
-		if (length < 2)
-			continue;
-		slot = hash_items(items + used, length) & mask;
-		for (; slots[slot] != PG_UINT32_MAX; slot = (slot + 1) & mask)
-		{
-			k = slots[slot];
-			if (start[k + 1] - start[k] == length &&
-				memcmp(items + start[k], items + used, length * sizeof(uint32)) == 0)
-				break;
-		}
-		if (slots[slot] != PG_UINT32_MAX)
-		{
-			weight[slots[slot]] += projection->weight[t];
-			random[slots[slot]] += projection->random[t];
-		}
-		else
-		{
-			slots[slot] = kept;
-			weight[kept] = projection->weight[t];
-			random[kept] = projection->random[t];
-			start[++kept] = used = end;
-		}
-	}
-	arena_shrink(arena, items, (Size) used * sizeof(uint32));
-
-	occurrence_start = arena_alloc(arena, ((Size) nfrequent + 2) * sizeof(uint32));
-	occurrences = arena_alloc(arena, (Size) used * sizeof(uint32));
-	list_occurrences(nfrequent, kept, start, items, occurrence_start, occurrences);
-	sub->nitems = nfrequent;
-	sub->ntransactions = kept;
-	sub->start = start;
-	sub->items = items;
-	sub->weight = weight;
-	sub->random = random;
-	sub->support = support;
-	sub->sum = sum;
-	sub->global = global;
-	sub->occurrence_start = occurrence_start;
-	sub->occurrences = occurrences;
-	open_projection(miner, sub);
+	memset(sums, 0, (Size) nitems * sizeof(uint64));
+	return sums;
 }
 
 static void mine_item(ClosedMiner *miner, ClosedProjection *projection, uint32 e, uint32 parent);
 
-static int
-compare_uint32(const void *a, const void *b)
-{
-	uint32		x = *(const uint32 *) a;
-	uint32		y = *(const uint32 *) b;
-
-	return (x > y) - (x < y);
-}
-
 static inline void
 clear_item(ClosedProjection *projection, uint32 item)
 {
-	projection->count[item] = projection->newid[item] = 0;
+	projection->base.count[item] = projection->base.newid[item] = 0;
 	projection->counted_sum[item] = 0;
-}
-
-static inline void
-consider(const ClosedMiner *miner, ClosedProjection *projection, uint32 item, uint32 *n)
-{
-	if (projection->count[item] < miner->min_count)
-		clear_item(projection, item);
-	else if (projection->newid[item] == 0)
-	{
-		projection->newid[item] = 1;
-		projection->frequent[(*n)++] = item;
-	}
-}
-
-/*
- * Lists the items that are frequent with e, ascending.  Where few items were
- * seen the transactions are walked again rather than all counters.
- */
-static uint32
-find_frequent(const ClosedMiner *miner, ClosedProjection *projection, uint32 e, uint64 seen)
-{
-	uint32		n = 0;
-	uint32		item;
-	uint32		o;
-	uint32		i;
-
-	if (seen > e / 4)
-	{
-		for (item = 0; item < e; item++)
-			if (projection->count[item] > 0)
-				consider(miner, projection, item, &n);
-		return n;
-	}
-	for (o = projection->occurrence_start[e]; o < projection->occurrence_start[e + 1]; o++)
-	{
-		uint32		t = projection->occurrences[o];
-
-		for (i = projection->start[t]; i < projection->cursor[t]; i++)
-			consider(miner, projection, projection->items[i], &n);
-	}
-	qsort(projection->frequent, n, sizeof(uint32), compare_uint32);
-	return n;
 }
 
 /* The closed set of the path and e, and those above it. */
 static void
 extend(ClosedMiner *miner, ClosedProjection *projection, uint32 e, uint32 parent)
 {
-	uint32		support = projection->support[e];
-	uint32		set = add_set(miner, parent, global_item(projection, e), support);
+	Projection *base = &projection->base;
+	uint32		support = base->support[e];
+	uint32		set = add_set(miner, parent, global_item(base, e), support);
 	uint64		seen = count_prefixes(projection, e);
-	uint32		n = find_frequent(miner, projection, e, seen);
+	uint32		n = find_frequent(base, e, seen, miner->min_count, projection->counted_sum);
 	uint32		nfrequent = 0;
 	ClosedProjection sub;
 	uint32		top;
@@ -384,30 +204,46 @@ extend(ClosedMiner *miner, ClosedProjection *projection, uint32 e, uint32 parent
 
 	for (i = 0; i < n; i++)
 	{
-		uint32		item = projection->frequent[i];
+		uint32		item = base->frequent[i];
 
-		if (projection->count[item] == support)
+		if (base->count[item] == support)
 		{
-			set = add_set(miner, set, global_item(projection, item), support);
-			miner->on_path[global_item(projection, item)] = true;
+			set = add_set(miner, set, global_item(base, item), support);
+			miner->on_path[global_item(base, item)] = true;
 			clear_item(projection, item);
 		}
 		else
 		{
-			projection->frequent[nfrequent++] = item;
-			projection->newid[item] = nfrequent;
+			base->frequent[nfrequent++] = item;
+			base->newid[item] = nfrequent;
 		}
 	}
 	top = set;
 	miner->store->sets[top].flags = nfrequent > 0 ? ITEMSET_NOT_MAXIMAL : 0;
 	remember(miner, projection->sum[e], top);
+	if (miner->best && miner->store->sets[top].length <= miner->max_length)
+	{
+		/* of a count any length may be needed, to tell what is not closed */
+		best_grades_add(miner->best, COUNT_GRADE(support));
+		miner->min_count = Max(miner->min_count, best_grades_bar(miner->best) >> 32);
+	}
 
 	if (nfrequent > 0)
-		project(miner, projection, e, nfrequent, seen, &sub);
+	{
+		uint64	   *random;
+		uint64	   *sum = arena_alloc(&miner->arena, (Size) nfrequent * sizeof(uint64));
+
+		for (i = 0; i < nfrequent; i++)
+			sum[i] = projection->counted_sum[base->frequent[i]];
+		project(base, e, nfrequent, seen, projection->random, &miner->arena, &sub.base, &random);
+		sub.random = random;
+		sub.sum = sum;
+		sub.counted_sum = make_sums(miner, nfrequent);
+	}
 	for (i = 0; i < nfrequent; i++)
-		clear_item(projection, projection->frequent[i]);
+		clear_item(projection, base->frequent[i]);
 	if (nfrequent > 0)
-		for (i = sub.nitems; i-- > 0;)
+		for (i = sub.base.nitems; i-- > 0;)
 			mine_item(miner, &sub, i, top);
 
 	for (; set != parent; set = miner->store->sets[set].parent)
@@ -419,28 +255,72 @@ static void
 mine_item(ClosedMiner *miner, ClosedProjection *projection, uint32 e, uint32 parent)
 {
 	ArenaMark	mark = arena_mark(&miner->arena);
-	uint32		global = global_item(projection, e);
+	uint32		global = global_item(&projection->base, e);
+	uint32		support = projection->base.support[e];
 	uint32		length = parent == NO_ITEMSET ? 1 : miner->store->sets[parent].length + 1;
 
+	if (support < miner->min_count)
+		return;
 	CHECK_FOR_INTERRUPTS();
 	check_stack_depth();
 	miner->on_path[global] = true;
-	if (!is_subsumed(miner, projection->sum[e], projection->support[e], length))
+	if (!is_subsumed(miner, projection->sum[e], support, length))
 		extend(miner, projection, e, parent);
 	miner->on_path[global] = false;
 	arena_release(&miner->arena, mark);
 }
 
+static int
+compare_sums(const void *a, const void *b)
+{
+	uint64		x = *(const uint64 *) a;
+	uint64		y = *(const uint64 *) b;
+
+	return (x > y) - (x < y);
+}
+
+/*
+ * A count that the best sets have at least: items that are in different
+ * transactions are parts of as many different closed sets.  It is needed since
+ * the search itself comes to the frequent items last.
+ */
+static uint32
+count_of_best(const uint64 *sum, const uint32 *support, uint32 nitems, uint32 wanted)
+{
+	uint64	   *sums = MemoryContextAllocHuge(CurrentMemoryContext,
+											  (Size) Max(nitems, 1) * sizeof(uint64));
+	uint32		found = 0;
+	uint32		result = 0;
+	uint32		i;
+	uint32		k;
+
+	/* items of one support at a time: others are in other transactions */
+	for (i = 0; i < nitems && found < wanted; i = k)
+	{
+		uint32		same;
+
+		for (k = i; k < nitems && support[k] == support[i]; k++)
+			sums[k] = sum[k];
+		qsort(sums + i, k - i, sizeof(uint64), compare_sums);
+		for (same = i; same < k; same++)
+			found += same == i || sums[same] != sums[same - 1];
+		result = support[i];
+	}
+	pfree(sums);
+	return found < wanted ? 0 : result;
+}
+
 /*
  * Mines all closed sets, whatever their length, since a long one tells that a
  * short one is not closed.  They are in the store without ITEMSET_NOT_CLOSED;
- * those with ITEMSET_NOT_MAXIMAL are surely not maximal.  Memory is taken from
- * the current context, which should be one of the budget.  The transactions
- * must be without conflicts.
+ * those with ITEMSET_NOT_MAXIMAL are surely not maximal.  Where only the best
+ * of max_length are wanted, best is not NULL and some others may be missing.
+ * Memory is taken from the current context, which should be one of the budget.
+ * The transactions must be without conflicts.
  */
 void
-mine_closed(Transactions *db, uint32 min_count, ItemsetStore *store,
-			const MemoryBudget *budget, MiningDone done, void *arg)
+mine_closed(Transactions *db, uint32 min_count, BestGrades *best, uint32 max_length,
+			ItemsetStore *store, const MemoryBudget *budget, MiningDone done, void *arg)
 {
 	ClosedMiner miner = {0};
 	ClosedProjection root = {0};
@@ -449,8 +329,10 @@ mine_closed(Transactions *db, uint32 min_count, ItemsetStore *store,
 	uint32		t;
 	uint32		i;
 
-	transactions_index(db, budget);
+	transactions_index(db, NULL, budget);
 	miner.min_count = Max(min_count, 1);
+	miner.best = best;
+	miner.max_length = max_length;
 	miner.store = store;
 	miner.budget = budget;
 	arena_init(&miner.arena, budget);
@@ -461,26 +343,27 @@ mine_closed(Transactions *db, uint32 min_count, ItemsetStore *store,
 	for (i = 0; i < 1024; i++)
 		miner.slots[i].set = NO_ITEMSET;
 
-	root.nitems = db->nitems;
-	root.ntransactions = db->ntransactions;
-	root.start = db->start;
-	root.items = db->items;
-	root.weight = db->weight;
-	root.support = db->support;
-	root.occurrence_start = db->occurrence_start;
-	root.occurrences = db->occurrences;
+	projection_of_database(&root.base, db, &miner.arena);
+	root.counted_sum = make_sums(&miner, db->nitems);
 	random = arena_alloc(&miner.arena, (Size) db->ntransactions * sizeof(uint64));
-	sum = arena_alloc(&miner.arena, (Size) db->nitems * sizeof(uint64));
-	memset(sum, 0, (Size) db->nitems * sizeof(uint64));
-	for (t = 0; t < db->ntransactions; t++)
+	sum = make_sums(&miner, db->nitems);
+	for (i = 0, t = 0; i < db->nwords; i++)
 	{
-		random[t] = mix(t);
-		for (i = db->start[t]; i < db->start[t + 1]; i++)
+		if ((i & 0xffff) == 0)
+			CHECK_FOR_INTERRUPTS();
+		if ((db->items[i] & TRANSACTION_MARK) == 0)
 			sum[db->items[i]] += random[t];
+		else if (i + 1 < db->nwords)
+		{
+			t = db->items[i] & ~TRANSACTION_MARK;
+			random[t] = mix(t);
+		}
 	}
 	root.random = random;
 	root.sum = sum;
-	open_projection(&miner, &root);
+	if (best && max_length >= ITEMSET_MAX_LENGTH)
+		miner.min_count = Max(miner.min_count,
+							  count_of_best(sum, db->support, db->nitems, best->wanted));
 
 	for (i = db->nitems; i-- > 0;)
 	{

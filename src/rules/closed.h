@@ -11,8 +11,9 @@
 #include "core/compat.h"
 #include "rules/mining.h"
 
-extern void mine_closed(Transactions *db, uint32 min_count, ItemsetStore *store,
-						const MemoryBudget *budget, MiningDone done, void *arg);
+extern void mine_closed(Transactions *db, uint32 min_count, BestGrades *best, uint32 max_length,
+						ItemsetStore *store, const MemoryBudget *budget, MiningDone done,
+						void *arg);
 extern void mark_not_maximal(ItemsetStore *store, uint32 nitems, const MemoryBudget *budget);
 
 #endif							/* RECSYS_RULES_CLOSED_H */

@@ -386,6 +386,95 @@ fisher_p(double both, double lhs, double rhs, double n)
 	return upper ? Min(1, first * sum) : Max(0, 1 - first * sum);
 }
 
+/*
+ * For a measure that a rule of few baskets cannot have much of: up to which
+ * count of both sides together, among n baskets, more of them allow more of
+ * the measure; 0 for every other measure.  Up to there the best rule of a count
+ * c is the one whose sides are always together, |A| = |B| = c:
+ *
+ *		support, rule power		c/n
+ *		leverage				c/n (1 - c/n), Piatetsky-Shapiro (1991)
+ *		Klosgen					sqrt(c/n) (1 - c/n), highest at n/3
+ *		Laplace					(c + 1) / (c + 2)
+ *		implication index		-sqrt(c (1 - c/n))
+ *		p_value					1 / binomial(n, c): any larger margin makes
+ *								c or more together likelier
+ *		importance				log10((c + 1) (n - c + 2) / (c + 2)), highest
+ *								where (c + 1) (c + 2) = n - c + 2
+ *		gini					2 c/n (1 - c/n), since it is
+ *								2 leverage^2 / (P(A) (1 - P(A)))
+ *		j_measure				c/n ln(n/c), highest at n/e
+ *
+ * The last two are as high for sides that avoid each other, and so have a
+ * bound only where min_lift leaves these out.  All others reach their best at
+ * any count, as lift does at c = 1.
+ */
+static double
+count_of_peak(RuleMeasure measure, double min_lift, double n)
+{
+	switch (measure)
+	{
+		case MEASURE_SUPPORT:
+		case MEASURE_RULE_POWER:
+		case MEASURE_LAPLACE:
+			return n;
+		case MEASURE_LEVERAGE:
+		case MEASURE_IMPLICATION_INDEX:
+		case MEASURE_P_VALUE:
+			return n / 2;
+		case MEASURE_KLOSGEN:
+			return n / 3;
+		case MEASURE_IMPORTANCE:
+			return sqrt(n + 4) - 2;
+		case MEASURE_GINI:
+			return min_lift >= 1 ? n / 2 : 0;
+		case MEASURE_J:
+			return min_lift >= 1 ? n / M_E : 0;
+		default:
+			return 0;
+	}
+}
+
+/* Does a rule need a count to reach much of the measure, whose lift is at least min_lift? */
+bool
+rule_measure_has_bound(RuleMeasure measure, double min_lift)
+{
+	return count_of_peak(measure, min_lift, 1e6) > 0;
+}
+
+/* The same, and so much of a count that no other threshold is needed. */
+bool
+rule_measure_needs_count(RuleMeasure measure, double min_lift)
+{
+	return rule_measure_has_bound(measure, min_lift) &&
+		measure != MEASURE_LAPLACE && measure != MEASURE_IMPORTANCE;
+}
+
+/*
+ * The lowest count of both sides together, among n baskets, at which a rule
+ * can reach a key: its measure, negative where less is better.
+ */
+uint32
+rule_measure_least_count(RuleMeasure measure, double min_lift, double key, uint32 n)
+{
+	uint32		low = 1;
+	uint32		high = (uint32) count_of_peak(measure, min_lift, n);
+
+	while (low < high)
+	{
+		uint32		middle = low + (high - low) / 2;
+		RuleTable	table = {middle, middle, middle, n};
+		double		bound = rule_measure(measure, &table) * rule_measure_sign(measure);
+
+		/* the key was computed in another way and may be off in its last digits */
+		if (bound + fabs(bound) * 1e-9 + 1e-290 >= key)
+			high = middle;
+		else
+			low = middle + 1;
+	}
+	return low;
+}
+
 /* rule_measures(n11, n10, n01, n00 bigint) */
 RECSYS_FUNCTION(recsys_rule_measures);
 Datum

@@ -80,5 +80,8 @@ extern double fisher_p(double both, double lhs, double rhs, double n);
 extern const char *const rule_measure_names[];
 /* 1 where more is better, -1 where less is */
 extern int rule_measure_sign(RuleMeasure measure);
+extern bool rule_measure_has_bound(RuleMeasure measure, double min_lift);
+extern bool rule_measure_needs_count(RuleMeasure measure, double min_lift);
+extern uint32 rule_measure_least_count(RuleMeasure measure, double min_lift, double key, uint32 n);
 
 #endif							/* RECSYS_RULES_MEASURES_H */

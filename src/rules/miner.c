@@ -69,7 +69,64 @@ itemset_store_reserve(ItemsetStore *store, uint64 wanted, const MemoryBudget *bu
 	store->capacity = capacity;
 }
 
-/* Adds a set to the store; NO_ITEMSET where it would be too long. */
+/*
+ * Grades of the best sets to be found.  With singles, those of single items
+ * are in at once, since their counts are known: they are not to be added then.
+ */
+BestGrades *
+best_grades_create(uint32 wanted, const Transactions *db, bool singles,
+				   const MemoryBudget *budget)
+{
+	BestGrades *best = palloc_object(BestGrades);
+	uint32		i;
+
+	budget_check(budget, (Size) wanted * sizeof(uint64), "the best itemsets");
+	best->wanted = wanted;
+	best->n = 0;
+	best->heap = MemoryContextAllocHuge(CurrentMemoryContext, (Size) wanted * sizeof(uint64));
+	if (singles)
+		for (i = 0; i < db->nitems && i < wanted; i++)
+			best_grades_add(best, SET_GRADE(db->support[i], 1));
+	return best;
+}
+
+void
+best_grades_add(BestGrades *best, uint64 grade)
+{
+	uint64	   *heap = best->heap;
+	uint32		i;
+
+	if (best->n < best->wanted)
+	{
+		for (i = best->n++; i > 0 && heap[(i - 1) / 2] > grade; i = (i - 1) / 2)
+			heap[i] = heap[(i - 1) / 2];
+		heap[i] = grade;
+		return;
+	}
+	if (grade <= heap[0])
+		return;
+	for (i = 0;;)
+	{
+		uint32		child = 2 * i + 1;
+
+		if (child + 1 < best->n && heap[child + 1] < heap[child])
+			child++;
+		if (child >= best->n || heap[child] >= grade)
+			break;
+		heap[i] = heap[child];
+		i = child;
+	}
+	heap[i] = grade;
+}
+
+/* The grade below which nothing is among the best any more. */
+uint64
+best_grades_bar(const BestGrades *best)
+{
+	return best->n < best->wanted ? 0 : best->heap[0];
+}
+
+/* Adds a set to the store; NO_ITEMSET where it is too long or not good enough. */
 static inline uint32
 emit_one(Miner *miner, uint32 parent, uint32 item, uint32 count)
 {
@@ -79,8 +136,13 @@ emit_one(Miner *miner, uint32 parent, uint32 item, uint32 count)
 
 	if (parent != NO_ITEMSET)
 		length += store->sets[parent].length;
-	if (length > miner->max_length)
+	if (length > miner->max_length || SET_GRADE(count, length) < miner->bar)
 		return NO_ITEMSET;
+	if (miner->best && length > 1)
+	{
+		best_grades_add(miner->best, SET_GRADE(count, length));
+		miner_raise_bar(miner, best_grades_bar(miner->best));
+	}
 	if (store->nsets == store->capacity)
 		itemset_store_reserve(store, (uint64) store->nsets + 1, miner->budget);
 	set = &store->sets[store->nsets];
@@ -130,49 +192,28 @@ miner_push_extension(Miner *miner, uint32 item)
 }
 
 /*
- * Counting sort: where each of nitems items occurs.  occurrence_start has room
- * for nitems + 2: starts are kept two places on, and have moved one back at
- * the end.
+ * Lists where each item occurs, in the current memory context unless the
+ * transactions have arrays for that already.  work[], unless NULL, gets what
+ * mining each item takes, about: see list_occurrences().
  */
 void
-list_occurrences(uint32 nitems, uint32 ntransactions, const uint32 *start, const uint32 *items,
-				 uint32 *occurrence_start, uint32 *occurrences)
+transactions_index(Transactions *db, uint64 *work, const MemoryBudget *budget)
 {
-	uint32		total = start[ntransactions];
-	uint32	   *next = occurrence_start + 1;
-	uint32		t;
-	uint32		i;
+	Size		total = (Size) db->nwords - db->ntransactions - 1;
+	Projection	projection = {0};
 
-	memset(occurrence_start, 0, ((Size) nitems + 2) * sizeof(uint32));
-	for (i = 0; i < total; i++)
-		next[items[i] + 1]++;
-	for (i = 0; i < nitems; i++)
-		next[i + 1] += next[i];
-	for (t = 0; t < ntransactions; t++)
+	if (db->occurrences == NULL)
 	{
-		if ((t & 0xffff) == 0)
-			parallel_check_interrupts();
-		for (i = start[t]; i < start[t + 1]; i++)
-			occurrences[next[items[i]]++] = t;
+		budget_check(budget, (total + db->nitems + 2) * sizeof(uint32), "baskets");
+		db->occurrence_start = MemoryContextAllocHuge(CurrentMemoryContext,
+													  ((Size) db->nitems + 2) * sizeof(uint32));
+		db->occurrences = MemoryContextAllocHuge(CurrentMemoryContext,
+												 Max(total, 1) * sizeof(uint32));
 	}
-}
-
-/* Lists where each item occurs, in the current memory context. */
-void
-transactions_index(Transactions *db, const MemoryBudget *budget)
-{
-	Size		total = db->start[db->ntransactions];
-	uint32	   *occurrence_start;
-	uint32	   *occurrences;
-
-	budget_check(budget, (total + db->nitems + 2) * sizeof(uint32), "baskets");
-	occurrence_start = MemoryContextAllocHuge(CurrentMemoryContext,
-											  ((Size) db->nitems + 2) * sizeof(uint32));
-	occurrences = MemoryContextAllocHuge(CurrentMemoryContext, Max(total, 1) * sizeof(uint32));
-	list_occurrences(db->nitems, db->ntransactions, db->start, db->items,
-					 occurrence_start, occurrences);
-	db->occurrence_start = occurrence_start;
-	db->occurrences = occurrences;
+	projection.nitems = db->nitems;
+	projection.nwords = db->nwords;
+	projection.items = db->items;
+	list_occurrences(&projection, db->occurrence_start, db->occurrences, work);
 }
 
 /*
@@ -181,8 +222,8 @@ transactions_index(Transactions *db, const MemoryBudget *budget)
  * must have their index where it is above 1.
  */
 Miner *
-miner_create(const Transactions *db, uint32 min_count, uint32 max_length,
-			 ItemsetStore *store, const MemoryBudget *budget)
+miner_create(const Transactions *db, uint32 max_length, ItemsetStore *store,
+			 const MemoryBudget *budget)
 {
 	Miner	   *miner = palloc0_object(Miner);
 
@@ -190,7 +231,6 @@ miner_create(const Transactions *db, uint32 min_count, uint32 max_length,
 	miner->budget = budget;
 	miner->cxt = CurrentMemoryContext;
 	arena_init(&miner->arena, budget);
-	miner->min_count = Max(min_count, 1);
 	miner->max_length = Min(max_length, ITEMSET_MAX_LENGTH);
 	miner->store = store;
 	miner->extensions_capacity = 64;
@@ -199,23 +239,63 @@ miner_create(const Transactions *db, uint32 min_count, uint32 max_length,
 		miner->blocked = MemoryContextAllocExtended(miner->cxt,
 													(Size) Max(db->nitems, 1) * sizeof(uint32),
 													MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
-
-	miner->root.nitems = db->nitems;
-	miner->root.ntransactions = db->ntransactions;
-	miner->root.start = db->start;
-	miner->root.items = db->items;
-	miner->root.weight = db->weight;
-	miner->root.support = db->support;
-	miner->root.occurrence_start = db->occurrence_start;
-	miner->root.occurrences = db->occurrences;
 	if (miner->max_length > 1)
-		open_projection(miner, &miner->root);
+		projection_of_database(&miner->root, db, &miner->arena);
+	miner_raise_bar(miner, COUNT_GRADE(1));
 	return miner;
+}
+
+/* From now on only sets of at least this grade are looked for. */
+void
+miner_raise_bar(Miner *miner, uint64 grade)
+{
+	if (grade > miner->bar)
+	{
+		miner->bar = grade;
+		miner->min_count = grade >> 32;
+	}
+}
+
+uint64
+miner_bar(const Miner *miner)
+{
+	return miner->bar;
+}
+
+/* Only the best sets are wanted, as many as these grades are. */
+void
+miner_want_best(Miner *miner, BestGrades *best)
+{
+	miner->best = best;
+	miner_raise_bar(miner, best_grades_bar(best));
+}
+
+/* The bar is that of other processes, too. */
+void
+miner_share_bar(Miner *miner, pg_atomic_uint64 *bar)
+{
+	miner->shared_bar = bar;
+	miner_follow_bar(miner);
+}
+
+/* Makes this miner's bar and the shared one the higher of both. */
+void
+miner_follow_bar(Miner *miner)
+{
+	uint64		shared;
+
+	if (miner->shared_bar == NULL)
+		return;
+	shared = pg_atomic_read_u64(miner->shared_bar);
+	while (shared < miner->bar &&
+		   !pg_atomic_compare_exchange_u64(miner->shared_bar, &shared, miner->bar))
+		;
+	miner_raise_bar(miner, shared);
 }
 
 /*
  * Adds to the store all frequent sets whose least frequent item is the given
- * one.  To be called with ascending items; some may be left out.
+ * one.
  */
 void
 miner_item(Miner *miner, uint32 item)
@@ -226,11 +306,4 @@ miner_item(Miner *miner, uint32 item)
 		miner_emit(miner, NO_ITEMSET, item, miner->db->support[item]);
 	else
 		mine_array_item(miner, &miner->root, item, NO_ITEMSET);
-}
-
-/* From now on only sets with at least this count are looked for. */
-void
-miner_raise_min_count(Miner *miner, uint32 min_count)
-{
-	miner->min_count = Max(miner->min_count, min_count);
 }

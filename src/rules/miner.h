@@ -9,29 +9,35 @@
 #define RECSYS_RULES_MINER_H
 
 #include "core/compat.h"
+#include "port/atomics.h"
 #include "rules/arena.h"
 
 /*
  * Transactions over the frequent items, which are numbered by descending
- * support.  The items of one transaction ascend and are distinct.  Those with
- * fewer than two frequent items may be left out: support[] has all counts of
- * single items.  Everything is plain arrays, so that it can lie in shared memory.
+ * support.  They are one array: each transaction is its number, from 0, with
+ * TRANSACTION_MARK set, and then its items, which ascend and are distinct; a
+ * mark alone ends the array.  So from any place in it a transaction can be
+ * walked to either end.  Those with fewer than two frequent items may be left
+ * out: support[] has all counts of single items.  Everything is plain arrays,
+ * so that it can lie in shared memory.
  */
 typedef struct Transactions
 {
 	uint32		nitems;
 	uint32		ntransactions;
-	const uint32 *start;		/* ntransactions + 1 */
+	uint32		nwords;			/* of items, marks included */
+	uint64		npairs;			/* of items, in all transactions */
 	const uint32 *items;
-	const uint32 *weight;		/* how often the transaction is there */
 	const uint32 *support;		/* by item */
 	/* where each item occurs: set by transactions_index() */
-	const uint32 *occurrence_start;	/* nitems + 1 */
-	const uint32 *occurrences;	/* transactions, ascending within an item */
+	uint32	   *occurrence_start;	/* nitems + 1; room for one more */
+	uint32	   *occurrences;	/* places in items, ascending within an item */
 	/* items that must not be in one set, both ways round: NULL where there are none */
 	const uint32 *conflict_start;	/* nitems + 1 */
 	const uint32 *conflicts;
 } Transactions;
+
+#define TRANSACTION_MARK ((uint32) 1 << 31)
 
 /*
  * A frequent itemset: an item added to another set of the store, which comes
@@ -63,17 +69,38 @@ typedef struct ItemsetStore
 	uint32		capacity;
 } ItemsetStore;
 
+/*
+ * What a set needs to be among the best, where only these are wanted: the
+ * larger the better, by count and then by how short it is.
+ */
+#define SET_GRADE(count, length) ((uint64) (count) << 32 | (uint32) ~(uint32) (length))
+/* the least that a set of this count can have */
+#define COUNT_GRADE(count) ((uint64) (count) << 32)
+
+/* The grades of the best sets that were found so far. */
+typedef struct BestGrades
+{
+	uint32		wanted;
+	uint32		n;
+	uint64	   *heap;			/* the least first */
+} BestGrades;
+
 typedef struct Miner Miner;
 
 extern void itemset_store_init(ItemsetStore *store);
 extern void itemset_store_reserve(ItemsetStore *store, uint64 wanted, const MemoryBudget *budget);
-extern void list_occurrences(uint32 nitems, uint32 ntransactions, const uint32 *start,
-							 const uint32 *items, uint32 *occurrence_start,
-							 uint32 *occurrences);
-extern void transactions_index(Transactions *db, const MemoryBudget *budget);
-extern Miner *miner_create(const Transactions *db, uint32 min_count, uint32 max_length,
-						   ItemsetStore *store, const MemoryBudget *budget);
+extern BestGrades *best_grades_create(uint32 wanted, const Transactions *db, bool singles,
+									  const MemoryBudget *budget);
+extern void best_grades_add(BestGrades *best, uint64 grade);
+extern uint64 best_grades_bar(const BestGrades *best);
+extern void transactions_index(Transactions *db, uint64 *work, const MemoryBudget *budget);
+extern Miner *miner_create(const Transactions *db, uint32 max_length, ItemsetStore *store,
+						   const MemoryBudget *budget);
+extern void miner_want_best(Miner *miner, BestGrades *best);
+extern void miner_share_bar(Miner *miner, pg_atomic_uint64 *bar);
+extern void miner_follow_bar(Miner *miner);
+extern void miner_raise_bar(Miner *miner, uint64 grade);
+extern uint64 miner_bar(const Miner *miner);
 extern void miner_item(Miner *miner, uint32 item);
-extern void miner_raise_min_count(Miner *miner, uint32 min_count);
 
 #endif							/* RECSYS_RULES_MINER_H */

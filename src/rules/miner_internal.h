@@ -17,25 +17,36 @@
 #define TABLE_MAX_BITS 14
 #define WORD_BITS 64
 
-/* A projection in form of arrays: items are numbered 0..nitems-1 within it. */
+/*
+ * A projection in form of arrays: transactions as in struct Transactions,
+ * their items numbered 0..nitems-1 within it.
+ */
 typedef struct Projection
 {
 	uint32		nitems;
 	uint32		ntransactions;
-	const uint32 *start;
+	uint32		nwords;
 	const uint32 *items;
-	const uint32 *weight;
+	const uint32 *weight;		/* by transaction, NULL: 1 each */
 	const uint32 *support;		/* by item */
 	const uint32 *global;		/* numbers in the whole database, NULL: the same */
 	/* where each item occurs */
 	const uint32 *occurrence_start;
-	const uint32 *occurrences;	/* transactions, by item */
-	uint32	   *cursor;			/* by transaction: items before this one are done */
+	const uint32 *occurrences;	/* places in items */
 	/* while one item is worked at */
 	uint32	   *count;			/* by item: all 0 in between */
 	uint32	   *newid;			/* by item: number in the next projection + 1, or 0 */
 	uint32	   *frequent;		/* items that are frequent with the one at work */
 } Projection;
+
+/* How far ahead of its use the memory of an occurrence is asked for. */
+#define PREFETCH_DISTANCE 12
+
+#if defined(__GNUC__) || defined(__clang__)
+#define prefetch(address) __builtin_prefetch(address)
+#else
+#define prefetch(address) ((void) 0)
+#endif
 
 /* A projection of at most 64 items, one word per transaction. */
 typedef struct WordProjection
@@ -53,7 +64,10 @@ struct Miner
 	const Transactions *db;
 	const MemoryBudget *budget;
 	MemoryContext cxt;
-	uint32		min_count;
+	uint64		bar;			/* least grade of sets that are wanted */
+	uint32		min_count;		/* the count of that */
+	pg_atomic_uint64 *shared_bar;	/* of all processes; or NULL */
+	BestGrades *best;			/* NULL where all are wanted */
 	uint32		max_length;
 	ItemsetStore *store;
 	Projection	root;
@@ -73,8 +87,37 @@ extern void miner_push_extension(Miner *miner, uint32 item);
 extern void mine_reduced_words(Miner *miner, WordProjection *words, uint32 parent);
 
 /* miner_arrays.c */
-extern void open_projection(Miner *miner, Projection *projection);
 extern void mine_array_item(Miner *miner, Projection *projection, uint32 e, uint32 parent);
+
+/* projection.c */
+extern void list_occurrences(Projection *projection, uint32 *occurrence_start, uint32 *occurrences,
+							 uint64 *work);
+extern void projection_of_database(Projection *projection, const Transactions *db, Arena *arena);
+extern uint32 find_frequent(Projection *projection, uint32 e, uint64 seen, uint32 min_count,
+							uint64 *sum);
+extern void project(const Projection *projection, uint32 e, uint32 nfrequent, uint64 seen,
+					const uint64 *random, Arena *arena, Projection *sub, uint64 **subrandom);
+
+static inline uint32
+global_item(const Projection *projection, uint32 item)
+{
+	return projection->global ? projection->global[item] : item;
+}
+
+/* The place of a transaction's mark, from the place of one of its items. */
+static inline uint32
+find_mark(const uint32 *items, uint32 place)
+{
+	while ((items[--place] & TRANSACTION_MARK) == 0)
+		;
+	return place;
+}
+
+static inline uint32
+weight_of(const Projection *projection, uint32 mark)
+{
+	return projection->weight ? projection->weight[projection->items[mark] & ~TRANSACTION_MARK] : 1;
+}
 
 /* The item joins or leaves the path: so do its conflicts. */
 static inline void

@@ -7,11 +7,18 @@
  * items.  Several processes share the encoded transactions; a block is a run
  * of consecutive items with about the same number of pairs to count, and what
  * a block has found goes through shared memory to the calling process, which
- * takes it in the order of blocks.  So the store gets the same sets in the same
- * order whoever mined them.
+ * takes it in the order of blocks.
  *
- * Where the bar is to be raised on the way, one process mines alone: others
- * would run ahead of it, with a bar that is too low by far.
+ * Where only the best are wanted, the bar that sets have to reach is shared
+ * too, and never falls: whoever finds that it can be higher raises it.  How
+ * early the others learn of that is a matter of chance, so that more or fewer
+ * sets get to the store that are below the bar in the end; those above it are
+ * always there, and only these are in the result.
+ *
+ * A process that has not the memory for a block gives it up.  The calling
+ * process mines it again when it is the block's turn: all blocks before it are
+ * done then, and the bar is where it would be if that process were alone.
+ * So whether memory suffices is not a matter of chance either.
  *
  *-------------------------------------------------------------------------
  */
@@ -32,6 +39,13 @@
 /* One process mines about so many pairs a second, counted at the first level. */
 #define PAIRS_PER_SECOND 1e8
 
+/* Where the bar rises, one process mines at least this part of the work before others join in. */
+#define ALONE_PART 32
+
+/* Parts of the budget: for all processes' own memory, and for results under way. */
+#define OWN_MEMORY(limit) ((limit) / 4)
+#define RESULTS_MEMORY(limit) ((limit) / 8)
+
 #define RESULTS_SIZE ((Size) 64 * 1024)
 
 /* At the start of the shared area; offsets are from here. */
@@ -39,11 +53,10 @@ typedef struct SharedMining
 {
 	Transactions db;			/* sizes; the pointers are of the process that made it */
 	uint32		max_length;
+	uint32		best;
 	Size		memory_limit;	/* of each process */
-	uint32		min_count;
-	Size		start;
+	pg_atomic_uint64 bar;
 	Size		items;
-	Size		weight;
 	Size		support;
 	Size		occurrence_start;
 	Size		occurrences;
@@ -70,15 +83,42 @@ typedef struct BlockSets
 {
 	dsa_pointer sets;
 	uint32		nsets;
+	bool		given_up;		/* for want of memory */
 } BlockSets;
 
-/* The area of the run in the calling process; workers attach to it. */
+/* Of the run in the calling process: the area, to which workers attach, and its own part. */
 static dsa_area *caller_results = NULL;
+static LocalMining *caller_mining = NULL;
 
-static inline const uint32 *
-shared_array(const SharedMining *shared, Size offset)
+static inline uint32 *
+shared_array(SharedMining *shared, Size offset)
 {
-	return (const uint32 *) ((const char *) shared + offset);
+	return (uint32 *) ((char *) shared + offset);
+}
+
+/* Makes pointers of the offsets. */
+static void
+find_arrays(SharedMining *shared, Transactions *db)
+{
+	db->items = shared_array(shared, shared->items);
+	db->occurrence_start = shared_array(shared, shared->occurrence_start);
+	db->occurrences = shared_array(shared, shared->occurrences);
+}
+
+/* A miner with an empty store, in the memory of this process. */
+static void
+open_miner(LocalMining *local)
+{
+	SharedMining *shared = local->shared;
+	MemoryContext old = MemoryContextSwitchTo(local->budget.cxt);
+
+	itemset_store_init(&local->store);
+	local->miner = miner_create(&local->db, shared->max_length, &local->store, &local->budget);
+	if (shared->best > 0)
+		miner_want_best(local->miner,
+						best_grades_create(shared->best, &local->db, true, &local->budget));
+	miner_share_bar(local->miner, &shared->bar);
+	MemoryContextSwitchTo(old);
 }
 
 static void *
@@ -86,27 +126,21 @@ mining_begin(const void *data)
 {
 	LocalMining *local = palloc0_object(LocalMining);
 	SharedMining *shared = (SharedMining *) data;
-	MemoryContext old;
 
 	local->shared = shared;
 	local->db = shared->db;
-	local->db.start = shared_array(shared, shared->start);
-	local->db.items = shared_array(shared, shared->items);
-	local->db.weight = shared_array(shared, shared->weight);
+	find_arrays(shared, &local->db);
 	local->db.support = shared_array(shared, shared->support);
-	local->db.occurrence_start = shared_array(shared, shared->occurrence_start);
-	local->db.occurrences = shared_array(shared, shared->occurrences);
 	if (shared->conflict_start > 0)
 	{
 		local->db.conflict_start = shared_array(shared, shared->conflict_start);
 		local->db.conflicts = shared_array(shared, shared->conflicts);
 	}
 	local->first_item = shared_array(shared, shared->first_item);
-	local->budget.cxt = AllocSetContextCreate(CurrentMemoryContext, "recsys rules miner",
-											  ALLOCSET_DEFAULT_SIZES);
-	local->budget.limit = shared->memory_limit;
 	local->results = caller_results;
-	if (local->results == NULL)
+	if (local->results)
+		caller_mining = local;
+	else
 	{
 		void	   *place = (char *) shared + shared->results;
 
@@ -114,12 +148,49 @@ mining_begin(const void *data)
 		before_shmem_exit(dsa_on_shmem_exit_release_in_place, PointerGetDatum(place));
 	}
 
-	old = MemoryContextSwitchTo(local->budget.cxt);
-	itemset_store_init(&local->store);
-	local->miner = miner_create(&local->db, shared->min_count, shared->max_length,
-								&local->store, &local->budget);
-	MemoryContextSwitchTo(old);
+	/* beside the context of the run, of which what is used here is no part */
+	local->budget.cxt = AllocSetContextCreate(MemoryContextGetParent(CurrentMemoryContext),
+											  "recsys rules miner", ALLOCSET_DEFAULT_SIZES);
+	local->budget.limit = shared->memory_limit;
+	open_miner(local);
 	return local;
+}
+
+/* Mines the items of a block; false where there is not enough memory for that. */
+static bool
+mine_block(LocalMining *local, uint32 block)
+{
+	MemoryContext cxt = CurrentMemoryContext;
+	volatile bool fits = false;
+
+	local->store.nsets = 0;
+	PG_TRY();
+	{
+		uint32		item;
+
+		for (item = local->first_item[block]; item < local->first_item[block + 1]; item++)
+			miner_item(local->miner, item);
+		fits = true;
+	}
+	PG_CATCH();
+	{
+		ErrorData  *error;
+
+		MemoryContextSwitchTo(cxt);
+		error = CopyErrorData();
+		if (error->sqlerrcode != ERRCODE_PROGRAM_LIMIT_EXCEEDED)
+			PG_RE_THROW();
+		FlushErrorState();
+		FreeErrorData(error);
+	}
+	PG_END_TRY();
+	if (!fits)
+	{
+		/* the miner was left in the midst of its work */
+		MemoryContextReset(local->budget.cxt);
+		open_miner(local);
+	}
+	return fits;
 }
 
 /* Mines the items of a block; the sets go to the shared results. */
@@ -129,27 +200,22 @@ mining_run(void *data, uint32 block, void *result)
 	LocalMining *local = data;
 	BlockSets  *found = result;
 	ItemsetStore *store = &local->store;
-	uint32		item;
+	Size		size;
 
-	store->nsets = 0;
-	for (item = local->first_item[block]; item < local->first_item[block + 1]; item++)
-		miner_item(local->miner, item);
-
-	found->nsets = store->nsets;
+	found->given_up = !mine_block(local, block);
+	/* the caller must know a bar that sets were left out for */
+	miner_follow_bar(local->miner);
+	found->nsets = found->given_up ? 0 : store->nsets;
 	found->sets = InvalidDsaPointer;
-	if (store->nsets > 0)
-	{
-		Size		size = (Size) store->nsets * sizeof(Itemset);
-
-		found->sets = dsa_allocate_extended(local->results, size,
-											DSA_ALLOC_HUGE | DSA_ALLOC_NO_OOM);
-		if (!DsaPointerIsValid(found->sets))
-			ereport(ERROR,
-					(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
-					 errmsg("frequent itemsets need more memory than maintenance_work_mem"),
-					 errhint("Raise min_support or min_count, lower max_length, or raise maintenance_work_mem.")));
+	if (found->nsets == 0)
+		return sizeof(BlockSets);
+	size = (Size) found->nsets * sizeof(Itemset);
+	found->sets = dsa_allocate_extended(local->results, size,
+										DSA_ALLOC_HUGE | DSA_ALLOC_NO_OOM);
+	if (DsaPointerIsValid(found->sets))
 		memcpy(dsa_get_address(local->results, found->sets), store->sets, size);
-	}
+	else
+		found->given_up = true;
 	return sizeof(BlockSets);
 }
 
@@ -159,80 +225,90 @@ const ParallelKernel recsys_mining_kernel = {mining_begin, mining_run};
 /* The calling process, while it takes results. */
 typedef struct Collector
 {
+	const MiningJob *job;
 	const uint32 *first_item;
-	ItemsetStore *store;
-	const MemoryBudget *budget;
-	MiningDone	done;
-	void	   *arg;
+	Miner	   *miner;			/* mines into the store itself */
 } Collector;
+
+/* Adds the sets of a block to the store, but those that are below the bar by now. */
+static void
+add_sets(Collector *collector, const Itemset *found, uint32 nsets)
+{
+	const MiningJob *job = collector->job;
+	ItemsetStore *store = job->store;
+	uint64		bar = miner_bar(collector->miner);
+	uint32	   *place;
+	uint32		i;
+
+	itemset_store_reserve(store, (uint64) store->nsets + nsets, job->budget);
+	if (!job->raises && job->best == 0)
+	{
+		Itemset    *sets = store->sets + store->nsets;
+
+		memcpy(sets, found, (Size) nsets * sizeof(Itemset));
+		for (i = 0; i < nsets; i++)
+			if (sets[i].parent != NO_ITEMSET)
+				sets[i].parent += store->nsets;
+		store->nsets += nsets;
+		return;
+	}
+	/* a set that stays extends one that stays */
+	place = MemoryContextAllocHuge(CurrentMemoryContext, (Size) nsets * sizeof(uint32));
+	for (i = 0; i < nsets; i++)
+	{
+		Itemset    *set = &store->sets[store->nsets];
+
+		if (SET_GRADE(found[i].count, found[i].length) < bar)
+			continue;
+		*set = found[i];
+		if (set->parent != NO_ITEMSET)
+			set->parent = place[set->parent];
+		place[i] = store->nsets++;
+	}
+	pfree(place);
+}
 
 static void
 collect_sets(void *arg, uint32 block, const void *result, Size size)
 {
 	Collector  *collector = arg;
-	ItemsetStore *store = collector->store;
+	const MiningJob *job = collector->job;
 	const BlockSets *found = result;
-	uint32		i;
+	uint32		last = collector->first_item[block + 1] - 1;
+	uint32		item;
 
-	if (found->nsets > 0)
+	miner_follow_bar(collector->miner);
+	if (found->given_up)
+		for (item = collector->first_item[block]; item <= last; item++)
+			miner_item(collector->miner, item);
+	else if (found->nsets > 0)
 	{
-		uint32		first = store->nsets;
-		Itemset    *sets;
-
-		itemset_store_reserve(store, (uint64) first + found->nsets, collector->budget);
-		sets = store->sets + first;
-		memcpy(sets, dsa_get_address(caller_results, found->sets),
-			   (Size) found->nsets * sizeof(Itemset));
+		add_sets(collector, dsa_get_address(caller_results, found->sets), found->nsets);
 		dsa_free(caller_results, found->sets);
-		for (i = 0; i < found->nsets; i++)
-			if (sets[i].parent != NO_ITEMSET)
-				sets[i].parent += first;
-		store->nsets += found->nsets;
 	}
-	collector->done(collector->arg, collector->first_item[block + 1] - 1);
+	miner_raise_bar(collector->miner, COUNT_GRADE(job->done(job->arg, last)));
+	miner_follow_bar(collector->miner);
 }
 
 /*
- * For each item, how many items come before it in all transactions: what
- * counting its pairs takes.  Returns the sum.
+ * Divides the items from first to end into blocks of about the same work;
+ * returns how many.
  */
-static uint64
-count_work(const Transactions *db, uint64 *work)
-{
-	uint64		total = 0;
-	uint32		t;
-	uint32		i;
-
-	for (t = 0; t < db->ntransactions; t++)
-	{
-		if ((t & 0xffff) == 0)
-			CHECK_FOR_INTERRUPTS();
-		for (i = db->start[t]; i < db->start[t + 1]; i++)
-			work[db->items[i]] += i - db->start[t];
-	}
-	for (i = 0; i < db->nitems; i++)
-	{
-		/* an item costs something even where it is alone */
-		work[i] += 16;
-		total += work[i];
-	}
-	return total;
-}
-
-/* Divides the items into blocks of about the same work; returns how many. */
 static uint32
-divide_items(uint32 nitems, const uint64 *work, uint64 total, uint32 wanted, uint32 *first_item)
+divide_items(uint32 first, uint32 end, const uint64 *work, uint64 total, uint32 wanted,
+			 uint32 *first_item)
 {
 	uint64		share = total / wanted + 1;
 	uint64		sum = 0;
 	uint32		nblocks = 0;
 	uint32		i;
 
-	first_item[0] = 0;
-	for (i = 0; i < nitems; i++)
+	first_item[0] = first;
+	for (i = first; i < end; i++)
 	{
-		sum += work[i];
-		if (sum >= share || i == nitems - 1)
+		/* an item costs something even where it is alone */
+		sum += work[i] + 16;
+		if (sum >= share || i == end - 1)
 		{
 			first_item[++nblocks] = i + 1;
 			sum = 0;
@@ -242,141 +318,202 @@ divide_items(uint32 nitems, const uint64 *work, uint64 total, uint32 wanted, uin
 }
 
 static Size
-put_array(char *base, Size *offset, const uint32 *array, Size n)
+place_array(Size *offset, Size n)
 {
 	Size		place = *offset;
 
-	if (base)
-		memcpy(base + place, array, n * sizeof(uint32));
 	*offset += MAXALIGN(n * sizeof(uint32));
 	return place;
 }
 
-/* Lays out the shared area, and fills it where base is not NULL; returns its size. */
+/* Lays out the shared area; returns its size. */
 static Size
-lay_out(char *base, SharedMining *shared, const Transactions *db, const uint32 *first_item,
-		uint32 nblocks)
+lay_out(SharedMining *shared, const Transactions *db)
 {
-	Size		total = db->start[db->ntransactions];
 	Size		offset = MAXALIGN(sizeof(SharedMining));
 
-	shared->start = put_array(base, &offset, db->start, (Size) db->ntransactions + 1);
-	shared->items = put_array(base, &offset, db->items, total);
-	shared->weight = put_array(base, &offset, db->weight, db->ntransactions);
-	shared->support = put_array(base, &offset, db->support, db->nitems);
-	shared->occurrence_start = put_array(base, &offset, db->occurrence_start,
-										 (Size) db->nitems + 1);
-	shared->occurrences = put_array(base, &offset, db->occurrences, total);
-	shared->conflict_start = 0;
+	shared->items = place_array(&offset, db->nwords);
+	shared->support = place_array(&offset, db->nitems);
+	shared->occurrence_start = place_array(&offset, (Size) db->nitems + 2);
+	shared->occurrences = place_array(&offset, db->nwords);
 	if (db->conflict_start)
 	{
-		shared->conflict_start = put_array(base, &offset, db->conflict_start,
-										   (Size) db->nitems + 1);
-		shared->conflicts = put_array(base, &offset, db->conflicts,
-									  db->conflict_start[db->nitems]);
+		shared->conflict_start = place_array(&offset, (Size) db->nitems + 1);
+		shared->conflicts = place_array(&offset, db->conflict_start[db->nitems]);
 	}
-	shared->first_item = put_array(base, &offset, first_item, (Size) nblocks + 1);
+	shared->first_item = place_array(&offset, (Size) db->nitems + 1);
 	shared->results = offset;
 	return offset + RESULTS_SIZE;
 }
 
-/*
- * With workers.  False where there is not enough memory for them, shared or of
- * the budget, and nothing was done.
- */
-static bool
-mine_parallel(const Transactions *db, uint32 min_count, uint32 max_length,
-			  const uint32 *first_item, uint32 nblocks, int nworkers, Collector *collector)
+static void
+put_array(SharedMining *shared, Size place, const uint32 *array, Size n)
 {
-	SharedMining layout = {0};
-	Size		size = lay_out(NULL, &layout, db, first_item, nblocks);
-	ParallelArea *area;
-	SharedMining *shared;
-	dsm_segment *segment;
-	char	   *base;
-
-	if (!budget_has_room(collector->budget, size))
-		return false;
-	area = parallel_area_create(size, nworkers);
-	segment = parallel_area_segment(area);
-	if (segment == NULL)
-	{
-		parallel_area_free(area);
-		return false;
-	}
-	base = parallel_area_data(area);
-	shared = (SharedMining *) base;
-	*shared = layout;
-	lay_out(base, shared, db, first_item, nblocks);
-	shared->db = *db;
-	shared->db.conflict_start = shared->db.conflicts = NULL;
-	shared->max_length = max_length;
-	shared->memory_limit = collector->budget->limit / (nworkers + 1);
-	shared->min_count = min_count;
-
-	caller_results = dsa_create_in_place(base + shared->results, RESULTS_SIZE,
-										 LWTRANCHE_PARALLEL_QUERY_DSA, segment);
-	dsa_set_size_limit(caller_results, collector->budget->limit);
-	collector->first_item = first_item;
-	parallel_area_run(area, "recsys_mining_kernel", &recsys_mining_kernel, nblocks,
-					  sizeof(BlockSets), collect_sets, collector);
-	dsa_detach(caller_results);
-	caller_results = NULL;
-	parallel_area_free(area);
-	return true;
+	memcpy(shared_array(shared, place), array, n * sizeof(uint32));
 }
 
 /*
- * Mines everything.  The sets are in the store at the end; done is called as
- * they come, with items in order, and may raise the bar if that is said.
+ * Moves the transactions to memory that workers can share.  NULL where there
+ * is not enough of that, or of the budget.
+ */
+static ParallelArea *
+share_transactions(const MiningJob *job, int nworkers)
+{
+	Transactions *db = job->db;
+	MemoryBudget *budget = job->budget;
+	SharedMining layout = {0};
+	SharedMining *shared;
+	Size		size = lay_out(&layout, db);
+	Size		whole = size + OWN_MEMORY(budget->limit) + RESULTS_MEMORY(budget->limit);
+	ParallelArea *area;
+
+	layout.memory_limit = OWN_MEMORY(budget->limit) / (nworkers + 1);
+	if (!budget_has_room(budget, whole) || job->best > layout.memory_limit / 64)
+		return NULL;
+	area = parallel_area_create(size, nworkers);
+	if (parallel_area_segment(area) == NULL)
+	{
+		parallel_area_free(area);
+		return NULL;
+	}
+	shared = parallel_area_data(area);
+	*shared = layout;
+	shared->max_length = job->max_length;
+	shared->best = job->best;
+	pg_atomic_init_u64(&shared->bar, COUNT_GRADE(job->min_count));
+	put_array(shared, shared->items, db->items, db->nwords);
+	put_array(shared, shared->support, db->support, db->nitems);
+	if (db->conflict_start)
+	{
+		put_array(shared, shared->conflict_start, db->conflict_start, (Size) db->nitems + 1);
+		put_array(shared, shared->conflicts, db->conflicts, db->conflict_start[db->nitems]);
+	}
+	pfree((void *) db->items);
+	find_arrays(shared, db);
+	shared->db = *db;
+	shared->db.conflict_start = shared->db.conflicts = NULL;
+	budget->elsewhere = whole;
+	return area;
+}
+
+/* Mines the items from first to end in several processes. */
+static void
+mine_shared(const MiningJob *job, Miner *miner, ParallelArea *area, int nworkers,
+			uint32 first, uint32 end, const uint64 *work, uint64 total)
+{
+	SharedMining *shared = parallel_area_data(area);
+	Collector	collector = {0};
+	uint32	   *first_item = shared_array(shared, shared->first_item);
+	uint32		nblocks = divide_items(first, end, work, total,
+									   BLOCKS_PER_PROCESS * (nworkers + 1), first_item);
+
+	collector.job = job;
+	collector.first_item = first_item;
+	collector.miner = miner;
+	caller_results = dsa_create_in_place((char *) shared + shared->results, RESULTS_SIZE,
+										 LWTRANCHE_PARALLEL_QUERY_DSA,
+										 parallel_area_segment(area));
+	dsa_set_size_limit(caller_results, RESULTS_MEMORY(job->budget->limit));
+	parallel_area_run(area, "recsys_mining_kernel", &recsys_mining_kernel, nblocks,
+					  sizeof(BlockSets), collect_sets, &collector);
+	MemoryContextDelete(caller_mining->budget.cxt);
+	caller_mining = NULL;
+	dsa_detach(caller_results);
+	caller_results = NULL;
+}
+
+/* Adds up the work of the items that are still to be mined and frequent enough. */
+static uint64
+work_left(const Transactions *db, const uint64 *work, uint32 first, uint32 min_count, uint32 *end)
+{
+	uint64		total = 0;
+	uint32		i;
+
+	for (i = first; i < db->nitems && db->support[i] >= min_count; i++)
+		total += work[i] + 16;
+	*end = i;
+	return total;
+}
+
+/*
+ * Is it time for workers, with so much of the work done?  Where the bar rises
+ * others would run ahead with one that is too low by far.
+ */
+static inline bool
+time_to_share(const MiningJob *job, const Miner *miner, uint64 done, uint64 total)
+{
+	if (!job->raises && job->best == 0)
+		return true;
+	if (miner_bar(miner) == COUNT_GRADE(job->min_count))
+		return done > total / 4;
+	return done >= total / ALONE_PART;
+}
+
+/*
+ * Mines everything.  The sets are in the store at the end, in no particular
+ * order but that each comes after the one it extends; done is called as they
+ * come, with items in order.  Lists of the transactions are gone afterwards.
  */
 void
-mine_transactions(Transactions *db, uint32 min_count, uint32 max_length, ItemsetStore *store,
-				  const MemoryBudget *budget, bool raises, MiningDone done, void *arg)
+mine_transactions(const MiningJob *job)
 {
+	Transactions *db = job->db;
+	MemoryContext cxt = AllocSetContextCreate(CurrentMemoryContext, "recsys rules mining",
+											  ALLOCSET_DEFAULT_SIZES);
+	MemoryContext old = MemoryContextSwitchTo(cxt);
+	int			nworkers = job->max_length > 1 && db->nitems > 1 ?
+		parallel_workers(db->npairs / PAIRS_PER_SECOND) : 0;
+	ParallelArea *area = nworkers > 0 ? share_transactions(job, nworkers) : NULL;
+	bool		shares = area != NULL;
+	uint64	   *work = NULL;
+	uint64		total = 0;
+	uint64		done = 0;
 	Miner	   *miner;
 	uint32		item;
+	uint32		end;
 
-	if (max_length > 1)
-	{
-		uint64	   *work;
-		uint64		total;
-		int			nworkers;
-
-		transactions_index(db, budget);
-		work = MemoryContextAllocExtended(CurrentMemoryContext,
-										  ((Size) db->nitems + 1) * sizeof(uint64),
+	if (shares)
+		work = MemoryContextAllocExtended(cxt, (Size) db->nitems * sizeof(uint64),
 										  MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
-		total = count_work(db, work);
-		nworkers = raises ? 0 : parallel_workers(total / PAIRS_PER_SECOND);
-		if (nworkers > 0 && db->nitems > 1)
-		{
-			Collector	collector = {0};
-			uint32	   *first_item = MemoryContextAllocHuge(CurrentMemoryContext,
-															((Size) db->nitems + 1) *
-															sizeof(uint32));
-			uint32		nblocks = divide_items(db->nitems, work, total,
-											   BLOCKS_PER_PROCESS * (nworkers + 1), first_item);
-
-			collector.store = store;
-			collector.budget = budget;
-			collector.done = done;
-			collector.arg = arg;
-			if (mine_parallel(db, min_count, max_length, first_item, nblocks, nworkers,
-							  &collector))
-				return;
-		}
-		pfree(work);
-	}
-
-	miner = miner_create(db, min_count, max_length, store, budget);
-	for (item = 0; item < db->nitems; item++)
+	if (job->max_length > 1)
+		transactions_index(db, work, job->budget);
+	miner = miner_create(db, job->max_length, job->store, job->budget);
+	miner_raise_bar(miner, COUNT_GRADE(job->min_count));
+	if (job->best > 0)
+		miner_want_best(miner, best_grades_create(job->best, db, true, job->budget));
+	if (shares)
 	{
-		/* the others are no more frequent */
-		if (db->support[item] < min_count)
-			break;
-		miner_item(miner, item);
-		min_count = Max(min_count, done(arg, item));
-		miner_raise_min_count(miner, min_count);
+		miner_share_bar(miner, &((SharedMining *) parallel_area_data(area))->bar);
+		total = work_left(db, work, 0, job->min_count, &end);
 	}
+
+	/* items after one that is not frequent enough are not either */
+	for (item = 0; item < db->nitems && db->support[item] >= miner_bar(miner) >> 32; item++)
+	{
+		if (shares && time_to_share(job, miner, done, total))
+		{
+			uint64		left = work_left(db, work, item, miner_bar(miner) >> 32, &end);
+
+			shares = false;
+			nworkers = Min(nworkers, parallel_workers(left / PAIRS_PER_SECOND));
+			if (nworkers > 0)
+			{
+				mine_shared(job, miner, area, nworkers, item, end, work, left);
+				break;
+			}
+		}
+		miner_item(miner, item);
+		if (shares)
+			done += work[item];
+		miner_raise_bar(miner, COUNT_GRADE(job->done(job->arg, item)));
+	}
+
+	if (area)
+		parallel_area_free(area);
+	else
+		pfree((void *) db->items);
+	job->budget->elsewhere = 0;
+	db->items = db->occurrence_start = db->occurrences = NULL;
+	MemoryContextSwitchTo(old);
+	MemoryContextDelete(cxt);
 }

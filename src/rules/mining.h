@@ -18,8 +18,20 @@
  */
 typedef uint32 (*MiningDone) (void *arg, uint32 item);
 
-extern void mine_transactions(Transactions *db, uint32 min_count, uint32 max_length,
-							  ItemsetStore *store, const MemoryBudget *budget,
-							  bool raises, MiningDone done, void *arg);
+/* What is to be mined. */
+typedef struct MiningJob
+{
+	Transactions *db;			/* without an index yet; emptied as it is moved to shared memory */
+	uint32		min_count;
+	uint32		max_length;		/* of sets, at least 1 */
+	uint32		best;			/* only so many are wanted, by count and length; 0: all */
+	ItemsetStore *store;
+	MemoryBudget *budget;
+	bool		raises;			/* done() may raise the bar */
+	MiningDone	done;
+	void	   *arg;
+} MiningJob;
+
+extern void mine_transactions(const MiningJob *job);
 
 #endif							/* RECSYS_RULES_MINING_H */

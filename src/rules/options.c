@@ -180,9 +180,10 @@ rules_options_read(RulesOptions *options, OptionsReader *reader, bool rules)
 		}
 
 	/* the bar can rise by itself only from below, where the measure falls with the count */
-	if (!options->threshold_given && options->top_k > 0 && options->target == TARGET_ALL &&
+	if (!options->threshold_given && options->top_k > 0 &&
+		(options->target == TARGET_ALL || (!rules && options->target == TARGET_CLOSED)) &&
 		options->significance == SIGNIFICANCE_NONE &&
-		(options->rank_by == MEASURE_LEVERAGE || options->rank_by == MEASURE_SUPPORT))
+		rule_measure_needs_count(options->rank_by, options->min_lift))
 	{
 		options->min_support = -1;
 		options->min_count = 2;

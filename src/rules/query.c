@@ -140,14 +140,9 @@ read_query(const char *text, bool bigint_items, Baskets *baskets, const MemoryBu
 		item_type = TEXTOID;
 	else if (arrays)
 		item_type = get_element_type(item_type);
-	baskets->items = iddict_create(baskets->cxt, item_type,
-								   query_column_collation(query, item_column), "item");
-	if (!arrays)
-	{
-		baskets->keys = iddict_create(baskets->cxt, query_column_type(query, 0),
-									  query_column_collation(query, 0), "basket");
-		baskets->caches_key = get_typbyval(query_column_type(query, 0));
-	}
+	baskets_open(baskets, item_type, query_column_collation(query, item_column),
+				 arrays ? InvalidOid : query_column_type(query, 0),
+				 arrays ? InvalidOid : query_column_collation(query, 0));
 	reading.baskets = baskets;
 	reading.budget = budget;
 	reading.nrows = 0;
@@ -164,7 +159,7 @@ mine_query(FunctionCallInfo fcinfo, bool rules)
 	ReturnSetInfo *rsinfo;
 	MemoryContext run;
 	MemoryContext old;
-	MemoryBudget budget;
+	MemoryBudget budget = {0};
 	Baskets		baskets;
 	OptionsReader reader;
 	RulesOptions options;

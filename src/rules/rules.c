@@ -19,7 +19,6 @@
 
 #include <math.h>
 
-#include "lib/binaryheap.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/float.h"
@@ -48,45 +47,12 @@ typedef struct RuleMaker
 	uint32	   *chosen;			/* positions of the right side */
 } RuleMaker;
 
-/* Leverage that a rule with this count can have at most: both sides have no more. */
-static inline double
-leverage_bound(double count, double n)
-{
-	return (n * count - count * count) / (n * n);
-}
-
 /* Lowest count at which a rule can still have the key. */
 static uint32
 count_for_key(const RuleMaker *maker, double key)
 {
-	double		n = maker->result->encoded->nbaskets;
-	uint32		low = 1;
-	uint32		high = Max((uint32) (n / 2), 1);
-
-	if (maker->options->rank_by == MEASURE_SUPPORT)
-	{
-		high = (uint32) n;
-		while (low < high)
-		{
-			uint32		middle = low + (high - low) / 2;
-
-			if (middle / n >= key)
-				high = middle;
-			else
-				low = middle + 1;
-		}
-		return low;
-	}
-	while (low < high)
-	{
-		uint32		middle = low + (high - low) / 2;
-
-		if (leverage_bound(middle, n) >= key)
-			high = middle;
-		else
-			low = middle + 1;
-	}
-	return low;
+	return rule_measure_least_count(maker->options->rank_by, maker->options->min_lift, key,
+									maker->result->encoded->nbaskets);
 }
 
 /* Drops all but the best k rules, and remembers how good the k-th is. */
@@ -322,42 +288,6 @@ item_done(void *arg, uint32 item)
 	return 0;
 }
 
-/* The counts of the k most frequent sets, for itemsets with top_k. */
-typedef struct BestCounts
-{
-	const ItemsetStore *store;
-	uint32		nseen;
-	uint32		k;
-	binaryheap *heap;
-} BestCounts;
-
-static int
-compare_counts(Datum a, Datum b, void *arg)
-{
-	uint32		x = DatumGetUInt32(a);
-	uint32		y = DatumGetUInt32(b);
-
-	return (x < y) - (x > y);
-}
-
-static uint32
-itemsets_item_done(void *arg, uint32 item)
-{
-	BestCounts *best = arg;
-
-	for (; best->nseen < best->store->nsets; best->nseen++)
-	{
-		uint32		count = best->store->sets[best->nseen].count;
-
-		if (best->heap->bh_size < best->k)
-			binaryheap_add(best->heap, UInt32GetDatum(count));
-		else if (count > DatumGetUInt32(binaryheap_first(best->heap)))
-			binaryheap_replace_first(best->heap, UInt32GetDatum(count));
-	}
-	progress_update(item);
-	return best->heap->bh_size < best->k ? 0 : DatumGetUInt32(binaryheap_first(best->heap));
-}
-
 /*
  * Marks the sets that are not closed, with a superset of the same count, and
  * not maximal, with any frequent superset.  One item more is enough to look at.
@@ -457,7 +387,10 @@ drop_insignificant(MiningResult *result, double alpha)
 	result->n = kept;
 }
 
-/* Says which limits kept something from being found. */
+/*
+ * Says which limits kept something from being found.  Sets below the bar may
+ * be in the store or not.
+ */
 static void
 note_limits(MiningResult *result, const RulesOptions *options)
 {
@@ -470,7 +403,8 @@ note_limits(MiningResult *result, const RulesOptions *options)
 						 result->encoded->nskipped, options->max_basket);
 	if (options->max_length_given)
 		for (i = 0; i < result->store->nsets; i++)
-			if (result->store->sets[i].length >= options->max_length)
+			if (result->store->sets[i].length >= options->max_length &&
+				result->store->sets[i].count >= result->min_count)
 			{
 				appendStringInfo(&buf, "%smax_length: sets of more than %u items not looked for",
 								 buf.len > 0 ? "; " : "", options->max_length);
@@ -504,31 +438,53 @@ encode(MiningResult *result, Baskets *baskets, const RulesOptions *options,
 static MemoryBudget *
 make_budget(Baskets *baskets)
 {
-	MemoryBudget *budget = palloc_object(MemoryBudget);
+	MemoryBudget *budget = palloc0_object(MemoryBudget);
 
 	budget->cxt = baskets->cxt;
 	budget->limit = (Size) maintenance_work_mem * 1024;
 	return budget;
 }
 
+/* What is to be mined, but for how the bar rises. */
+static MiningJob
+mining_job(MiningResult *result, const RulesOptions *options, MemoryBudget *budget)
+{
+	MiningJob	job = {0};
+
+	job.db = &result->encoded->transactions;
+	job.min_count = result->min_count;
+	job.max_length = options->max_length;
+	job.store = result->store;
+	job.budget = budget;
+	job.done = item_done;
+	return job;
+}
+
 /*
  * Closed or maximal sets.  With a hierarchy the closed superset of a set is not
  * unique any more: then all sets are mined, of one item more than wanted, and
- * marked.
+ * marked.  A set stays closed whatever the bar is, so that it may rise; which
+ * sets are maximal is a matter of the bar.
  */
 static void
-mine_targets(MiningResult *result, const RulesOptions *options, const MemoryBudget *budget)
+mine_targets(MiningResult *result, const RulesOptions *options, MemoryBudget *budget)
 {
 	Transactions *db = &result->encoded->transactions;
+	BestGrades *best = NULL;
 
 	if (db->conflict_start)
 	{
-		mine_transactions(db, result->min_count, options->max_length + 1, result->store, budget,
-						  false, item_done, NULL);
+		MiningJob	job = mining_job(result, options, budget);
+
+		job.max_length++;
+		mine_transactions(&job);
 		mark_targets(result->store, set_index_create(result->store, db->nitems, budget));
 		return;
 	}
-	mine_closed(db, result->min_count, result->store, budget, item_done, NULL);
+	if (options->top_k > 0 && options->target == TARGET_CLOSED)
+		best = best_grades_create(options->top_k, db, false, budget);
+	mine_closed(db, result->min_count, best, options->max_length, result->store, budget,
+				item_done, NULL);
 	if (options->target == TARGET_MAXIMAL)
 		mark_not_maximal(result->store, db->nitems, budget);
 }
@@ -539,31 +495,25 @@ mine_itemsets(Baskets *baskets, const RulesOptions *options)
 {
 	MiningResult *result = palloc0_object(MiningResult);
 	MemoryBudget *budget = make_budget(baskets);
-	BestCounts	best;
 	ItemLists	lists;
-	bool		raises = options->top_k > 0 && options->target == TARGET_ALL;
+	bool		raises = options->top_k > 0 && options->target != TARGET_MAXIMAL;
 
 	encode(result, baskets, options, budget, &lists);
-	best.store = result->store;
-	best.nseen = 0;
-	best.k = options->top_k;
-	if (raises)
-	{
-		budget_check(budget, (Size) best.k * sizeof(Datum), "the best itemsets");
-		best.heap = binaryheap_allocate(best.k, compare_counts, NULL);
-	}
 	if (options->target == TARGET_ALL)
-		mine_transactions(&result->encoded->transactions, result->min_count,
-						  options->max_length, result->store, budget,
-						  raises, raises ? itemsets_item_done : item_done, &best);
+	{
+		MiningJob	job = mining_job(result, options, budget);
+
+		job.best = options->top_k;
+		mine_transactions(&job);
+	}
 	else
 		mine_targets(result, options, budget);
 
 	progress_phase("sorting", 0);
-	note_limits(result, options);
 	sort_itemsets(result, options, budget);
-	if (raises && result->n == best.k)
-		result->min_count = result->store->sets[result->itemsets[best.k - 1]].count;
+	if (raises && result->n == options->top_k)
+		result->min_count = result->store->sets[result->itemsets[result->n - 1]].count;
+	note_limits(result, options);
 	return result;
 }
 
@@ -574,8 +524,8 @@ mine_rules(Baskets *baskets, const RulesOptions *options)
 	MiningResult *result = palloc0_object(MiningResult);
 	MemoryBudget *budget = make_budget(baskets);
 	RuleMaker	maker = {0};
+	MiningJob	job;
 	ItemLists	lists;
-	bool		raises;
 
 	encode(result, baskets, options, budget, &lists);
 	maker.result = result;
@@ -589,18 +539,22 @@ mine_rules(Baskets *baskets, const RulesOptions *options)
 	maker.capacity = maker.capacity_p = 1024;
 	result->rules = palloc_array(Rule, maker.capacity);
 	result->p_values = palloc_array(double, maker.capacity_p);
-	raises = maker.keeps_best && options->target == TARGET_ALL &&
-		(options->rank_by == MEASURE_LEVERAGE || options->rank_by == MEASURE_SUPPORT);
-
+	job = mining_job(result, options, budget);
+	job.raises = maker.keeps_best && options->target == TARGET_ALL &&
+		rule_measure_has_bound(options->rank_by, options->min_lift);
+	if (job.raises)
+	{
+		job.done = rules_item_done;
+		job.arg = &maker;
+	}
 	/* one item more shows which sets are not closed */
-	mine_transactions(&result->encoded->transactions, result->min_count,
-					  options->max_length + (options->target == TARGET_ALL ? 0 : 1),
-					  result->store, budget, raises, raises ? rules_item_done : item_done, &maker);
+	if (options->target != TARGET_ALL)
+		job.max_length++;
+	mine_transactions(&job);
 	progress_phase("rules", result->store->nsets);
 	if (options->target != TARGET_ALL)
 		mark_targets(result->store, maker.index);
 	make_rules(&maker);
-	note_limits(result, options);
 
 	progress_phase("sorting", 0);
 	if (options->significance != SIGNIFICANCE_NONE)
@@ -612,8 +566,9 @@ mine_rules(Baskets *baskets, const RulesOptions *options)
 	sort_rules(result);
 	if (options->top_k > 0)
 		result->n = Min(result->n, options->top_k);
-	if (raises && result->n == options->top_k)
+	if (job.raises && result->n == options->top_k)
 		result->min_count = Max(result->min_count,
 								count_for_key(&maker, result->rules[result->n - 1].key));
+	note_limits(result, options);
 	return result;
 }

@@ -155,6 +155,51 @@ FROM unnest(ARRAY[1, 2, 7, 50, 500, 5000]) k;
 SELECT count(*), min(min_count) > 2 AS raised
 FROM association_rules('SELECT basket, item FROM rules_test.lines', top_k => 5);
 
+-- by every measure, some of which raise the bar by themselves: the best of all rules
+CREATE FUNCTION measures_differ(k int, options text, predicate text) RETURNS text[] LANGUAGE plpgsql AS $$
+DECLARE
+  name text;
+  wrong boolean;
+  result text[] = '{}';
+BEGIN
+  FOR name IN SELECT attname FROM pg_attribute WHERE attrelid = 'rule_measures'::regclass AND attnum > 0 LOOP
+    EXECUTE format($q$
+      SELECT array(SELECT (lhs, rhs)::text FROM association_rules('SELECT basket, item FROM rules_test.lines',
+                     top_k => %1$s, rank_by => %2$L, %3$s) WITH ORDINALITY ORDER BY ordinality)
+        <> array(SELECT (lhs, rhs)::text FROM rules, rule_measures(together, lhs_count - together, rhs_count - together,
+                     baskets - lhs_count - rhs_count + together) m
+                 WHERE %4$s ORDER BY coalesce(m.%2$I * %5$s, '-Infinity') DESC, together::float8 / lhs_count DESC, lhs, rhs LIMIT %1$s)
+    $q$, k, name, options, predicate, CASE WHEN name IN ('p_value', 'imbalance', 'implication_index') THEN -1 ELSE 1 END)
+    INTO wrong;
+    IF wrong THEN result = result || name; END IF;
+  END LOOP;
+  RETURN result;
+END $$;
+SELECT k, measures_differ(k, 'min_count => 1', 'cardinality(rhs) = 1') FROM unnest(ARRAY[1, 10, 100]) k;
+SELECT measures_differ(20, 'min_count => 2, max_rhs => 3, min_lift => 1',
+  'together >= 2 AND cardinality(rhs) <= 3 AND together::float8 * baskets / (lhs_count * rhs_count) >= 1');
+SELECT measures_differ(15, $o$min_count => 1, min_confidence => 0.2, max_length => 4, rhs_in => '{1,5,6}', redundant => false$o$,
+  $p$rhs <@ '{1,5,6}' AND cardinality(rhs) = 1 AND cardinality(lhs) <= 3 AND together::float8 / lhs_count >= 0.2
+     AND together::float8 / lhs_count > simpler$p$);
+-- which ones do: the bar is above the threshold
+SELECT m, l, min(r.min_count) > 1 AS raised
+FROM unnest(ARRAY['support', 'leverage', 'rule_power', 'klosgen', 'laplace', 'importance', 'implication_index', 'p_value', 'gini',
+    'j_measure', 'lift', 'phi']) WITH ORDINALITY m(m, o), unnest(ARRAY[0, 1]) l,
+  association_rules('SELECT basket, item FROM rules_test.lines', min_count => 1, min_lift => l, top_k => 3, rank_by => m) r
+GROUP BY o, m, l ORDER BY o, l;
+-- the best closed sets, and the best of very many that are always together
+SELECT k, l, array(SELECT (s.items, together)::text FROM frequent_itemsets('SELECT basket, item FROM rules_test.lines', top_k => k,
+    max_length => l, target => 'closed') WITH ORDINALITY s ORDER BY ordinality)
+  <> array(SELECT (s.items, together)::text FROM sets s WHERE together >= 2 AND cardinality(items) <= l AND NOT EXISTS (
+      SELECT FROM sets t WHERE t.mask & s.mask = s.mask AND t.mask <> s.mask AND t.together = s.together)
+    ORDER BY together DESC, cardinality(items), items LIMIT k) AS differ
+FROM unnest(ARRAY[1, 8, 30, 200]) k, unnest(ARRAY[3, 9]) l;
+SELECT k, array(SELECT items::text FROM frequent_itemsets('TABLE rules_test.patterns', top_k => k, target => 'closed') s)
+  <> array(SELECT items::text FROM frequent_itemsets('TABLE rules_test.patterns', min_count => 2, target => 'closed') s LIMIT k) AS differ
+FROM unnest(ARRAY[1, 3, 10, 100]) k;
+SELECT count(*), max(cardinality(items)), min(min_count)
+FROM frequent_itemsets('SELECT b, i FROM generate_series(1, 3) b, generate_series(1, 60) i', top_k => 100);
+
 -- significance: Fisher's test by its definition, and both adjustments
 CREATE TABLE tested AS
 SELECT lhs, rhs, p, row_number() OVER (ORDER BY p) AS i, count(*) OVER () AS m

@@ -14,7 +14,9 @@ BEGIN
   RETURN QUERY SELECT 'rules', count(*), md5(string_agg(s::text, ';' ORDER BY ordinality))
     FROM association_rules('TABLE rules_many', min_support => 0.21, rank_by => 'lift') WITH ORDINALITY s;
   RETURN QUERY SELECT 'best rules', count(*), md5(string_agg(s::text, ';' ORDER BY ordinality))
-    FROM association_rules('TABLE rules_many', top_k => 50, max_length => 3) WITH ORDINALITY s;
+    FROM association_rules('TABLE rules_many', top_k => 50, min_support => 0.1) WITH ORDINALITY s;
+  RETURN QUERY SELECT 'likely rules', count(*), md5(string_agg(s::text, ';' ORDER BY ordinality))
+    FROM association_rules('TABLE rules_many', top_k => 200, rank_by => 'p_value', min_support => 0.15) WITH ORDINALITY s;
   RETURN QUERY SELECT 'hierarchy', count(*), md5(string_agg(s::text, ';' ORDER BY ordinality))
     FROM frequent_itemsets('TABLE rules_many', min_support => 0.21, hierarchy => '{{1,2},{2,3},{5,9},{7,9}}') WITH ORDINALITY s;
   RETURN QUERY SELECT 'aggregate', cardinality(a)::bigint, md5(a::text)
@@ -23,6 +25,14 @@ END $$;
 CREATE TEMP TABLE alone AS SELECT * FROM pg_temp.results('0');
 CREATE TEMP TABLE together AS SELECT * FROM pg_temp.results('3');
 SELECT what, a.n > 0 AS found, a.n = t.n AND a.hash = t.hash AS same FROM alone a JOIN together t USING (what) ORDER BY what COLLATE "C";
+-- processes without the memory for a block leave it to the caller
+CREATE FUNCTION pg_temp.little(workers text, memory text) RETURNS text LANGUAGE plpgsql AS $$
+BEGIN
+  PERFORM set_config('max_parallel_maintenance_workers', workers, true), set_config('maintenance_work_mem', memory, true);
+  RETURN (SELECT count(*) || md5(string_agg(s::text, ';' ORDER BY ordinality))
+          FROM frequent_itemsets('TABLE rules_many', min_support => 0.097) WITH ORDINALITY s);
+END $$;
+SELECT pg_temp.little('3', '14MB') = pg_temp.little('0', '64MB') AS same;
 -- without any worker to be had
 SET max_parallel_workers = 0;
 SELECT count(*) FROM (SELECT * FROM pg_temp.results('3') EXCEPT SELECT * FROM alone) d;

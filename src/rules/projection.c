@@ -1,0 +1,270 @@
+/*-------------------------------------------------------------------------
+ *
+ * projection.c
+ *		Projections in form of arrays: what the miners of all sets and of closed
+ *		ones do in the same way.
+ *
+ * The projection of a database on an item e has the transactions that hold e,
+ * reduced to the items before e that are frequent with it.  Where e occurs is
+ * listed as places in the array of items, so that one access to memory leads
+ * to the items before it.  Equal transactions are merged and have a weight.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "core/compat.h"
+
+#include "core/parallel.h"
+#include "port/pg_bitutils.h"
+#include "rules/miner_internal.h"
+
+/*
+ * Counting sort: the places where each item occurs.  occurrence_start has room
+ * for nitems + 2: starts are kept two places on, and have moved one back at
+ * the end.  work[], unless NULL, gets for each item the number of items before
+ * it in all transactions.
+ */
+void
+list_occurrences(Projection *projection, uint32 *occurrence_start, uint32 *occurrences,
+				 uint64 *work)
+{
+	const uint32 *items = projection->items;
+	uint32	   *next = occurrence_start + 1;
+	uint32		mark = 0;
+	uint32		i;
+
+	memset(occurrence_start, 0, ((Size) projection->nitems + 2) * sizeof(uint32));
+	for (i = 0; i < projection->nwords; i++)
+	{
+		if ((i & 0xffff) == 0)
+			parallel_check_interrupts();
+		if (items[i] & TRANSACTION_MARK)
+			mark = i;
+		else
+		{
+			next[items[i] + 1]++;
+			if (work)
+				work[items[i]] += i - mark - 1;
+		}
+	}
+	for (i = 0; i < projection->nitems; i++)
+		next[i + 1] += next[i];
+	for (i = 0; i < projection->nwords; i++)
+	{
+		if ((i & 0xffff) == 0)
+			parallel_check_interrupts();
+		if ((items[i] & TRANSACTION_MARK) == 0)
+			occurrences[next[items[i]]++] = i;
+	}
+	projection->occurrence_start = occurrence_start;
+	projection->occurrences = occurrences;
+}
+
+/* Makes the arrays that are needed while a projection is worked at. */
+static void
+open_projection(Projection *projection, Arena *arena)
+{
+	Size		size = (Size) projection->nitems * sizeof(uint32);
+
+	projection->count = arena_alloc(arena, size);
+	projection->newid = arena_alloc(arena, size);
+	projection->frequent = arena_alloc(arena, size);
+	memset(projection->count, 0, size);
+	memset(projection->newid, 0, size);
+}
+
+/* The whole database as a projection; it must have its index. */
+void
+projection_of_database(Projection *projection, const Transactions *db, Arena *arena)
+{
+	projection->nitems = db->nitems;
+	projection->ntransactions = db->ntransactions;
+	projection->nwords = db->nwords;
+	projection->items = db->items;
+	projection->weight = NULL;
+	projection->support = db->support;
+	projection->global = NULL;
+	projection->occurrence_start = db->occurrence_start;
+	projection->occurrences = db->occurrences;
+	open_projection(projection, arena);
+}
+
+static int
+compare_uint32(const void *a, const void *b)
+{
+	uint32		x = *(const uint32 *) a;
+	uint32		y = *(const uint32 *) b;
+
+	return (x > y) - (x < y);
+}
+
+/* An item that was counted: it is listed if it is frequent, or its counter cleared. */
+static inline void
+consider(Projection *projection, uint32 item, uint32 min_count, uint64 *sum, uint32 *n)
+{
+	if (projection->count[item] < min_count)
+	{
+		projection->count[item] = 0;
+		if (sum)
+			sum[item] = 0;
+	}
+	else if (projection->newid[item] == 0)
+	{
+		projection->newid[item] = 1;
+		projection->frequent[(*n)++] = item;
+	}
+}
+
+/* Counters are looked at so many at a time: most of these have none that is frequent. */
+#define CHUNK 64
+
+/*
+ * Lists the items that are frequent with e, ascending; newid[] of these is
+ * above 0 then, and counters of all others are 0.  Where few items were seen
+ * the transactions are walked again rather than all counters.
+ */
+uint32
+find_frequent(Projection *projection, uint32 e, uint64 seen, uint32 min_count, uint64 *sum)
+{
+	uint32	   *count = projection->count;
+	uint32		n = 0;
+	uint32		item;
+	uint32		o;
+
+	if (seen > e / 16)
+	{
+		for (item = 0; item + CHUNK <= e; item += CHUNK)
+		{
+			uint32		bits = 0;	/* no counter is above them all together */
+			uint32		i;
+
+			for (i = item; i < item + CHUNK; i++)
+				bits |= count[i];
+			if (bits >= min_count)
+				for (i = item; i < item + CHUNK; i++)
+					consider(projection, i, min_count, sum, &n);
+			else
+			{
+				memset(count + item, 0, CHUNK * sizeof(uint32));
+				if (sum)
+					memset(sum + item, 0, CHUNK * sizeof(uint64));
+			}
+		}
+		for (; item < e; item++)
+			consider(projection, item, min_count, sum, &n);
+		return n;
+	}
+	for (o = projection->occurrence_start[e]; o < projection->occurrence_start[e + 1]; o++)
+	{
+		const uint32 *word = projection->items + projection->occurrences[o];
+
+		while ((*--word & TRANSACTION_MARK) == 0)
+			consider(projection, *word, min_count, sum, &n);
+	}
+	qsort(projection->frequent, n, sizeof(uint32), compare_uint32);
+	return n;
+}
+
+static inline uint64
+hash_items(const uint32 *items, uint32 n)
+{
+	uint64		hash = n;
+	uint32		i;
+
+	for (i = 0; i < n; i++)
+	{
+		hash = (hash ^ items[i]) * UINT64CONST(0x9e3779b97f4a7c15);
+		hash ^= hash >> 29;
+	}
+	return hash;
+}
+
+/*
+ * The projection on e; newid[] numbers the frequent items from 1, and seen is
+ * how many items come before e.  A transaction equal to an earlier one only
+ * adds to its weight and, unless random is NULL, to its random number.
+ */
+void
+project(const Projection *projection, uint32 e, uint32 nfrequent, uint64 seen,
+		const uint64 *random, Arena *arena, Projection *sub, uint64 **subrandom)
+{
+	uint32		first = projection->occurrence_start[e];
+	uint32		n = projection->occurrence_start[e + 1] - first;
+	uint32	   *global = arena_alloc(arena, (Size) nfrequent * sizeof(uint32));
+	uint32	   *support = arena_alloc(arena, (Size) nfrequent * sizeof(uint32));
+	uint32	   *weight = arena_alloc(arena, (Size) n * sizeof(uint32));
+	uint64	   *merged = random ? arena_alloc(arena, (Size) n * sizeof(uint64)) : NULL;
+	uint32		mask = pg_nextpower2_32(Max(n, 2)) * 2 - 1;
+	uint32	   *slots = arena_alloc(arena, ((Size) mask + 1) * sizeof(uint32));
+	uint32	   *items = arena_alloc(arena, ((Size) seen + n + 1) * sizeof(uint32));
+	uint32	   *occurrence_start;
+	uint32	   *occurrences;
+	uint32		used = 0;
+	uint32		kept = 0;
+	uint32		i;
+
+	for (i = 0; i < nfrequent; i++)
+	{
+		support[i] = projection->count[projection->frequent[i]];
+		global[i] = global_item(projection, projection->frequent[i]);
+	}
+	memset(slots, 0xff, ((Size) mask + 1) * sizeof(uint32));
+	for (i = 0; i < n; i++)
+	{
+		uint32		last = projection->occurrences[first + i];
+		uint32		mark = find_mark(projection->items, last);
+		const uint32 *item = projection->items + mark + 1;
+		uint32		t = projection->items[mark] & ~TRANSACTION_MARK;
+		uint32		begin = used + 1;
+		uint32		end = begin;
+		uint32		slot;
+
+		for (; item < projection->items + last; item++)
+		{
+			uint32		id = projection->newid[*item];
+
+			items[end] = id - 1;
+			end += id > 0;
+		}
+		if ((i & 0xfff) == 0)
+			parallel_check_interrupts();
+		if (end - begin < 2)
+			continue;
+		/* a slot has the place of a transaction's mark; marks end what is compared */
+		items[used] = items[end] = TRANSACTION_MARK;
+		slot = hash_items(items + begin, end - begin) & mask;
+		while (slots[slot] != PG_UINT32_MAX &&
+			   (memcmp(items + slots[slot] + 1, items + begin, (end - begin) * sizeof(uint32)) != 0 ||
+				(items[slots[slot] + 1 + end - begin] & TRANSACTION_MARK) == 0))
+			slot = (slot + 1) & mask;
+		if (slots[slot] == PG_UINT32_MAX)
+		{
+			slots[slot] = used;
+			items[used] = TRANSACTION_MARK | kept;
+			weight[kept] = 0;
+			if (merged)
+				merged[kept] = 0;
+			kept++;
+			used = end;
+		}
+		weight[items[slots[slot]] & ~TRANSACTION_MARK] += projection->weight ?
+			projection->weight[t] : 1;
+		if (merged)
+			merged[items[slots[slot]] & ~TRANSACTION_MARK] += random[t];
+	}
+	items[used++] = TRANSACTION_MARK;
+	arena_shrink(arena, items, (Size) used * sizeof(uint32));
+
+	sub->nitems = nfrequent;
+	sub->ntransactions = kept;
+	sub->nwords = used;
+	sub->items = items;
+	sub->weight = weight;
+	sub->support = support;
+	sub->global = global;
+	if (merged)
+		*subrandom = merged;
+	occurrence_start = arena_alloc(arena, ((Size) nfrequent + 2) * sizeof(uint32));
+	occurrences = arena_alloc(arena, (Size) (used - kept - 1) * sizeof(uint32));
+	list_occurrences(sub, occurrence_start, occurrences, NULL);
+	open_projection(sub, arena);
+}
