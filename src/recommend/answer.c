@@ -282,6 +282,8 @@ call_answer(Call *call, const HistoryItem *history, int nhistory)
 	Scoring    *scoring = scoring_create(call->recommender, history, nhistory);
 	Rung		rung;
 
+	call->history = history;
+	call->nhistory = nhistory;
 	if (call->diversity)
 	{
 		call_answer_diverse(call, scoring);

@@ -124,7 +124,8 @@ write_item(void *arg, Datum item, int n, const Datum *neighbours, const double *
 	}
 	values[0] = item;
 	values[1] = Int64GetDatum(users);
-	values[2] = Float8GetDatum((double) users);
+	values[2] = Float8GetDatum(similarity_decays(build->similarity) ?
+							   similarity_item_weight(build->similarity) : (double) users);
 	values[3] = PointerGetDatum(model_array(neighbours, n, type->type, type->typlen,
 											type->typbyval, type->typalign));
 	values[4] = PointerGetDatum(model_array(reals, n, FLOAT4OID, sizeof(float4), true,
@@ -296,7 +297,7 @@ build_model(Build *build, const char *text, const SimilarityOptions *options, Oi
 {
 	QueryColumn columns[4];
 	UserQuery  *query;
-	Oid			model_oid = definition_model(relid);
+	Oid			model_oid = definition_table(relid, "model");
 	Oid			item_type;
 	Oid			item_collation;
 	char	   *model;
@@ -363,6 +364,7 @@ recommender_build(Oid relid, Oid definition_type)
 
 	query = read_definition(relid, definition_type, &options);
 	model = build_model(&build, query, &options, relid);
+	lists_build(relid, query, model, &build.item);
 	write_result(relid, model, &build, start);
 
 	progress_end();

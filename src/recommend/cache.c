@@ -71,6 +71,7 @@ destroy(Recommender *recommender)
 {
 	if (recommender->history)
 		query_forget(recommender->history);
+	ladder_forget(recommender);
 	eligible_forget(recommender);
 	MemoryContextDelete(recommender->cxt);
 }
@@ -256,6 +257,11 @@ load(Relation rel, TupleTableSlot *slot)
 	if (!isnull[Anum_definition_items_query - 1])
 		recommender->items_query = TextDatumGetCString(values[Anum_definition_items_query - 1]);
 	recommender->model = DatumGetObjectId(values[Anum_definition_model - 1]);
+	if (!isnull[Anum_definition_users_query - 1])
+		recommender->users_query =
+			TextDatumGetCString(values[Anum_definition_users_query - 1]);
+	if (!isnull[Anum_definition_lists - 1])
+		recommender->lists = DatumGetObjectId(values[Anum_definition_lists - 1]);
 	recommender->items = isnull[Anum_definition_items - 1] ? 0 :
 		DatumGetInt64(values[Anum_definition_items - 1]);
 	recommender->max_score = DatumGetFloat8(values[Anum_definition_max_score - 1]);

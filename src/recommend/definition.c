@@ -208,15 +208,15 @@ index_model(const char *model)
 }
 
 /*
- * Table of the model, InvalidOid where the definition has none.  To be called
- * within SPI.
+ * Table of a recommender, "model" or "lists", InvalidOid where the definition
+ * has none.  To be called within SPI.
  */
 Oid
-definition_model(Oid relid)
+definition_table(Oid relid, const char *column)
 {
-	Oid			model = InvalidOid;
-	char	   *text = psprintf("SELECT model::pg_catalog.oid FROM ONLY %s",
-								qualified_relation_name(relid));
+	Oid			table = InvalidOid;
+	char	   *text = psprintf("SELECT %s::pg_catalog.oid FROM ONLY %s",
+								column, qualified_relation_name(relid));
 
 	if (SPI_execute(text, false, 1) != SPI_OK_SELECT)
 		elog(ERROR, "could not read the definition");
@@ -227,25 +227,33 @@ definition_model(Oid relid)
 
 		/* the table may have been dropped */
 		if (!isnull && get_rel_name(DatumGetObjectId(value)) != NULL)
-			model = DatumGetObjectId(value);
+			table = DatumGetObjectId(value);
 	}
 	/* who wrote the definition must not lead us to the tables of others */
-	if (OidIsValid(model) && relation_owner(model) != relation_owner(relid))
+	if (OidIsValid(table) && relation_owner(table) != relation_owner(relid))
 		ereport(ERROR,
 				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
 				 errmsg("the tables of recommender \"%s\" have different owners",
 						get_rel_name(relid)),
 				 errhint("Give them the same owner with ALTER TABLE ... OWNER TO.")));
-	return model;
+	return table;
 }
 
 static void
-drop_model(Oid relid)
+drop_table(Oid relid, const char *column)
 {
-	Oid			model = definition_model(relid);
+	Oid			table = definition_table(relid, column);
 
-	if (OidIsValid(model))
-		execute(psprintf("DROP TABLE %s", qualified_relation_name(model)));
+	if (OidIsValid(table))
+		execute(psprintf("DROP TABLE %s", qualified_relation_name(table)));
+}
+
+static void
+rename_table(Oid table, const char *new_name, const char *column)
+{
+	if (OidIsValid(table))
+		execute(psprintf("ALTER TABLE %s RENAME TO %s", qualified_relation_name(table),
+						 quote_identifier(makeObjectName(new_name, NULL, column))));
 }
 
 /* Type of the items in a model, which somebody may have altered. */
@@ -276,18 +284,18 @@ model_has_type(Oid model, Oid item_type, Oid item_collation)
 }
 
 /*
- * Writes query, options and model into the one row of the definition; an old
+ * Writes queries, options and model into the one row of the definition; an old
  * model stays where model is NULL.
  */
 static void
-write_definition(Oid relid, const char *query, const char *items_query, Datum options,
-				 Oid options_type, const char *model, bool replace)
+write_definition(Oid relid, const char *query, const char *items_query, const char *users_query,
+				 Datum options, Oid options_type, const char *model, bool replace)
 {
 	char	   *table = qualified_relation_name(relid);
 	char	   *text;
-	Oid			types[4] = {TEXTOID, options_type, TEXTOID, TEXTOID};
-	Datum		values[4] = {CStringGetTextDatum(query), options};
-	char		nulls[5] = "    ";
+	Oid			types[5] = {TEXTOID, options_type, TEXTOID, TEXTOID, TEXTOID};
+	Datum		values[5] = {CStringGetTextDatum(query), options};
+	char		nulls[6] = "     ";
 
 	if (model)
 		values[2] = CStringGetTextDatum(model);
@@ -297,14 +305,19 @@ write_definition(Oid relid, const char *query, const char *items_query, Datum op
 		values[3] = CStringGetTextDatum(items_query);
 	else
 		nulls[3] = 'n';
+	if (users_query)
+		values[4] = CStringGetTextDatum(users_query);
+	else
+		nulls[4] = 'n';
 	if (replace)
 		text = psprintf("UPDATE ONLY %s SET query = $1, options = pg_catalog.to_jsonb($2),"
-						" model = COALESCE($3::pg_catalog.regclass, model), items_query = $4", table);
+						" model = COALESCE($3::pg_catalog.regclass, model), items_query = $4,"
+						" users_query = $5", table);
 	else
-		text = psprintf("INSERT INTO %s (query, options, model, items_query)"
-						" VALUES ($1, pg_catalog.to_jsonb($2), $3::pg_catalog.regclass, $4)",
+		text = psprintf("INSERT INTO %s (query, options, model, items_query, users_query)"
+						" VALUES ($1, pg_catalog.to_jsonb($2), $3::pg_catalog.regclass, $4, $5)",
 						table);
-	if (SPI_execute_with_args(text, 4, types, values, nulls, false, 0) < 0 || SPI_processed != 1)
+	if (SPI_execute_with_args(text, 5, types, values, nulls, false, 0) < 0 || SPI_processed != 1)
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 				 errmsg("table %s must have one row, the definition", table),
@@ -365,12 +378,12 @@ find_existing(RangeVar *rangevar, Oid schema, Oid definition_type, bool replace)
 
 /* Tells about a query for which the history of one user is no index lookup. */
 static void
-notice_scan(const char *name, const char *query, int ncolumns, Oid usertype)
+notice_scan(const char *name, const char *what, const char *query, int ncolumns, Oid usertype)
 {
 	if (query_needs_scan(pushdown_query(query, ncolumns, usertype, usertype), usertype))
 		ereport(NOTICE,
-				(errmsg("reading one user's history for recommender \"%s\" has to scan a whole table",
-						name),
+				(errmsg("reading one user's %s for recommender \"%s\" has to scan a whole table",
+						what, name),
 				 errhint("Create an index on the table column that the query's first column comes from.")));
 }
 
@@ -389,7 +402,7 @@ check_items_query(const char *text, Oid item_type, Oid item_collation)
 
 /*
  * create_recommender(name text, query text, options similarity_options,
- *					  items text, replace boolean)
+ *					  items text, replace boolean, users text)
  * returns bigint, the number of items
  */
 RECSYS_FUNCTION(recsys_create_recommender);
@@ -407,6 +420,7 @@ recsys_create_recommender(PG_FUNCTION_ARGS)
 	UserQuery  *query;
 	char	   *qualified;
 	char	   *items_query = NULL;
+	char	   *users_query = NULL;
 	char	   *model = NULL;
 	bool		exists;
 	Oid			usertype;
@@ -444,24 +458,28 @@ recsys_create_recommender(PG_FUNCTION_ARGS)
 	qualified = qualify_query(input);
 	if (!PG_ARGISNULL(3))
 		items_query = check_items_query(text_to_cstring(PG_GETARG_TEXT_PP(3)), itemtype, collation);
+	if (!PG_ARGISNULL(5))
+		users_query = check_users_query(text_to_cstring(PG_GETARG_TEXT_PP(5)), usertype);
 
 	if (!exists)
 		relid = create_definition(rangevar, schema, deftype);
 	/* both tables stay with the owner, whoever replaces the recommender */
 	GetUserIdAndSecContext(&save_user, &save_context);
 	SetUserIdAndSecContext(relation_owner(relid), save_context | SECURITY_LOCAL_USERID_CHANGE);
-	old_model = exists ? definition_model(relid) : InvalidOid;
+	old_model = exists ? definition_table(relid, "model") : InvalidOid;
 	if (!OidIsValid(old_model) || !model_has_type(old_model, itemtype, collation))
 	{
 		if (exists)
-			drop_model(relid);
+			drop_table(relid, "model");
 		model = qualified_relation_name(create_model(relid, itemtype, collation));
 	}
-	write_definition(relid, qualified, items_query, PG_GETARG_DATUM(2),
+	write_definition(relid, qualified, items_query, users_query, PG_GETARG_DATUM(2),
 					 get_fn_expr_argtype(fcinfo->flinfo, 2), model, exists);
 	SetUserIdAndSecContext(save_user, save_context);
 	nitems = recommender_build(relid, deftype);
-	notice_scan(rangevar->relname, qualified, query_column_count(query), usertype);
+	notice_scan(rangevar->relname, "history", qualified, query_column_count(query), usertype);
+	if (users_query)
+		notice_scan(rangevar->relname, "tags", users_query, 2, query_user_type(users_query));
 	SPI_finish();
 	PG_RETURN_INT64(nitems);
 }
@@ -504,13 +522,14 @@ recsys_drop_recommender(PG_FUNCTION_ARGS)
 	if (SPI_connect() != SPI_OK_CONNECT)
 		elog(ERROR, "SPI_connect failed");
 	/* after a restore from a dump nothing but the definition leads to the model */
-	drop_model(relid);
+	drop_table(relid, "lists");
+	drop_table(relid, "model");
 	execute(psprintf("DROP TABLE %s", qualified_relation_name(relid)));
 	SPI_finish();
 	PG_RETURN_VOID();
 }
 
-/* rename_recommender(name text, new_name text) returns void: both tables */
+/* rename_recommender(name text, new_name text) returns void: all tables */
 RECSYS_FUNCTION(recsys_rename_recommender);
 Datum
 recsys_rename_recommender(PG_FUNCTION_ARGS)
@@ -519,6 +538,7 @@ recsys_rename_recommender(PG_FUNCTION_ARGS)
 										  AccessShareLock);
 	RangeVar   *rangevar = recommender_name(PG_GETARG_TEXT_PP(1));
 	Oid			model;
+	Oid			lists;
 
 	if (rangevar->schemaname)
 		ereport(ERROR,
@@ -528,12 +548,12 @@ recsys_rename_recommender(PG_FUNCTION_ARGS)
 	check_owner(relid);
 	if (SPI_connect() != SPI_OK_CONNECT)
 		elog(ERROR, "SPI_connect failed");
-	model = definition_model(relid);
+	model = definition_table(relid, "model");
+	lists = definition_table(relid, "lists");
 	execute(psprintf("ALTER TABLE %s RENAME TO %s", qualified_relation_name(relid),
 					 quote_identifier(rangevar->relname)));
-	if (OidIsValid(model))
-		execute(psprintf("ALTER TABLE %s RENAME TO %s", qualified_relation_name(model),
-						 quote_identifier(makeObjectName(rangevar->relname, NULL, "model"))));
+	rename_table(model, rangevar->relname, "model");
+	rename_table(lists, rangevar->relname, "lists");
 	SPI_finish();
 	PG_RETURN_VOID();
 }

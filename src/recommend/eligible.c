@@ -54,7 +54,7 @@ prepare(Recommender *recommender, const char *filter, int columns)
 {
 	QueryColumn wanted[3] = {{"item", recommender->item.type, false}};
 	int			nwanted = 1;
-	EligiblePlan *plan = &recommender->eligible[columns != 0];
+	EligiblePlan *plan = &recommender->eligible[columns == 0 ? 0 : columns & ELIGIBLE_ANY ? 2 : 1];
 	UserQuery  *stale = plan->query;
 	MemoryContext old;
 	char	   *text;

@@ -121,7 +121,7 @@ qualify_query(const char *text)
 }
 
 /* schema.= of a type, for use in OPERATOR() */
-static char *
+char *
 qualified_equality(Oid type)
 {
 	Oid			operator = lookup_type_cache(type, TYPECACHE_EQ_OPR)->eq_opr;
@@ -165,6 +165,15 @@ pushdown_query(const char *text, int ncolumns, Oid usertype, Oid argtype)
 					 qualified_equality(usertype),
 					 format_type_extended(usertype, -1, TYPE_NAME_FLAGS));
 	return buf.data;
+}
+
+/* Type of the user in a query of (user, tag). */
+Oid
+query_user_type(const char *text)
+{
+	QueryColumn columns[2] = {{"user", InvalidOid, false}, {"tag", TEXTOID, false}};
+
+	return query_column_type(query_prepare(text, columns, 2, 0, NULL), 0);
 }
 
 /* What an items query has. */
@@ -223,6 +232,24 @@ read_items_shape(const char *text, Oid item_type, ItemsShape *shape)
 	SPI_freeplan(plan);
 }
 
+/*
+ * The query of (item, category), each once, of an items query; NULL where that
+ * has no column of this name.  To be called within SPI.
+ */
+char *
+category_query(const char *text, const IdType *item)
+{
+	ItemsShape	shape;
+
+	read_items_shape(text, item->type, &shape);
+	if (!shape.has_category)
+		return NULL;
+	return psprintf("SELECT DISTINCT CAST(q.%s AS %s) AS item,"
+					" CAST(q.category AS pg_catalog.text) COLLATE pg_catalog.\"C\" AS category"
+					" FROM (%s) q WHERE q.category IS NOT NULL",
+					shape.item, format_type_extended(item->type, -1, TYPE_NAME_FLAGS), text);
+}
+
 static void
 append_column(StringInfo buf, const char *name, bool exists)
 {
@@ -255,7 +282,7 @@ eligible_query(const char *text, const char *filter, const IdType *item, int col
 		append_column(&buf, "price", shape.has_price);
 	appendStringInfo(&buf, " FROM (%s) AS q WHERE q.%s OPERATOR(%s) ANY ($1)",
 					 text, shape.item, qualified_equality(item->type));
-	if (shape.has_available)
+	if (shape.has_available && !(columns & ELIGIBLE_ANY))
 		appendStringInfoString(&buf, " AND q.available");
 	/* the line ends before the parenthesis: the condition may end in a comment */
 	if (filter)

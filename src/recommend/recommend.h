@@ -37,10 +37,12 @@ typedef enum
 	Anum_definition_rows,		/* bigint: rows of the query that were used */
 	Anum_definition_users,		/* bigint */
 	Anum_definition_items,		/* bigint */
-	Anum_definition_max_score	/* double precision: greatest score in the model */
+	Anum_definition_max_score,	/* double precision: greatest score in the model */
+	Anum_definition_users_query,	/* text: (user, tag); NULL where there is none */
+	Anum_definition_lists		/* regclass: see lists.c; NULL where there is none */
 } DefinitionColumn;
 
-#define Natts_definition 10
+#define Natts_definition 12
 
 /* A type of ids and what is needed to handle its values. */
 typedef struct IdType
@@ -128,9 +130,18 @@ typedef struct EligiblePlan
 	int			columns;		/* what it returns */
 } EligiblePlan;
 
+/* A plan that the ladder needs, for a parameter of a type. */
+typedef struct LadderPlan
+{
+	MemoryContext cxt;
+	UserQuery  *query;
+	Oid			argtype;
+} LadderPlan;
+
 /* What is asked of the items query beside the item. */
 #define ELIGIBLE_CATEGORY	0x01	/* text */
 #define ELIGIBLE_PRICE		0x02	/* numeric */
+#define ELIGIBLE_ANY		0x04	/* whether it is available or not */
 
 /*
  * A recommender as this backend knows it: read from its definition, kept
@@ -174,8 +185,18 @@ typedef struct Recommender
 	Oid			history_argtype;
 	int			ncolumns;		/* of the definition's query */
 
+	/* what the ladder reads: see ladder.c */
+	char	   *users_query;	/* or NULL */
+	Oid			lists;			/* or InvalidOid */
+	enum
+	{
+		CATEGORIES_UNKNOWN, CATEGORIES_NONE, CATEGORIES_SOME
+	}			categories;		/* in the items query */
+	LadderPlan	tags;
+	LadderPlan	keys;
+
 	/* the plans that tell which of some items may be recommended, and what they are */
-	EligiblePlan eligible[2];
+	EligiblePlan eligible[3];
 } Recommender;
 
 /*
@@ -191,7 +212,7 @@ extern RangeVar *recommender_name(text *name);
 extern Oid	recommender_relid(text *name, Oid definition_type, LOCKMODE lockmode);
 extern char *qualified_relation_name(Oid relid);
 extern Oid	relation_owner(Oid relid);
-extern Oid	definition_model(Oid relid);
+extern Oid	definition_table(Oid relid, const char *column);
 extern Oid	model_item_type(Oid model, Oid *collation);
 extern Oid	create_model(Oid relid, Oid item_type, Oid item_collation);
 extern void index_model(const char *model);
@@ -206,12 +227,19 @@ extern void model_load_end(ModelLoad *load);
 extern ArrayType *model_array(const Datum *values, int n, Oid type, int16 typlen, bool typbyval,
 							  char typalign);
 
+/* lists.c */
+extern char *check_users_query(const char *text, Oid usertype);
+extern void lists_build(Oid relid, const char *query, const char *model, const IdType *item);
+
 /* build.c */
 extern int64 recommender_build(Oid relid, Oid definition_type);
 
 /* plan.c */
 extern char *qualify_query(const char *text);
 extern char *pushdown_query(const char *text, int ncolumns, Oid usertype, Oid argtype);
+extern char *qualified_equality(Oid type);
+extern Oid	query_user_type(const char *text);
+extern char *category_query(const char *text, const IdType *item);
 extern char *eligible_query(const char *text, const char *filter, const IdType *item, int columns);
 extern bool query_needs_scan(const char *text, Oid argtype);
 
@@ -293,6 +321,9 @@ extern Scoring *scoring_create(Recommender *recommender, const HistoryItem *hist
 extern void scoring_damp(Scoring *scoring, double damping);
 extern uint32 *scoring_select(Scoring *scoring, uint32 required, int64 n, uint32 *nfound);
 extern Candidate *scoring_explain(Scoring *scoring, const uint32 *best, uint32 nbest);
+
+/* ladder.c */
+extern void ladder_forget(Recommender *recommender);
 
 /* eligible.c */
 extern void eligible_mark(Recommender *recommender, const char *filter, const uint32 *items,

@@ -10,18 +10,20 @@ CREATE TYPE recommender_definition AS (
 	rows bigint,
 	users bigint,
 	items bigint,
-	max_score double precision
+	max_score double precision,
+	users_query text,
+	lists regclass
 );
 COMMENT ON TYPE recommender_definition IS
 	'row of the table that is a recommender: its query, its options and what was built last';
 
 CREATE FUNCTION create_recommender(name text, query text,
 	options similarity_options DEFAULT similarity_options(), items text DEFAULT NULL,
-	replace boolean DEFAULT false)
+	replace boolean DEFAULT false, users text DEFAULT NULL)
 RETURNS bigint
 LANGUAGE C VOLATILE PARALLEL UNSAFE COST 100000
 AS 'MODULE_PATHNAME', 'recsys_create_recommender';
-COMMENT ON FUNCTION create_recommender(text, text, similarity_options, text, boolean) IS
+COMMENT ON FUNCTION create_recommender(text, text, similarity_options, text, boolean, text) IS
 	'creates a recommender over the rows (user, item [, weight [, ts]]) of a query, builds its model and returns the number of its items';
 
 CREATE FUNCTION refresh_recommender(name text)
@@ -47,7 +49,7 @@ COMMENT ON FUNCTION rename_recommender(text, text) IS
 
 CREATE FUNCTION list_recommenders(OUT name regclass, OUT query text, OUT items_query text, OUT options jsonb,
 	OUT model regclass, OUT built_at timestamptz, OUT build_time interval, OUT rows bigint,
-	OUT users bigint, OUT items bigint, OUT max_score double precision)
+	OUT users bigint, OUT items bigint, OUT max_score double precision, OUT users_query text, OUT lists regclass)
 RETURNS SETOF record
 LANGUAGE C STABLE STRICT PARALLEL RESTRICTED ROWS 10
 AS 'MODULE_PATHNAME', 'recsys_list_recommenders';
@@ -55,7 +57,7 @@ COMMENT ON FUNCTION list_recommenders() IS
 	'the recommenders that the caller may read';
 
 CREATE VIEW recommenders AS
-SELECT l.name, l.query, l.items_query, l.options, l.model, l.built_at,
+SELECT l.name, l.query, l.items_query, l.users_query, l.options, l.model, l.built_at,
 	pg_catalog.statement_timestamp() OPERATOR(pg_catalog.-) l.built_at AS age,
 	l.build_time, l.rows, l.users, l.items
 FROM list_recommenders() l;
@@ -68,13 +70,13 @@ CREATE FUNCTION recommend(name text, "user" anycompatible, n integer DEFAULT NUL
 	context bigint[] DEFAULT NULL, context_weight double precision DEFAULT 2,
 	half_life interval DEFAULT NULL, as_of timestamptz DEFAULT NULL,
 	fallback boolean DEFAULT true, lambda double precision DEFAULT NULL, per_category integer DEFAULT NULL,
-	explore double precision DEFAULT NULL, seed bigint DEFAULT 0, damping double precision DEFAULT NULL,
+	explore double precision DEFAULT NULL, seed bigint DEFAULT 0, damping double precision DEFAULT NULL, tags text[] DEFAULT NULL,
 	OUT item bigint, OUT score double precision, OUT source text, OUT because bigint[],
 	OUT contributions double precision[])
 RETURNS SETOF record
 LANGUAGE C STABLE PARALLEL RESTRICTED COST 1000 ROWS 10
 AS 'MODULE_PATHNAME', 'recsys_recommend';
-COMMENT ON FUNCTION recommend(text, anycompatible, integer, text, bigint[], bigint[], text, bigint[], double precision, interval, timestamptz, boolean, double precision, integer, double precision, bigint, double precision) IS
+COMMENT ON FUNCTION recommend(text, anycompatible, integer, text, bigint[], bigint[], text, bigint[], double precision, interval, timestamptz, boolean, double precision, integer, double precision, bigint, double precision, text[]) IS
 	'the n best items for a user, with the items of the history that speak for each and what each contributes to the score';
 
 CREATE FUNCTION recommend(witness anyelement, name text, "user" anycompatible,
@@ -83,13 +85,13 @@ CREATE FUNCTION recommend(witness anyelement, name text, "user" anycompatible,
 	context text[] DEFAULT NULL, context_weight double precision DEFAULT 2,
 	half_life interval DEFAULT NULL, as_of timestamptz DEFAULT NULL,
 	fallback boolean DEFAULT true, lambda double precision DEFAULT NULL, per_category integer DEFAULT NULL,
-	explore double precision DEFAULT NULL, seed bigint DEFAULT 0, damping double precision DEFAULT NULL,
+	explore double precision DEFAULT NULL, seed bigint DEFAULT 0, damping double precision DEFAULT NULL, tags text[] DEFAULT NULL,
 	OUT item anyelement, OUT score double precision, OUT source text, OUT because anyarray,
 	OUT contributions double precision[])
 RETURNS SETOF record
 LANGUAGE C STABLE PARALLEL RESTRICTED COST 1000 ROWS 10
 AS 'MODULE_PATHNAME', 'recsys_recommend_typed';
-COMMENT ON FUNCTION recommend(anyelement, text, anycompatible, integer, text, text[], text[], text, text[], double precision, interval, timestamptz, boolean, double precision, integer, double precision, bigint, double precision) IS
+COMMENT ON FUNCTION recommend(anyelement, text, anycompatible, integer, text, text[], text[], text, text[], double precision, interval, timestamptz, boolean, double precision, integer, double precision, bigint, double precision, text[]) IS
 	'the n best items for a user, for items of the type of the first argument';
 
 CREATE FUNCTION recommend_basket(name text, items bigint[], n integer DEFAULT NULL,

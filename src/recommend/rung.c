@@ -19,7 +19,7 @@
 const char *
 rung_name(Rung rung)
 {
-	static const char *const names[NSOURCES] = {"personal", "popular", "explore"};
+	static const char *const names[NSOURCES] = {"personal", "crowd", "category", "popular", "explore"};
 
 	return names[rung];
 }
@@ -65,6 +65,12 @@ stream_open(Stream *stream, Call *call, Rung rung, Scoring *scoring)
 		case RUNG_PERSONAL:
 			stream->scoring = scoring;
 			break;
+		case RUNG_CROWD:
+			stream->items = ladder_crowd(call, &stream->nitems);
+			return stream->items != NULL;
+		case RUNG_CATEGORY:
+			stream->items = ladder_category(call, &stream->nitems);
+			return stream->items != NULL;
 		case RUNG_POPULAR:
 			if (call->has_allow)
 				open_allowed(stream);

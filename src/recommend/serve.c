@@ -118,7 +118,8 @@ enum
 	ARG_HALF_LIFE,
 	ARG_AS_OF,
 	ARG_FALLBACK,
-	ARG_DIVERSITY				/* lambda, per_category, explore, seed, damping */
+	ARG_DIVERSITY,				/* lambda, per_category, explore, seed, damping */
+	ARG_TAGS = ARG_DIVERSITY + 5
 };
 
 /* What to exclude of the history: everything, nothing, or what is recent. */
@@ -226,6 +227,22 @@ add_context(Call *call, HistoryItem *history, int *nhistory, bool exclude)
 	return history;
 }
 
+/* The tags of the user where the caller gives them. */
+static void
+read_tags(Call *call)
+{
+	FunctionCallInfo fcinfo = call->fcinfo;
+
+	if (PG_ARGISNULL(call->first + ARG_TAGS))
+		return;
+	if (call->recommender->users_query == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("tags need a recommender with a users query"),
+				 errhint("Give create_recommender() the argument users, a query of users and their tags.")));
+	call->tags = PG_GETARG_ARRAYTYPE_P(call->first + ARG_TAGS);
+}
+
 static void
 recommend(Call *call)
 {
@@ -248,11 +265,17 @@ recommend(Call *call)
 	read_exclude(call, options.now, &exclusion);
 	options.need_ts = options.cut || options.half_life > 0 || exclusion.recent;
 
+	read_tags(call);
+
 	/* nobody in particular has no history */
 	if (!PG_ARGISNULL(first + ARG_USER))
-		history = history_read(call->recommender, PG_GETARG_DATUM(first + ARG_USER),
-							   get_fn_expr_argtype(fcinfo->flinfo, first + ARG_USER), &options,
+	{
+		call->has_user = true;
+		call->user = PG_GETARG_DATUM(first + ARG_USER);
+		call->usertype = get_fn_expr_argtype(fcinfo->flinfo, first + ARG_USER);
+		history = history_read(call->recommender, call->user, call->usertype, &options,
 							   exclusion.recent ? &last : NULL, &nhistory);
+	}
 	for (i = 0; i < nhistory; i++)
 		if (exclusion.everything || (exclusion.recent && last[i] >= exclusion.since))
 			table->entries[i].flags |= ITEM_EXCLUDED;

@@ -9,6 +9,9 @@
 #define RECSYS_RECOMMEND_SERVE_H
 
 #include "core/compat.h"
+
+#include "utils/array.h"
+
 #include "recommend/recommend.h"
 
 /* Columns of recommend() and recommend_basket(). */
@@ -26,6 +29,8 @@ enum
 typedef enum Rung
 {
 	RUNG_PERSONAL,				/* what the history leads to */
+	RUNG_CROWD,					/* what users with the same tags have */
+	RUNG_CATEGORY,				/* what sells in the categories of the history */
 	RUNG_POPULAR,				/* what most users have */
 	NRUNGS,
 	SOURCE_EXPLORE = NRUNGS,	/* drawn from what the history leads to */
@@ -56,6 +61,12 @@ typedef struct Call
 	bool		checks;			/* items have to be looked up: see eligible.c */
 	char	   *filter;			/* or NULL */
 	bool		fallback;		/* go down the ladder to fill up */
+	bool		has_user;
+	Datum		user;
+	Oid			usertype;
+	ArrayType  *tags;			/* of the user, given by the caller; or NULL */
+	const HistoryItem *history;
+	int			nhistory;
 	Diversity  *diversity;		/* or NULL */
 } Call;
 
@@ -87,6 +98,10 @@ extern uint32 *stream_next(Stream *stream, int64 size, uint32 *n);
 extern int64 stream_round_size(const Stream *stream, int64 wanted, int round);
 extern uint32 *stream_take(Stream *stream, int64 limit, uint32 *n);
 extern void stream_close(Stream *stream);
+
+/* ladder.c */
+extern uint32 *ladder_crowd(Call *call, int64 *n);
+extern uint32 *ladder_category(Call *call, int64 *n);
 
 /* diversity.c */
 extern void call_read_diversity(Call *call, int argument);

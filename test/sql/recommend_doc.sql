@@ -36,6 +36,16 @@ SELECT item, source FROM recommend('shop', 106, 2, context => ARRAY[5]);
 
 SELECT item FROM recommend('shop', 106, allow => ARRAY[7, 5, 2], exclude => 'none');
 
+CREATE TABLE customers (id bigint PRIMARY KEY, tags tagset);
+INSERT INTO customers VALUES (101, 'city:paris'), (102, 'city:paris, vip'), (103, 'city:rome, vip'), (104, 'city:rome'),
+  (105, 'city:paris'), (106, 'city:paris'), (107, 'city:paris'), (108, 'city:rome');
+SELECT create_recommender('shop',
+  'SELECT customer_id, product_id, quantity, ordered_at FROM order_lines',
+  items => 'SELECT id, category, price, in_stock AS available FROM products',
+  users => 'SELECT id, tags FROM customers', replace => true);
+SELECT item, round(score::numeric, 2) AS score, source FROM recommend('shop', 107, 3);
+SELECT item, source FROM recommend('shop', NULL::bigint, 2, tags => '{vip, city:paris}');
+
 SELECT item, source FROM recommend('shop', 106, 4, per_category => 1, lambda => 0.7);
 
 SELECT s.item, p.title
@@ -76,4 +86,4 @@ SELECT refresh_recommender('shop');
 SELECT name, rows, users, items FROM recommenders;
 
 SELECT drop_recommender('shop');
-DROP TABLE order_lines, products, views;
+DROP TABLE order_lines, products, customers, views;

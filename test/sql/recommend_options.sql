@@ -11,7 +11,7 @@ FROM generate_series(0, 90) p WHERE p % 11 <> 5;
 ALTER TABLE option_products ADD PRIMARY KEY (id);
 SELECT create_recommender('option_base', 'TABLE option_orders', similarity_options('cosine', n => 12));
 SELECT create_recommender('option_items', 'TABLE option_orders', similarity_options('cosine', n => 12),
-	items => 'SELECT id, available, price, category FROM option_products');
+	items => 'SELECT id, available, price, category AS kind FROM option_products');
 
 -- all that may be recommended, in order, without any limit
 CREATE TABLE option_all AS
@@ -24,7 +24,7 @@ FROM generate_series(0, 62, 3) customer,
 	(VALUES (1), (5), (30), (NULL)) a(n),
 	(VALUES (NULL), ('{0,1,2,3,7,1000,NULL}'::int[])) d(deny),
 	(VALUES (NULL), ('{1,2,3,4,5,6,20,21,22,23,60,61,62,63}'::int[])) e(allow),
-	(VALUES (NULL), ('price < 40'), ('category = ''b'' or price > 80 -- and so on')) f(filter);
+	(VALUES (NULL), ('price < 40'), ('kind = ''b'' or price > 80 -- and so on')) f(filter);
 SELECT count(*) AS cases, count(*) FILTER (WHERE got IS DISTINCT FROM expected) AS wrong, sum(cardinality(got)) > 3000 AS many
 FROM option_cases c,
 LATERAL (SELECT ARRAY(SELECT ROW(r.item, r.score, r.source, r.because)
