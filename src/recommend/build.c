@@ -11,7 +11,9 @@
  * cancel leaves the old model, and dead rows for vacuum.
  *
  * Rows that have not changed are not written, so that a refresh costs as much
- * WAL and bloat as there is news.
+ * WAL and bloat as there is news.  With each row goes a fingerprint of all that
+ * it was made of (similarity/fingerprint.c): an incremental refresh reads the
+ * query, and works out the rows whose fingerprint is another one now.
  *
  * As with REFRESH MATERIALIZED VIEW the query runs with the rights of the
  * owner, in a restricted security context: the model is the same whoever
@@ -27,11 +29,11 @@
 #include "access/table.h"
 #include "access/xact.h"
 #include "catalog/pg_type.h"
+#include "common/hashfn.h"
 #include "executor/spi.h"
 #include "storage/lmgr.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
-#include "utils/datum.h"
 #include "utils/guc.h"
 #include "utils/lsyscache.h"
 #include "utils/snapmgr.h"
@@ -41,8 +43,17 @@
 #include "recommend/recommend.h"
 #include "similarity/similarity.h"
 
-/* Columns of a model: item, users, popularity, neighbours, scores. */
-#define MODEL_COLUMNS 5
+/* Columns of a model: item, users, popularity, neighbours, scores, fingerprint. */
+#define MODEL_COLUMNS 6
+
+/* A row of the model as the last build has left it. */
+typedef struct OldRow
+{
+	int64		fingerprint;
+	uint64		content;		/* hash of the other columns */
+	float4		best;			/* its greatest score */
+	bool		stays;			/* the item is in the new model, too */
+} OldRow;
 
 typedef struct Build
 {
@@ -50,18 +61,19 @@ typedef struct Build
 	MemoryContext cxt;			/* of what lives as long as the build */
 	MemoryContext row_cxt;		/* of the row that is being written */
 	IdType		item;
-	IdDict	   *items;			/* items of the new model; NULL: it was empty */
-	int64		nitems;
 	ModelLoad  *load;			/* the model is new */
 	SPIPlanPtr	upsert;			/* it is not */
 	bool		weighted;
 	bool		timed;
-	int64		nrows;
+	bool		incremental;
+	bool		fingerprints;	/* rows have one */
+	int64		nrows;			/* of the query */
+	int64		nitems;			/* in the new model */
+	int64		nchanged;		/* rows of the model that were written or removed */
 	double		max_score;
-	/* items of the old model that the new one has not */
-	Datum	   *gone;
-	int			ngone;
-	int			gone_capacity;
+	IdDict	   *old_items;		/* NULL: there are none */
+	OldRow	   *old;			/* by number of the item */
+	uint32		old_capacity;
 } Build;
 
 static void
@@ -93,6 +105,65 @@ add_row(void *arg, const Datum *values, const bool *nulls)
 	build->nrows++;
 }
 
+/* The row of an item in the old model, or NULL. */
+static OldRow *
+find_old(Build *build, Datum item)
+{
+	uint32		number = build->old_items ?
+		iddict_find(build->old_items, item) : IDDICT_NOT_FOUND;
+
+	return number == IDDICT_NOT_FOUND ? NULL : &build->old[number];
+}
+
+/* As a value of the model, where 0 is none. */
+static inline int64
+model_fingerprint(uint64 fingerprint)
+{
+	return (int64) Max(fingerprint, 1);
+}
+
+/* Does the row of an item have to be worked out?  Otherwise it stays as it is. */
+static bool
+wants_item(void *arg, Datum item, uint64 fingerprint)
+{
+	Build	   *build = (Build *) arg;
+	OldRow	   *old = find_old(build, item);
+
+	if (old == NULL || old->fingerprint != model_fingerprint(fingerprint))
+		return true;
+	old->stays = true;
+	build->nitems++;
+	build->max_score = Max(build->max_score, old->best);
+	return false;
+}
+
+/* Hash of users, popularity, neighbours and scores as they are stored. */
+static uint64
+hash_content(const Datum *values)
+{
+	struct
+	{
+		int64		users;
+		float8		popularity;
+	}			numbers;
+	uint64		hash;
+	int			i;
+
+	numbers.users = DatumGetInt64(values[0]);
+	numbers.popularity = DatumGetFloat8(values[1]);
+	hash = hash_bytes_extended((unsigned char *) &numbers, sizeof(numbers), 0);
+	for (i = 2; i < 4; i++)
+	{
+		struct varlena *array = PG_DETOAST_DATUM_PACKED(values[i]);
+
+		hash = hash_bytes_extended((unsigned char *) VARDATA_ANY(array),
+								   (int) VARSIZE_ANY_EXHDR(array), hash);
+		if (array != (struct varlena *) DatumGetPointer(values[i]))
+			pfree(array);
+	}
+	return hash;
+}
+
 /* Writes the row of one item, unless it is there already as it should be. */
 static void
 write_item(void *arg, Datum item, int n, const Datum *neighbours, const double *scores,
@@ -100,12 +171,17 @@ write_item(void *arg, Datum item, int n, const Datum *neighbours, const double *
 {
 	Build	   *build = (Build *) arg;
 	IdType	   *type = &build->item;
+	OldRow	   *old_row = find_old(build, item);
 	MemoryContext old;
-	Datum		values[5];
+	Datum		values[6];
 	Datum	   *reals;
 	int64		users = similarity_item_users(build->similarity);
+	int64		fingerprint = build->fingerprints ?
+		model_fingerprint(similarity_item_fingerprint(build->similarity)) : 0;
 	int			i;
 
+	if (old_row)
+		old_row->stays = true;
 	build->nitems++;
 	MemoryContextReset(build->row_cxt);
 	old = MemoryContextSwitchTo(build->row_cxt);
@@ -119,7 +195,7 @@ write_item(void *arg, Datum item, int n, const Datum *neighbours, const double *
 					(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
 					 errmsg("a score is too large for type real"),
 					 errhint("Scale the weights down in the query.")));
-		build->max_score = Max(build->max_score, fabs((double) score));
+		build->max_score = Max(build->max_score, score);
 		reals[i] = Float4GetDatum(score);
 	}
 	values[0] = item;
@@ -130,80 +206,98 @@ write_item(void *arg, Datum item, int n, const Datum *neighbours, const double *
 											type->typbyval, type->typalign));
 	values[4] = PointerGetDatum(model_array(reals, n, FLOAT4OID, sizeof(float4), true,
 											TYPALIGN_INT));
+	values[5] = Int64GetDatum(fingerprint);
 	MemoryContextSwitchTo(old);
 
+	progress_update(build->nitems);
+	if (old_row && old_row->content == hash_content(values + 1))
+		return;
 	if (build->load)
 		model_load_put(build->load, values);
-	else
-	{
-		iddict_put(build->items, item);
-		if (SPI_execute_plan(build->upsert, values, NULL, false, 0) != SPI_OK_INSERT)
-			elog(ERROR, "could not write the model");
-	}
-	progress_update(build->nitems);
+	else if (SPI_execute_plan(build->upsert, values, NULL, false, 0) != SPI_OK_INSERT)
+		elog(ERROR, "could not write the model");
+	build->nchanged++;
 }
 
-/* Collects an item of the old model that is not in the new one. */
+/* Takes down a row of the old model. */
 static void
-find_gone(void *arg, const Datum *values, const bool *nulls)
+add_old(void *arg, const Datum *values, const bool *nulls)
 {
 	Build	   *build = (Build *) arg;
-	MemoryContext old;
+	uint32		number;
+	OldRow	   *row;
 
-	if (iddict_find(build->items, values[0]) != IDDICT_NOT_FOUND)
+	/* somebody may have taken the constraints off: such a row is written again */
+	if (nulls[0])
 		return;
-	if (build->ngone == build->gone_capacity)
+	number = iddict_put(build->old_items, values[0]);
+	if (number >= build->old_capacity)
 	{
-		build->gone_capacity *= 2;
-		build->gone = repalloc_huge(build->gone, build->gone_capacity * sizeof(Datum));
+		build->old_capacity *= 2;
+		build->old = repalloc_huge(build->old, build->old_capacity * sizeof(OldRow));
 	}
-	old = MemoryContextSwitchTo(build->cxt);
-	build->gone[build->ngone++] = datumCopy(values[0], build->item.typbyval, build->item.typlen);
-	MemoryContextSwitchTo(old);
+	row = &build->old[number];
+	memset(row, 0, sizeof(OldRow));
+	if (nulls[1] || nulls[3] || nulls[4] || nulls[5] || nulls[6])
+		return;
+	row->fingerprint = DatumGetInt64(values[1]);
+	row->best = nulls[2] ? 0 : DatumGetFloat4(values[2]);
+	row->content = hash_content(values + 3);
 }
 
+static void
+read_old_model(Build *build, const char *model)
+{
+	QueryColumn columns[7] = {{"item", InvalidOid, false}, {"fingerprint", INT8OID, false},
+	{"score", FLOAT4OID, false}, {"users", INT8OID, false}, {"popularity", FLOAT8OID, false},
+	{"neighbours", build->item.array_type, false}, {"scores", FLOAT4ARRAYOID, false}};
+	char	   *text = psprintf("SELECT item, fingerprint, scores[1], users, popularity, neighbours,"
+								" scores FROM ONLY %s", model);
+
+	build->old_items = iddict_create(build->cxt, build->item.type, build->item.collation, "item");
+	build->old_capacity = 64;
+	build->old = palloc_array(OldRow, build->old_capacity);
+	query_run(query_prepare(text, columns, 7, 0, NULL), NULL, NULL, add_old, build);
+}
+
+/* Removes the items that have no interaction any more. */
 static void
 delete_gone(Build *build, const char *model)
 {
-	char	   *text = psprintf("SELECT item FROM ONLY %s", model);
-	QueryColumn column = {"item", InvalidOid, false};
-	SPIPlanPtr	plan;
-	int			i;
+	char	   *text = psprintf("DELETE FROM ONLY %s WHERE item OPERATOR(pg_catalog.=) $1", model);
+	SPIPlanPtr	plan = NULL;
+	uint32		i;
 
-	build->gone_capacity = 64;
-	build->gone = palloc_array(Datum, build->gone_capacity);
-	/* the row type of the model is known: read what the upserts have left */
-	query_run(query_prepare(text, &column, 1, 0, NULL), NULL, NULL, find_gone, build);
-	if (build->ngone == 0)
-		return;
-	text = psprintf("DELETE FROM ONLY %s WHERE item OPERATOR(pg_catalog.=) $1", model);
-	plan = SPI_prepare(text, 1, &build->item.type);
-	if (plan == NULL)
-		elog(ERROR, "SPI_prepare failed: %s", SPI_result_code_string(SPI_result));
-	for (i = 0; i < build->ngone; i++)
+	for (i = 0; i < iddict_count(build->old_items); i++)
 	{
+		Datum		item = iddict_value(build->old_items, i);
+
 		CHECK_FOR_INTERRUPTS();
-		if (SPI_execute_plan(plan, &build->gone[i], NULL, false, 0) != SPI_OK_DELETE)
+		if (build->old[i].stays)
+			continue;
+		if (plan == NULL)
+			plan = SPI_prepare(text, 1, &build->item.type);
+		if (plan == NULL)
+			elog(ERROR, "SPI_prepare failed: %s", SPI_result_code_string(SPI_result));
+		if (SPI_execute_plan(plan, &item, NULL, false, 0) != SPI_OK_DELETE)
 			elog(ERROR, "could not write the model");
+		build->nchanged += SPI_processed;
 	}
 }
 
 static void
 prepare_upsert(Build *build, const char *model)
 {
-	Oid			types[5] = {build->item.type, INT8OID, FLOAT8OID, build->item.array_type,
-	FLOAT4ARRAYOID};
+	Oid			types[6] = {build->item.type, INT8OID, FLOAT8OID, build->item.array_type,
+	FLOAT4ARRAYOID, INT8OID};
 	char	   *text;
 
-	text = psprintf("INSERT INTO %s AS m (item, users, popularity, neighbours, scores)"
-					" VALUES ($1, $2, $3, $4, $5) ON CONFLICT (item) DO UPDATE"
+	text = psprintf("INSERT INTO %s AS m (item, users, popularity, neighbours, scores, fingerprint)"
+					" VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (item) DO UPDATE"
 					" SET users = excluded.users, popularity = excluded.popularity,"
-					" neighbours = excluded.neighbours, scores = excluded.scores"
-					" WHERE NOT (m.users OPERATOR(pg_catalog.=) excluded.users"
-					" AND m.popularity OPERATOR(pg_catalog.=) excluded.popularity"
-					" AND m.neighbours OPERATOR(pg_catalog.=) excluded.neighbours"
-					" AND m.scores OPERATOR(pg_catalog.=) excluded.scores)", model);
-	build->upsert = SPI_prepare(text, 5, types);
+					" neighbours = excluded.neighbours, scores = excluded.scores,"
+					" fingerprint = excluded.fingerprint", model);
+	build->upsert = SPI_prepare(text, 6, types);
 	if (build->upsert == NULL)
 		elog(ERROR, "SPI_prepare failed: %s", SPI_result_code_string(SPI_result));
 }
@@ -242,9 +336,9 @@ read_definition(Oid relid, Oid definition_type, SimilarityOptions *options)
 static void
 write_result(Oid relid, const char *model, const Build *build, TimestampTz start)
 {
-	Oid			types[7] = {TEXTOID, TIMESTAMPTZOID, INTERVALOID, INT8OID, INT8OID, INT8OID,
-	FLOAT8OID};
-	Datum		values[7];
+	Oid			types[9] = {TEXTOID, TIMESTAMPTZOID, INTERVALOID, INT8OID, INT8OID, INT8OID,
+	FLOAT8OID, TEXTOID, INT8OID};
+	Datum		values[9];
 
 	values[0] = CStringGetTextDatum(model);
 	values[1] = TimestampTzGetDatum(start);
@@ -254,11 +348,13 @@ write_result(Oid relid, const char *model, const Build *build, TimestampTz start
 	values[4] = Int64GetDatum(similarity_user_count(build->similarity));
 	values[5] = Int64GetDatum(build->nitems);
 	values[6] = Float8GetDatum(build->max_score);
+	values[7] = CStringGetTextDatum(build->incremental ? "incremental" : "full");
+	values[8] = Int64GetDatum(build->nchanged);
 	if (SPI_execute_with_args(psprintf("UPDATE ONLY %s SET model = $1::pg_catalog.regclass,"
 									   " built_at = $2, build_time = $3, rows = $4, users = $5,"
-									   " items = $6, max_score = $7",
+									   " items = $6, max_score = $7, build_mode = $8, changed = $9",
 									   qualified_relation_name(relid)),
-							  7, types, values, NULL, false, 0) != SPI_OK_UPDATE)
+							  9, types, values, NULL, false, 0) != SPI_OK_UPDATE)
 		elog(ERROR, "could not write the definition");
 }
 
@@ -282,7 +378,7 @@ write_model(Build *build, Oid oid, const char *model)
 	if (unindexed)
 		index_model(model);
 	prepare_upsert(build, model);
-	build->items = iddict_create(build->cxt, build->item.type, build->item.collation, "item");
+	read_old_model(build, model);
 	similarity_finish(build->similarity, write_item, build);
 	delete_gone(build, model);
 }
@@ -323,6 +419,15 @@ build_model(Build *build, const char *text, const SimilarityOptions *options, Oi
 	build->similarity = similarity_begin(CurrentMemoryContext, query_column_type(query, 0),
 										 query_column_collation(query, 0),
 										 item_type, item_collation, options);
+	build->fingerprints = similarity_fingerprint(build->similarity,
+												 build->incremental ? wants_item : NULL);
+	if (build->incremental && !build->fingerprints)
+	{
+		build->incremental = false;
+		ereport(NOTICE,
+				(errmsg("recommender \"%s\" is refreshed in full", get_rel_name(relid)),
+				 errdetail("With its options each item's neighbours depend on those of all others.")));
+	}
 	progress_phase("reading", 0);
 	query_run(query, NULL, NULL, add_row, build);
 	progress_phase("building", 0);
@@ -331,11 +436,12 @@ build_model(Build *build, const char *text, const SimilarityOptions *options, Oi
 }
 
 /*
- * Builds the model of a recommender anew.  Returns the number of its items.
+ * Builds the model of a recommender anew, or, with the same result, those of
+ * its rows that are made of something else now.  Returns the number of items.
  * To be called within SPI, by a role that has the rights of the owner.
  */
 int64
-recommender_build(Oid relid, Oid definition_type)
+recommender_build(Oid relid, Oid definition_type, bool incremental)
 {
 	Build		build = {0};
 	SimilarityOptions options;
@@ -362,6 +468,7 @@ recommender_build(Oid relid, Oid definition_type)
 	level = NewGUCNestLevel();
 	progress_begin("recommender");
 
+	build.incremental = incremental;
 	query = read_definition(relid, definition_type, &options);
 	model = build_model(&build, query, &options, relid);
 	lists_build(relid, query, model, &build.item);

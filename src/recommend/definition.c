@@ -183,7 +183,7 @@ create_model(Oid relid, Oid item_type, Oid item_collation)
 	appendStringInfo(&buf,
 					 "CREATE TABLE %s (item %s%s NOT NULL, users bigint NOT NULL,"
 					 " popularity double precision NOT NULL, neighbours %s[]%s NOT NULL,"
-					 " scores real[] NOT NULL) WITH (toast_tuple_target = 8160)",
+					 " scores real[] NOT NULL, fingerprint bigint NOT NULL) WITH (toast_tuple_target = 8160)",
 					 qualified, type, collation, type, collation);
 	execute(buf.data);
 	resetStringInfo(&buf);
@@ -476,7 +476,7 @@ recsys_create_recommender(PG_FUNCTION_ARGS)
 	write_definition(relid, qualified, items_query, users_query, PG_GETARG_DATUM(2),
 					 get_fn_expr_argtype(fcinfo->flinfo, 2), model, exists);
 	SetUserIdAndSecContext(save_user, save_context);
-	nitems = recommender_build(relid, deftype);
+	nitems = recommender_build(relid, deftype, false);
 	notice_scan(rangevar->relname, "history", qualified, query_column_count(query), usertype);
 	if (users_query)
 		notice_scan(rangevar->relname, "tags", users_query, 2, query_user_type(users_query));
@@ -484,7 +484,7 @@ recsys_create_recommender(PG_FUNCTION_ARGS)
 	PG_RETURN_INT64(nitems);
 }
 
-/* refresh_recommender(name text) returns bigint, the number of items */
+/* refresh_recommender(name text, incremental boolean) returns bigint, the number of items */
 RECSYS_FUNCTION(recsys_refresh_recommender);
 Datum
 recsys_refresh_recommender(PG_FUNCTION_ARGS)
@@ -496,7 +496,7 @@ recsys_refresh_recommender(PG_FUNCTION_ARGS)
 	check_owner(relid);
 	if (SPI_connect() != SPI_OK_CONNECT)
 		elog(ERROR, "SPI_connect failed");
-	nitems = recommender_build(relid, deftype);
+	nitems = recommender_build(relid, deftype, PG_GETARG_BOOL(1));
 	SPI_finish();
 	PG_RETURN_INT64(nitems);
 }

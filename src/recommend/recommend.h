@@ -39,10 +39,12 @@ typedef enum
 	Anum_definition_items,		/* bigint */
 	Anum_definition_max_score,	/* double precision: greatest score in the model */
 	Anum_definition_users_query,	/* text: (user, tag); NULL where there is none */
-	Anum_definition_lists		/* regclass: see lists.c; NULL where there is none */
+	Anum_definition_lists,		/* regclass: see lists.c; NULL where there is none */
+	Anum_definition_build_mode, /* text: full or incremental */
+	Anum_definition_changed		/* bigint: rows of the model that the build wrote or removed */
 } DefinitionColumn;
 
-#define Natts_definition 12
+#define Natts_definition 14
 
 /* A type of ids and what is needed to handle its values. */
 typedef struct IdType
@@ -232,7 +234,7 @@ extern char *check_users_query(const char *text, Oid usertype);
 extern void lists_build(Oid relid, const char *query, const char *model, const IdType *item);
 
 /* build.c */
-extern int64 recommender_build(Oid relid, Oid definition_type);
+extern int64 recommender_build(Oid relid, Oid definition_type, bool incremental);
 
 /* plan.c */
 extern char *qualify_query(const char *text);

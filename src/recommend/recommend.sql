@@ -12,7 +12,9 @@ CREATE TYPE recommender_definition AS (
 	items bigint,
 	max_score double precision,
 	users_query text,
-	lists regclass
+	lists regclass,
+	build_mode text,
+	changed bigint
 );
 COMMENT ON TYPE recommender_definition IS
 	'row of the table that is a recommender: its query, its options and what was built last';
@@ -26,12 +28,12 @@ AS 'MODULE_PATHNAME', 'recsys_create_recommender';
 COMMENT ON FUNCTION create_recommender(text, text, similarity_options, text, boolean, text) IS
 	'creates a recommender over the rows (user, item [, weight [, ts]]) of a query, builds its model and returns the number of its items';
 
-CREATE FUNCTION refresh_recommender(name text)
+CREATE FUNCTION refresh_recommender(name text, incremental boolean DEFAULT false)
 RETURNS bigint
 LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE COST 100000
 AS 'MODULE_PATHNAME', 'recsys_refresh_recommender';
-COMMENT ON FUNCTION refresh_recommender(text) IS
-	'builds the model of a recommender anew while readers go on with the old one, and returns the number of its items';
+COMMENT ON FUNCTION refresh_recommender(text, boolean) IS
+	'builds the model of a recommender anew, or what has changed of it, while readers go on with the old one, and returns the number of its items';
 
 CREATE FUNCTION drop_recommender(name text, if_exists boolean DEFAULT false)
 RETURNS void
@@ -49,7 +51,8 @@ COMMENT ON FUNCTION rename_recommender(text, text) IS
 
 CREATE FUNCTION list_recommenders(OUT name regclass, OUT query text, OUT items_query text, OUT options jsonb,
 	OUT model regclass, OUT built_at timestamptz, OUT build_time interval, OUT rows bigint,
-	OUT users bigint, OUT items bigint, OUT max_score double precision, OUT users_query text, OUT lists regclass)
+	OUT users bigint, OUT items bigint, OUT max_score double precision, OUT users_query text, OUT lists regclass,
+	OUT build_mode text, OUT changed bigint)
 RETURNS SETOF record
 LANGUAGE C STABLE STRICT PARALLEL RESTRICTED ROWS 10
 AS 'MODULE_PATHNAME', 'recsys_list_recommenders';
@@ -59,10 +62,10 @@ COMMENT ON FUNCTION list_recommenders() IS
 CREATE VIEW recommenders AS
 SELECT l.name, l.query, l.items_query, l.users_query, l.options, l.model, l.built_at,
 	pg_catalog.statement_timestamp() OPERATOR(pg_catalog.-) l.built_at AS age,
-	l.build_time, l.rows, l.users, l.items
+	l.build_time, l.build_mode, l.changed, l.rows, l.users, l.items
 FROM list_recommenders() l;
 COMMENT ON VIEW recommenders IS
-	'the recommenders that the caller may read: definition, size and age of the model';
+	'the recommenders that the caller may read: definition, last build, size and age of the model';
 GRANT SELECT ON recommenders TO PUBLIC;
 
 CREATE FUNCTION recommend(name text, "user" anycompatible, n integer DEFAULT NULL,

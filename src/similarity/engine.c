@@ -167,8 +167,8 @@ similarity_add_source(SimilarityBuild *build, Datum user, Datum item, double wei
 }
 
 /* The factor of an item's score as a source. */
-static double
-source_factor(const SimilarityBuild *build, uint32 item)
+double
+similarity_source_factor(const SimilarityBuild *build, uint32 item)
 {
 	const SimilarityOptions *options = &build->options;
 	const Side *side = build->sources;
@@ -180,8 +180,8 @@ source_factor(const SimilarityBuild *build, uint32 item)
 }
 
 /* The factor of an item's score as a target. */
-static double
-target_factor(const SimilarityBuild *build, uint32 item)
+double
+similarity_target_factor(const SimilarityBuild *build, uint32 item)
 {
 	const SimilarityOptions *options = &build->options;
 	const Side *side = &build->targets;
@@ -224,19 +224,6 @@ lay_out(const SimilarityBuild *build, Product *product, const Side *rows, const 
 
 #define PART(product, type, field) ((type *) ((char *) (product) + (product)->field))
 
-/* Users who add to any pair: with two items, or one of each kind. */
-static inline bool
-user_counts(const SimilarityBuild *build, uint32 user)
-{
-	const SparseMatrix *targets = build->targets.matrix;
-	const SparseMatrix *sources = build->sources->matrix;
-	uint64		count = targets->start[user + 1] - targets->start[user];
-
-	if (targets == sources)
-		return count > 1;
-	return count > 0 && sources->start[user + 1] > sources->start[user];
-}
-
 static void
 fill_items(SimilarityBuild *build, Product *product, const Side *rows, const Side *cols)
 {
@@ -248,7 +235,7 @@ fill_items(SimilarityBuild *build, Product *product, const Side *rows, const Sid
 		uint32		rank = rows->rank[i];
 
 		PART(product, double, row_factor)[rank] =
-			swapped ? target_factor(build, i) : source_factor(build, i);
+			swapped ? similarity_target_factor(build, i) : similarity_source_factor(build, i);
 		PART(product, uint32, row_count)[rank] = rows->count[i];
 		PART(product, uint32, row_col)[rank] = i;
 	}
@@ -256,7 +243,8 @@ fill_items(SimilarityBuild *build, Product *product, const Side *rows, const Sid
 	{
 		Column	   *column = &PART(product, Column, columns)[i];
 
-		column->factor = swapped ? source_factor(build, i) : target_factor(build, i);
+		column->factor =
+			swapped ? similarity_source_factor(build, i) : similarity_target_factor(build, i);
 		column->count = cols->count[i];
 		column->rank = cols->rank[i];
 	}
@@ -292,7 +280,7 @@ fill_product(SimilarityBuild *build, Product *product, const Side *rows, const S
 
 		if ((i & 0xfff) == 0)
 			CHECK_FOR_INTERRUPTS();
-		if (!user_counts(build, from))
+		if (!similarity_user_counts(build, from))
 			continue;
 		memcpy(PART(product, uint32, user_items) + place, matrix->cols + start,
 			   count * sizeof(uint32));
@@ -329,7 +317,7 @@ measure_extent(SimilarityBuild *build, const Side *rows, const Side *cols, uint6
 
 		if ((i & 0xfff) == 0)
 			CHECK_FOR_INTERRUPTS();
-		if (!user_counts(build, i))
+		if (!similarity_user_counts(build, i))
 			continue;
 		for (k = rows->matrix->start[i]; k < rows->matrix->start[i + 1]; k++)
 		{
@@ -370,7 +358,7 @@ fill_rows(SimilarityBuild *build, Product *product, const Side *rows, const uint
 
 		if ((i & 0xfff) == 0)
 			CHECK_FOR_INTERRUPTS();
-		if (!user_counts(build, from))
+		if (!similarity_user_counts(build, from))
 			continue;
 		for (k = matrix->start[from]; k < matrix->start[from + 1]; k++)
 		{
@@ -415,7 +403,8 @@ similarity_emit_row(SimilarityBuild *build, uint32 rank, Neighbour *list, int co
 	int			i;
 
 	build->current_item = sources->by_rank[rank];
-	if (sources->users[build->current_item] == 0)
+	if (sources->users[build->current_item] == 0 ||
+		(build->wanted && !build->wanted[build->current_item]))
 		return;
 	if (build->options.normalize == NORMALIZE_ITEM)
 		normalize_list(list, count);
@@ -632,7 +621,8 @@ similarity_finish(SimilarityBuild *build, SimilarityEmit emit, void *arg)
 	similarity_weigh(build);
 	if (similarity_keeps_lists(build))
 		similarity_begin_lists(build);
-	similarity_multiply(build);
+	if (!build->fingerprinting || similarity_choose_rows(build))
+		similarity_multiply(build);
 	if (build->lists)
 		similarity_emit_lists(build);
 	progress_end();

@@ -72,7 +72,11 @@ struct SimilarityBuild
 	uint64		rows_done;
 	Lists	   *lists;			/* rows are kept until all are there */
 	Tuning	   *tuning;			/* the build is a trial: rows are for that */
-	const bool *wanted;			/* by number of row: those to be worked out; NULL: all */
+	bool	   *wanted;			/* by number of row: those to be worked out; NULL: all */
+	bool	   *useful;			/* by user: has any of these; NULL: all */
+	bool		fingerprinting;	/* fingerprints of rows were asked for: see fingerprint.c */
+	SimilarityWants wants;		/* or NULL */
+	uint64	   *fingerprints;	/* by number of row */
 	int			max_neighbours;	/* in the buffers for emit */
 	Datum	   *neighbours;
 	double	   *scores;
@@ -94,6 +98,21 @@ rows_are_targets(const SimilarityBuild *build)
 	return build->options.prune == PRUNE_NEIGHBOUR;
 }
 
+/* Users who add to any wanted pair: with two items, or one of each kind. */
+static inline bool
+similarity_user_counts(const SimilarityBuild *build, uint32 user)
+{
+	const SparseMatrix *targets = build->targets.matrix;
+	const SparseMatrix *sources = build->sources->matrix;
+	uint64		count = targets->start[user + 1] - targets->start[user];
+
+	if (build->useful && !build->useful[user])
+		return false;
+	if (targets == sources)
+		return count > 1;
+	return count > 0 && sources->start[user + 1] > sources->start[user];
+}
+
 extern SimilarityBuild *similarity_create(MemoryContext cxt, const SimilarityOptions *options);
 extern void similarity_flush(SimilarityBuild *build);
 
@@ -107,7 +126,12 @@ extern void similarity_limit(SimilarityBuild *build);
 extern uint64 *similarity_user_hashes(SimilarityBuild *build);
 extern uint64 similarity_hash(uint64 a, uint64 b);
 
+/* fingerprint.c */
+extern bool similarity_choose_rows(SimilarityBuild *build);
+
 /* engine.c */
+extern double similarity_source_factor(const SimilarityBuild *build, uint32 item);
+extern double similarity_target_factor(const SimilarityBuild *build, uint32 item);
 extern void similarity_multiply(SimilarityBuild *build);
 extern void similarity_emit_row(SimilarityBuild *build, uint32 rank, Neighbour *list, int count);
 

@@ -146,7 +146,8 @@ similarity_emit_lists(SimilarityBuild *build)
 		start[row + 2] += start[row + 1];
 	for (i = 0; i < lists->count; i++)
 		sorted[start[lists->entries[i].row + 1]++] = lists->entries[i].neighbour;
-	pfree(lists->entries);
+	if (lists->entries)
+		pfree(lists->entries);
 	for (row = 0; row < nsources; row++)
 	{
 		CHECK_FOR_INTERRUPTS();

@@ -98,6 +98,13 @@ typedef struct SimilarityBuild SimilarityBuild;
 typedef void (*SimilarityEmit) (void *arg, Datum item, int n, const Datum *neighbours,
 								const double *scores, const int64 *together);
 
+/*
+ * Gets each source that has any interaction, in the order of their values and
+ * before the first row, with a fingerprint of all that its row is made of.
+ * False: the row is not wanted, and emit is not called for it.
+ */
+typedef bool (*SimilarityWants) (void *arg, Datum item, uint64 fingerprint);
+
 extern void similarity_default_options(SimilarityOptions *options);
 extern void similarity_read_options(SimilarityOptions *options, Datum composite);
 extern void similarity_settle_options(SimilarityOptions *options);
@@ -118,11 +125,15 @@ extern void similarity_add_source(SimilarityBuild *build, Datum user, Datum item
 /* too_many is called, and has to throw, where more rows than limit will come for sure. */
 extern void similarity_limit_rows(SimilarityBuild *build, uint64 limit, void (*too_many) (void));
 
+extern bool similarity_fingerprint(SimilarityBuild *build, SimilarityWants wants);
 extern void similarity_finish(SimilarityBuild *build, SimilarityEmit emit, void *arg);
 
 /* In emit: of the item it was called for.  Number of users and sum of weights. */
 extern int64 similarity_item_users(const SimilarityBuild *build);
 extern double similarity_item_weight(const SimilarityBuild *build);
+
+/* The same, where similarity_fingerprint() said yes. */
+extern uint64 similarity_item_fingerprint(const SimilarityBuild *build);
 
 /* In emit and after: numbers of all users and items that have any interaction. */
 extern int64 similarity_user_count(const SimilarityBuild *build);

@@ -1,0 +1,278 @@
+/*-------------------------------------------------------------------------
+ *
+ * fingerprint.c
+ *		Which rows would come out as they did the last time.
+ *
+ * The row of an item is made of what its users have, the factors of all that,
+ * and the options: nothing else goes into the product.  A fingerprint of 64
+ * bits stands for all of it, and for what emit can ask about the item.  Who keeps the fingerprints beside the rows can
+ * see, before the product, which rows have to be worked out again; the others
+ * have the same bits as before.
+ *
+ * The fingerprint of a user adds up hashes of the user's items, each with its
+ * value and its factor, so that the order of items is of no account.  That of
+ * a row goes on from user to user in their order, since sums of floating-point
+ * numbers depend on the order; where all that is added is 1 it does not matter,
+ * and hashes are added up, too.
+ *
+ * All this takes two passes over the matrix, which is little beside the product.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "core/compat.h"
+
+#include "common/hashfn.h"
+#include "utils/lsyscache.h"
+
+#include "similarity/engine.h"
+
+/* To be changed with anything that makes other rows of the same data. */
+#define ENGINE_VERSION 1
+
+static inline uint64
+hash_double(uint64 hash, double value)
+{
+	uint64		bits;
+
+	memcpy(&bits, &value, sizeof(bits));
+	return similarity_hash(hash, bits);
+}
+
+static inline uint64
+hash_float(uint64 hash, float value)
+{
+	uint32		bits;
+
+	memcpy(&bits, &value, sizeof(bits));
+	return similarity_hash(hash, bits);
+}
+
+/*
+ * Hash of the bytes of a value.  Values that are equal with different bytes
+ * have different hashes: the row is to have the bytes that a new one would.
+ */
+static uint64
+hash_value(Datum value, bool typbyval, int16 typlen)
+{
+	const char *bytes = DatumGetPointer(value);
+	Size		length;
+
+	if (typbyval)
+		return similarity_hash((uint64) value, 0);
+	/* the dictionary has no value in compressed form */
+	length = typlen == -1 ? VARSIZE_ANY_EXHDR(bytes) : typlen > 0 ? typlen : strlen(bytes);
+	return hash_bytes_extended((const unsigned char *) (typlen == -1 ? VARDATA_ANY(bytes) : bytes),
+							   (int) length, 0);
+}
+
+/* Do scores depend on how many users the items at hand have? */
+static bool
+needs_counts(const SimilarityOptions *options)
+{
+	return options->measure >= MEASURE_JACCARD || options->min_llr > 0;
+}
+
+static bool
+needs_target_counts(const SimilarityOptions *options)
+{
+	return needs_counts(options) &&
+		(options->measure != MEASURE_CONDITIONAL || options->min_llr > 0);
+}
+
+/* Do they depend on the number of all users? */
+static bool
+needs_all_users(const SimilarityOptions *options)
+{
+	return options->measure == MEASURE_LIFT || options->measure == MEASURE_LEVERAGE ||
+		options->measure == MEASURE_LLR || options->min_llr > 0;
+}
+
+/* What all rows have in common. */
+static uint64
+hash_options(const SimilarityBuild *build)
+{
+	uint64		hash = hash_bytes_extended((const unsigned char *) &build->options,
+										   sizeof(SimilarityOptions), ENGINE_VERSION);
+
+	return needs_all_users(&build->options) ? similarity_hash(hash, build->nusers) : hash;
+}
+
+/* Hashes of targets as neighbours, by number. */
+static uint64 *
+hash_targets(SimilarityBuild *build)
+{
+	const Side *side = &build->targets;
+	bool		counts = needs_target_counts(&build->options);
+	uint64	   *hashes = MemoryContextAllocHuge(build->cxt,
+												Max(side->nitems, 1) * sizeof(uint64));
+	int16		typlen;
+	bool		typbyval;
+	uint32		i;
+
+	get_typlenbyval(iddict_type(side->dict), &typlen, &typbyval);
+	for (i = 0; i < side->nitems; i++)
+	{
+		Datum		value = iddict_value(side->dict, i);
+		uint64		hash = hash_value(value, typbyval, typlen);
+
+		hash = hash_double(hash, similarity_target_factor(build, i));
+		hashes[i] = counts ? similarity_hash(hash, side->count[i]) : hash;
+	}
+	return hashes;
+}
+
+/* Hashes of what users add to rows, by user. */
+static uint64 *
+hash_users(SimilarityBuild *build)
+{
+	const SparseMatrix *matrix = build->targets.matrix;
+	uint64	   *targets = hash_targets(build);
+	uint64	   *hashes = MemoryContextAllocHuge(build->cxt,
+												Max(matrix->nrows, 1) * sizeof(uint64));
+	uint32		user;
+
+	for (user = 0; user < matrix->nrows; user++)
+	{
+		uint64		sum = 0;
+		uint64		k;
+
+		if ((user & 0xfff) == 0)
+			CHECK_FOR_INTERRUPTS();
+		for (k = matrix->start[user]; k < matrix->start[user + 1]; k++)
+			sum += matrix->values ?
+				hash_float(targets[matrix->cols[k]], matrix->values[k]) : targets[matrix->cols[k]];
+		hashes[user] = build->user_weights ?
+			hash_double(sum, build->user_weights[user]) : similarity_hash(sum, 0);
+	}
+	pfree(targets);
+	return hashes;
+}
+
+/* Fingerprints of all rows, by number. */
+static uint64 *
+fingerprint_rows(SimilarityBuild *build)
+{
+	const Side *rows = build->sources;
+	const SparseMatrix *matrix = rows->matrix;
+	bool		ordered = matrix->values || build->targets.matrix->values || build->user_weights;
+	uint64		common = hash_options(build);
+	uint64	   *users = hash_users(build);
+	uint64	   *result = MemoryContextAllocHuge(build->cxt,
+												Max(rows->nitems, 1) * sizeof(uint64));
+	uint32		i;
+
+	for (i = 0; i < rows->nitems; i++)
+	{
+		result[i] = hash_double(similarity_hash(common, rows->users[i]),
+								similarity_source_factor(build, i));
+		if (needs_counts(&build->options))
+			result[i] = similarity_hash(result[i], rows->count[i]);
+		if (similarity_decays(build))
+			result[i] = hash_double(result[i], rows->weight[i]);
+	}
+	for (i = 0; i < matrix->nrows; i++)
+	{
+		uint32		user = build->order[i];
+		uint64		k;
+
+		if ((i & 0xfff) == 0)
+			CHECK_FOR_INTERRUPTS();
+		if (!similarity_user_counts(build, user))
+			continue;
+		for (k = matrix->start[user]; k < matrix->start[user + 1]; k++)
+		{
+			uint64		hash = users[user];
+			uint64	   *row = &result[matrix->cols[k]];
+
+			/* where the sides are one the value is among the user's */
+			if (matrix->values && rows != &build->targets)
+				hash = hash_float(hash, matrix->values[k]);
+			*row = ordered ? similarity_hash(*row, hash) : *row + hash;
+		}
+	}
+	pfree(users);
+	return result;
+}
+
+/* Flags the users that any of the wanted rows has. */
+static void
+find_useful_users(SimilarityBuild *build)
+{
+	const SparseMatrix *matrix = build->sources->matrix;
+	uint32		user;
+
+	build->useful = MemoryContextAllocExtended(build->cxt, Max(matrix->nrows, 1),
+											   MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
+	for (user = 0; user < matrix->nrows; user++)
+	{
+		uint64		k = matrix->start[user];
+
+		if ((user & 0xfff) == 0)
+			CHECK_FOR_INTERRUPTS();
+		while (k < matrix->start[user + 1] && !build->wanted[matrix->cols[k]])
+			k++;
+		build->useful[user] = k < matrix->start[user + 1];
+	}
+}
+
+/*
+ * Works out the fingerprints and asks which rows are wanted; false where there
+ * is none.  To be called between weighing and the product.
+ */
+bool
+similarity_choose_rows(SimilarityBuild *build)
+{
+	const Side *rows = build->sources;
+	uint64		nwanted = 0;
+	uint32		i;
+
+	build->fingerprints = fingerprint_rows(build);
+	if (build->wants == NULL)
+		return true;
+	build->wanted = MemoryContextAllocExtended(build->cxt, Max(rows->nitems, 1),
+											   MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
+	for (i = 0; i < rows->nitems; i++)
+	{
+		uint32		item = rows->by_rank[i];
+
+		if ((i & 0xfff) == 0)
+			CHECK_FOR_INTERRUPTS();
+		if (rows->users[item] == 0)
+			continue;
+		build->wanted[item] = build->wants(build->emit_arg, iddict_value(rows->dict, item),
+										   build->fingerprints[item]);
+		nwanted += build->wanted[item];
+	}
+	if (nwanted == build->sources->active)
+	{
+		pfree(build->wanted);
+		build->wanted = NULL;
+	}
+	else
+		find_useful_users(build);
+	return nwanted > 0;
+}
+
+/*
+ * Asks for fingerprints of rows, and for nothing but the rows that are wanted;
+ * all of them where wants is NULL.  False, and nothing done, where a row is
+ * made of more than what its users have: then all rows come.  To be called
+ * before similarity_finish(), whose arg wants gets.
+ */
+bool
+similarity_fingerprint(SimilarityBuild *build, SimilarityWants wants)
+{
+	if (similarity_keeps_lists(build))
+		return false;
+	build->fingerprinting = true;
+	build->wants = wants;
+	return true;
+}
+
+/* In emit: the fingerprint of the item it was called for. */
+uint64
+similarity_item_fingerprint(const SimilarityBuild *build)
+{
+	Assert(build->fingerprints);
+	return build->fingerprints[build->current_item];
+}
