@@ -103,7 +103,7 @@ run_tap() {
 			failed=$((failed + 1))
 			echo "tap  $file ... FAILED"
 			cat "$out/log"
-			tail -n 40 "$out/regress_log_$file" 2>/dev/null || true
+			find "$out" -name "regress_log_$file" -exec tail -n 40 {} +
 		fi
 	done
 }
