@@ -507,7 +507,7 @@ row_budget(SimilarityBuild *build, const Side *rows, const uint64 *starts, uint6
 				 errmsg("not enough memory for the similarity of " UINT64_FORMAT " interactions of %u users with %u items",
 						entries, rows->matrix->nrows, rows->nitems),
 				 errhint("Set maintenance_work_mem to at least %zu MB.",
-						 (used + largest * width) / (1024 * 1024) + 1)));
+						 (Size) ((used + largest * width) / (1024 * 1024)) + 1)));
 	return left / width;
 }
 
