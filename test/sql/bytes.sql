@@ -1,6 +1,8 @@
 -- The bytes of every type of the extension, as they are sent and as they are
 -- stored: what one version or one machine has written another must read.  A
 -- difference here is a change of format, not of a test.
+CREATE SCHEMA bytes;
+SET search_path = bytes, public;
 -- a value seen as what it is in memory, in hex, and back
 CREATE FUNCTION hex(varbit, text DEFAULT 'hex') RETURNS text LANGUAGE internal STRICT IMMUTABLE AS 'binary_encode';
 CREATE FUNCTION hex(tagset, text DEFAULT 'hex') RETURNS text LANGUAGE internal STRICT IMMUTABLE AS 'binary_encode';
@@ -79,4 +81,6 @@ SELECT hex(B'1'::varbit) = '0100000080' AS little \gset
 SELECT type, n, length(stored) / 2 AS length, CASE WHEN NOT :'little' THEN 'another order of bytes'
   WHEN length(stored) <= 240 THEN stored ELSE md5(stored) END AS stored FROM seen ORDER BY type, n;
 SELECT count(*), count(*) FILTER (WHERE called('%1$s_of(%2$L)', type, stored) <> text) AS different FROM seen;
+SET client_min_messages = warning;
+DROP SCHEMA bytes CASCADE;
 \! rm -f /tmp/recsys_bytes_*
