@@ -98,6 +98,20 @@ extern void recsys_materialized_srf(FunctionCallInfo fcinfo);
 	ReadRecentBuffer((rel)->rd_locator, MAIN_FORKNUM, block, buffer)
 #endif
 
+/* whether to wake the receiver up at once can be said since 15 */
+#if PG_VERSION_NUM < 150000
+#define send_to_queue(queue, size, data) shm_mq_send(queue, size, data, false)
+#else
+#define send_to_queue(queue, size, data) shm_mq_send(queue, size, data, false, true)
+#endif
+
+/* room before the tuple can be asked for since 18 */
+#if PG_VERSION_NUM < 180000
+#define form_minimal_tuple(desc, values, nulls) heap_form_minimal_tuple(desc, values, nulls)
+#else
+#define form_minimal_tuple(desc, values, nulls) heap_form_minimal_tuple(desc, values, nulls, 0)
+#endif
+
 /* the resource owner takes the place of a flag since 14 */
 #if PG_VERSION_NUM < 140000
 #define release_unowned_plan(plan) ReleaseCachedPlan(plan, false)

@@ -241,6 +241,35 @@ query_is_valid(const UserQuery *query)
 	return SPI_plan_is_valid(query->plan);
 }
 
+/*
+ * Would the planner let a parallel worker run a saved query?  That is more than
+ * a look at its functions: foreign and temporary tables and policies count.
+ */
+bool
+query_is_parallel_safe(const UserQuery *query)
+{
+	CachedPlanSource *source = linitial(SPI_plan_get_plan_sources(query->plan));
+	SPIPlanPtr	plan;
+	CachedPlan *cached;
+	bool		result = false;
+
+	/* a connection of its own: what is running in the caller's would suffer */
+	if (SPI_connect() != SPI_OK_CONNECT)
+		elog(ERROR, "SPI_connect failed");
+	plan = SPI_prepare_cursor(source->query_string, source->num_params, source->param_types,
+							  CURSOR_OPT_PARALLEL_OK | CURSOR_OPT_GENERIC_PLAN);
+	if (plan == NULL)
+		elog(ERROR, "SPI_prepare_cursor failed: %s", SPI_result_code_string(SPI_result));
+	cached = SPI_plan_get_cached_plan(plan);
+	if (cached)
+	{
+		result = linitial_node(PlannedStmt, cached->stmt_list)->planTree->parallel_safe;
+		release_unowned_plan(cached);
+	}
+	SPI_finish();
+	return result;
+}
+
 void
 query_forget(UserQuery *query)
 {

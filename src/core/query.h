@@ -30,6 +30,7 @@ extern UserQuery *query_prepare(const char *text, const QueryColumn *columns, in
 extern UserQuery *query_prepare_saved(const char *text, const QueryColumn *columns, int ncolumns,
 									  int nparams, Oid *paramtypes);
 extern bool query_is_valid(const UserQuery *query);
+extern bool query_is_parallel_safe(const UserQuery *query);
 extern void query_forget(UserQuery *query);
 extern int	query_column_count(const UserQuery *query);
 extern Oid	query_column_type(const UserQuery *query, int column);

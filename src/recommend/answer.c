@@ -23,17 +23,25 @@
 
 #include "recommend/serve.h"
 
+/* Can an id of a type be returned as another: the same, or a wider integer? */
+bool
+call_id_fits(Oid type, Oid out)
+{
+	bool		isint = type == INT2OID || type == INT4OID || type == INT8OID;
+	bool		out_isint = out == INT2OID || out == INT4OID || out == INT8OID;
+
+	return type == out || (isint && out_isint && get_typlen(out) >= get_typlen(type));
+}
+
 /* The type of items in the result has to be theirs, or a wider integer. */
 void
-call_check_result_type(Call *call)
+call_check_result_type(Call *call, int item_column)
 {
 	Recommender *recommender = call->recommender;
-	Oid			type = getBaseType(TupleDescAttr(call->rsinfo->setDesc, 0)->atttypid);
+	Oid			type = getBaseType(TupleDescAttr(call->rsinfo->setDesc, item_column)->atttypid);
 
 	idtype_init(&call->out, type, InvalidOid);
-	if (type == recommender->item.type ||
-		(call->out.isint && recommender->item.isint &&
-		 call->out.typlen >= recommender->item.typlen))
+	if (call_id_fits(recommender->item.type, type))
 		return;
 	ereport(ERROR,
 			(errcode(ERRCODE_DATATYPE_MISMATCH),
@@ -59,13 +67,20 @@ make_int(int64 value, int16 typlen)
 		typlen == 4 ? Int32GetDatum((int32) value) : Int64GetDatum(value);
 }
 
+/* An id as the result has it: integers may be wider there. */
+Datum
+call_id_out(Datum id, int16 typlen, const IdType *out)
+{
+	if (out->typlen == typlen || !out->isint)
+		return id;
+	return make_int(get_int(id, typlen), out->typlen);
+}
+
 /* An item as the result's type. */
 Datum
 call_item_out(const Call *call, Datum item)
 {
-	if (call->out.typlen == call->recommender->item.typlen || !call->out.isint)
-		return item;
-	return make_int(get_int(item, call->recommender->item.typlen), call->out.typlen);
+	return call_id_out(item, call->recommender->item.typlen, &call->out);
 }
 
 /*
@@ -157,7 +172,10 @@ call_put_array(Call *call, int argument, int *n)
 void
 call_put_row(Call *call, Datum *values, bool *nulls)
 {
-	tuplestore_putvalues(call->rsinfo->setResult, call->rsinfo->setDesc, values, nulls);
+	if (call->sink)
+		call->sink(call, values, nulls);
+	else
+		tuplestore_putvalues(call->rsinfo->setResult, call->rsinfo->setDesc, values, nulls);
 	call->nrows++;
 }
 

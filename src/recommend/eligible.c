@@ -48,6 +48,24 @@ eligible_forget(Recommender *recommender)
 	}
 }
 
+/* Could a parallel worker run the items query?  Not known before it has been prepared. */
+bool
+eligible_is_parallel_safe(const Recommender *recommender)
+{
+	bool		result = recommender->items_query == NULL;
+	int			i;
+
+	for (i = 0; i < lengthof(recommender->eligible); i++)
+	{
+		if (recommender->eligible[i].query == NULL)
+			continue;
+		if (!query_is_parallel_safe(recommender->eligible[i].query))
+			return false;
+		result = true;
+	}
+	return result;
+}
+
 /* Prepares the query for a condition, unless the plan at hand is of the same. */
 static UserQuery *
 prepare(Recommender *recommender, const char *filter, int columns)

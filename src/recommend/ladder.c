@@ -162,30 +162,50 @@ add_tag(void *arg, const Datum *values, const bool *nulls)
 		add_key((KeyList *) arg, values[0], 0, 0);
 }
 
+/* Prepares what reads the tags of a user, whose id comes as a value of a type. */
+static UserQuery *
+prepare_tags(Recommender *recommender, Oid usertype)
+{
+	LadderPlan *plan = &recommender->tags;
+	QueryColumn column = {"tag", TEXTOID, false};
+
+	if (plan->query == NULL || plan->argtype != usertype || !query_is_valid(plan->query))
+	{
+		MemoryContext cxt = renew(recommender, plan);
+		char	   *text = pushdown_query(recommender->users_query, 2,
+										  query_user_type(recommender->users_query), usertype);
+		MemoryContext old = MemoryContextSwitchTo(cxt);
+
+		plan->query = query_prepare_saved(text, &column, 1, 1, &usertype);
+		plan->argtype = usertype;
+		MemoryContextSwitchTo(old);
+	}
+	return plan->query;
+}
+
 /* The tags of the user by the users query. */
 static void
 read_tags(Call *call, KeyList *tags)
 {
-	Recommender *recommender = call->recommender;
-	LadderPlan *plan = &recommender->tags;
-	QueryColumn column = {"tag", TEXTOID, false};
-
 	if (SPI_connect() != SPI_OK_CONNECT)
 		elog(ERROR, "SPI_connect failed");
-	if (plan->query == NULL || plan->argtype != call->usertype || !query_is_valid(plan->query))
-	{
-		MemoryContext cxt = renew(recommender, plan);
-		char	   *text = pushdown_query(recommender->users_query, 2,
-										  query_user_type(recommender->users_query),
-										  call->usertype);
-		MemoryContext old = MemoryContextSwitchTo(cxt);
-
-		plan->query = query_prepare_saved(text, &column, 1, 1, &call->usertype);
-		plan->argtype = call->usertype;
-		MemoryContextSwitchTo(old);
-	}
-	query_run(plan->query, &call->user, NULL, add_tag, tags);
+	query_run(prepare_tags(call->recommender, call->usertype), &call->user, NULL, add_tag, tags);
 	SPI_finish();
+}
+
+/* Could a parallel worker run the users query, if there is one? */
+bool
+ladder_is_parallel_safe(Recommender *recommender, Oid usertype)
+{
+	bool		result;
+
+	if (recommender->users_query == NULL)
+		return true;
+	if (SPI_connect() != SPI_OK_CONNECT)
+		elog(ERROR, "SPI_connect failed");
+	result = query_is_parallel_safe(prepare_tags(recommender, usertype));
+	SPI_finish();
+	return result;
 }
 
 static void

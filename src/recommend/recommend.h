@@ -326,6 +326,7 @@ extern Candidate *scoring_explain(Scoring *scoring, const uint32 *best, uint32 n
 
 /* ladder.c */
 extern void ladder_forget(Recommender *recommender);
+extern bool ladder_is_parallel_safe(Recommender *recommender, Oid usertype);
 
 /* eligible.c */
 extern void eligible_mark(Recommender *recommender, const char *filter, const uint32 *items,
@@ -333,6 +334,7 @@ extern void eligible_mark(Recommender *recommender, const char *filter, const ui
 extern void eligible_read(Recommender *recommender, const char *filter, const uint32 *items,
 						  int64 n, int columns, QueryRow row, void *arg);
 extern void eligible_forget(Recommender *recommender);
+extern bool eligible_is_parallel_safe(const Recommender *recommender);
 
 static inline Datum
 idtype_fetch(const IdType *idtype, const char *data)

@@ -97,6 +97,32 @@ AS 'MODULE_PATHNAME', 'recsys_recommend_typed';
 COMMENT ON FUNCTION recommend(anyelement, text, anycompatible, integer, text, text[], text[], text, text[], double precision, interval, timestamptz, boolean, double precision, integer, double precision, bigint, double precision, text[]) IS
 	'the n best items for a user, for items of the type of the first argument';
 
+CREATE FUNCTION recommend_all(name text, n integer, users text DEFAULT NULL,
+	exclude text DEFAULT 'bought', deny bigint[] DEFAULT NULL, allow bigint[] DEFAULT NULL, filter text DEFAULT NULL,
+	half_life interval DEFAULT NULL, as_of timestamptz DEFAULT NULL,
+	fallback boolean DEFAULT true, lambda double precision DEFAULT NULL, per_category integer DEFAULT NULL,
+	explore double precision DEFAULT NULL, seed bigint DEFAULT 0, damping double precision DEFAULT NULL,
+	OUT "user" bigint, OUT item bigint, OUT score double precision, OUT source text, OUT because bigint[],
+	OUT contributions double precision[])
+RETURNS SETOF record
+LANGUAGE C STABLE PARALLEL RESTRICTED COST 1000000 ROWS 1000000
+AS 'MODULE_PATHNAME', 'recsys_recommend_all';
+COMMENT ON FUNCTION recommend_all(text, integer, text, text, bigint[], bigint[], text, interval, timestamptz, boolean, double precision, integer, double precision, bigint, double precision) IS
+	'the n best items for each user of a query, or of the recommender, by parallel workers: the rows of recommend()';
+
+CREATE FUNCTION recommend_all(user_witness anyelement, item_witness anycompatible, name text, n integer, users text DEFAULT NULL,
+	exclude text DEFAULT 'bought', deny text[] DEFAULT NULL, allow text[] DEFAULT NULL, filter text DEFAULT NULL,
+	half_life interval DEFAULT NULL, as_of timestamptz DEFAULT NULL,
+	fallback boolean DEFAULT true, lambda double precision DEFAULT NULL, per_category integer DEFAULT NULL,
+	explore double precision DEFAULT NULL, seed bigint DEFAULT 0, damping double precision DEFAULT NULL,
+	OUT "user" anyelement, OUT item anycompatible, OUT score double precision, OUT source text,
+	OUT because anycompatiblearray, OUT contributions double precision[])
+RETURNS SETOF record
+LANGUAGE C STABLE PARALLEL RESTRICTED COST 1000000 ROWS 1000000
+AS 'MODULE_PATHNAME', 'recsys_recommend_all_typed';
+COMMENT ON FUNCTION recommend_all(anyelement, anycompatible, text, integer, text, text, text[], text[], text, interval, timestamptz, boolean, double precision, integer, double precision, bigint, double precision) IS
+	'the n best items for each user of a query, for users and items of the types of the first two arguments';
+
 CREATE FUNCTION recommend_basket(name text, items bigint[], n integer DEFAULT NULL,
 	deny bigint[] DEFAULT NULL, allow bigint[] DEFAULT NULL, filter text DEFAULT NULL,
 	fallback boolean DEFAULT true, lambda double precision DEFAULT NULL, per_category integer DEFAULT NULL,

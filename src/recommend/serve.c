@@ -22,11 +22,12 @@
 #include "core/options.h"
 #include "recommend/serve.h"
 
-typedef void (*CallBody) (Call *call);
-
-/* Sets up a call of a function whose recommender's name is argument `first`. */
-static Datum
-run(FunctionCallInfo fcinfo, int first, CallBody body)
+/*
+ * Sets up a call of a function whose recommender's name is argument `first`, and
+ * whose result has items in column `item_column`, from 0.
+ */
+Datum
+call_run(FunctionCallInfo fcinfo, int first, int item_column, CallBody body)
 {
 	Call		call = {0};
 
@@ -47,7 +48,7 @@ run(FunctionCallInfo fcinfo, int first, CallBody body)
 												  ALLOCSET_DEFAULT_SIZES);
 		MemoryContext old = MemoryContextSwitchTo(cxt);
 
-		call_check_result_type(&call);
+		call_check_result_type(&call, item_column);
 		item_table_reset(&call.recommender->table, &call.recommender->item,
 						 call.recommender->cxt, cxt);
 		body(&call);
@@ -103,24 +104,6 @@ call_read_limits(Call *call, int argument)
 		text_to_cstring(PG_GETARG_TEXT_PP(argument + 2));
 	call->checks = call->filter || call->recommender->items_query;
 }
-
-/* Where the arguments of recommend() are, counted from the name's. */
-enum
-{
-	ARG_USER = 1,
-	ARG_N,
-	ARG_EXCLUDE,
-	ARG_DENY,					/* followed by allow and filter */
-	ARG_ALLOW,
-	ARG_FILTER,
-	ARG_CONTEXT,
-	ARG_CONTEXT_WEIGHT,
-	ARG_HALF_LIFE,
-	ARG_AS_OF,
-	ARG_FALLBACK,
-	ARG_DIVERSITY,				/* lambda, per_category, explore, seed, damping */
-	ARG_TAGS = ARG_DIVERSITY + 5
-};
 
 /* What to exclude of the history: everything, nothing, or what is recent. */
 typedef struct Exclusion
@@ -243,8 +226,9 @@ read_tags(Call *call)
 	call->tags = PG_GETARG_ARRAYTYPE_P(call->first + ARG_TAGS);
 }
 
-static void
-recommend(Call *call)
+/* Answers for a user; nobody in particular (NULL) has no history. */
+void
+call_recommend(Call *call, Datum user, bool isnull, Oid usertype)
 {
 	FunctionCallInfo fcinfo = call->fcinfo;
 	int			first = call->first;
@@ -266,14 +250,12 @@ recommend(Call *call)
 	options.need_ts = options.cut || options.half_life > 0 || exclusion.recent;
 
 	read_tags(call);
-
-	/* nobody in particular has no history */
-	if (!PG_ARGISNULL(first + ARG_USER))
+	if (!isnull)
 	{
 		call->has_user = true;
-		call->user = PG_GETARG_DATUM(first + ARG_USER);
-		call->usertype = get_fn_expr_argtype(fcinfo->flinfo, first + ARG_USER);
-		history = history_read(call->recommender, call->user, call->usertype, &options,
+		call->user = user;
+		call->usertype = usertype;
+		history = history_read(call->recommender, user, usertype, &options,
 							   exclusion.recent ? &last : NULL, &nhistory);
 	}
 	for (i = 0; i < nhistory; i++)
@@ -285,12 +267,21 @@ recommend(Call *call)
 	call_answer(call, history, nhistory);
 }
 
+static void
+recommend(Call *call)
+{
+	NullableDatum *user = &call->fcinfo->args[call->first + ARG_USER];
+
+	call_recommend(call, user->value, user->isnull,
+				   get_fn_expr_argtype(call->fcinfo->flinfo, call->first + ARG_USER));
+}
+
 /* recommend(name text, user anycompatible, n integer) */
 RECSYS_FUNCTION(recsys_recommend);
 Datum
 recsys_recommend(PG_FUNCTION_ARGS)
 {
-	return run(fcinfo, 0, recommend);
+	return call_run(fcinfo, 0, 0, recommend);
 }
 
 /* recommend(item anyelement, name text, user anycompatible, n integer) */
@@ -298,7 +289,7 @@ RECSYS_FUNCTION(recsys_recommend_typed);
 Datum
 recsys_recommend_typed(PG_FUNCTION_ARGS)
 {
-	return run(fcinfo, 1, recommend);
+	return call_run(fcinfo, 1, 0, recommend);
 }
 
 /* Each item of the basket counts once; what is in it is not returned. */
@@ -332,7 +323,7 @@ RECSYS_FUNCTION(recsys_recommend_basket);
 Datum
 recsys_recommend_basket(PG_FUNCTION_ARGS)
 {
-	return run(fcinfo, 0, recommend_basket);
+	return call_run(fcinfo, 0, 0, recommend_basket);
 }
 
 /* recommend_basket(item anyelement, name text, items anyarray, n integer) */
@@ -340,7 +331,7 @@ RECSYS_FUNCTION(recsys_recommend_basket_typed);
 Datum
 recsys_recommend_basket_typed(PG_FUNCTION_ARGS)
 {
-	return run(fcinfo, 1, recommend_basket);
+	return call_run(fcinfo, 1, 0, recommend_basket);
 }
 
 /* Puts the neighbours of an item into the table; their numbers, in order. */
@@ -417,7 +408,7 @@ RECSYS_FUNCTION(recsys_similar_items);
 Datum
 recsys_similar_items(PG_FUNCTION_ARGS)
 {
-	return run(fcinfo, 0, similar_items);
+	return call_run(fcinfo, 0, 0, similar_items);
 }
 
 /* similar_items(witness anyelement, name text, item anyelement, n integer) */
@@ -425,7 +416,7 @@ RECSYS_FUNCTION(recsys_similar_items_typed);
 Datum
 recsys_similar_items_typed(PG_FUNCTION_ARGS)
 {
-	return run(fcinfo, 1, similar_items);
+	return call_run(fcinfo, 1, 0, similar_items);
 }
 
 /* best_sellers(name text, period interval, n integer, as_of timestamptz, ...) */
@@ -433,7 +424,7 @@ RECSYS_FUNCTION(recsys_best_sellers);
 Datum
 recsys_best_sellers(PG_FUNCTION_ARGS)
 {
-	return run(fcinfo, 0, call_best_sellers);
+	return call_run(fcinfo, 0, 0, call_best_sellers);
 }
 
 /* best_sellers(witness anyelement, name text, period interval, n integer, ...) */
@@ -441,5 +432,5 @@ RECSYS_FUNCTION(recsys_best_sellers_typed);
 Datum
 recsys_best_sellers_typed(PG_FUNCTION_ARGS)
 {
-	return run(fcinfo, 1, call_best_sellers);
+	return call_run(fcinfo, 1, 0, call_best_sellers);
 }

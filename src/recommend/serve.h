@@ -47,6 +47,24 @@ typedef struct Diversity
 	double		damping;		/* power of popularity that a score is divided by */
 } Diversity;
 
+/* Where the arguments of recommend() are, counted from the name's. */
+enum
+{
+	ARG_USER = 1,
+	ARG_N,
+	ARG_EXCLUDE,
+	ARG_DENY,					/* followed by allow and filter */
+	ARG_ALLOW,
+	ARG_FILTER,
+	ARG_CONTEXT,
+	ARG_CONTEXT_WEIGHT,
+	ARG_HALF_LIFE,
+	ARG_AS_OF,
+	ARG_FALLBACK,
+	ARG_DIVERSITY,				/* lambda, per_category, explore, seed, damping */
+	ARG_TAGS = ARG_DIVERSITY + 5
+};
+
 /* One call: what is being answered and where the rows go. */
 typedef struct Call
 {
@@ -68,7 +86,13 @@ typedef struct Call
 	const HistoryItem *history;
 	int			nhistory;
 	Diversity  *diversity;		/* or NULL */
+
+	/* where rows go, if not into the function's result */
+	void		(*sink) (struct Call *call, Datum *values, bool *nulls);
+	void	   *sink_arg;
 } Call;
+
+typedef void (*CallBody) (Call *call);
 
 /* Items of one rung, best first. */
 typedef struct Stream
@@ -85,6 +109,8 @@ typedef struct Stream
 } Stream;
 
 /* serve.c */
+extern Datum call_run(FunctionCallInfo fcinfo, int first, int item_column, CallBody body);
+extern void call_recommend(Call *call, Datum user, bool isnull, Oid usertype);
 extern int64 call_get_n(const Call *call, int argument);
 extern void call_read_limits(Call *call, int argument);
 
@@ -108,7 +134,9 @@ extern void call_read_diversity(Call *call, int argument);
 extern void call_answer_diverse(Call *call, Scoring *scoring);
 
 /* answer.c */
-extern void call_check_result_type(Call *call);
+extern bool call_id_fits(Oid type, Oid out);
+extern Datum call_id_out(Datum id, int16 typlen, const IdType *out);
+extern void call_check_result_type(Call *call, int item_column);
 extern bool call_item_in(const Call *call, Datum value, Oid type, Datum *item);
 extern Datum call_item_out(const Call *call, Datum item);
 extern uint32 *call_put_array(Call *call, int argument, int *n);

@@ -87,12 +87,25 @@ latency 'similar_items' "$WORK/tmp/similar.sql"
 printf 'SELECT 1;\n' >"$WORK/tmp/nothing.sql"
 latency 'SELECT 1' "$WORK/tmp/nothing.sql"
 
-# a list for many users is a join
+# everybody at once: one process, then with a worker
+sql <<SQL
+CREATE TABLE customers AS SELECT DISTINCT customer_id FROM order_lines WHERE customer_id >= 0;
+ANALYZE customers;
+SQL
+for workers in 0 1; do
+	sql -v workers="$workers" <<'SQL'
+SET max_parallel_workers_per_gather = :workers;
+SELECT extract(epoch FROM clock_timestamp()) AS start \gset
+SELECT count(*), count(DISTINCT "user") AS users FROM recommend_all('shop', 10, 'TABLE customers') \gset
+SELECT format('recommend_all: 10 items for each of %s users, %s rows, %s processes: %s users/s', :users, :count, :workers + 1,
+	round(:users / (extract(epoch FROM clock_timestamp()) - :start)));
+SQL
+done
 sql <<'SQL'
 SELECT count(*) FROM generate_series(1, 1000) u, recommend('shop', u, 10) \g /dev/null
 SELECT extract(epoch FROM clock_timestamp()) AS start \gset
 SELECT count(*) FROM generate_series(1, 100000) u, recommend('shop', u, 10) \g /dev/null
-SELECT format('10 items for each of 100000 users with %s items of history: %s users/s, one process',
+SELECT format('the same as a join, for 100000 users with %s items of history: %s users/s',
 	(SELECT round(count(*) / 100000.0, 1) FROM order_lines WHERE customer_id BETWEEN 1 AND 100000),
 	round(100000 / (extract(epoch FROM clock_timestamp()) - :start)));
 SQL

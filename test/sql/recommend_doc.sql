@@ -56,6 +56,14 @@ SELECT item, source, because FROM recommend_basket('shop', ARRAY[4, 5], 2);
 
 SELECT * FROM best_sellers('shop', '14 days', 3, as_of => '2024-05-14');
 
+SELECT "user", array_agg(item) AS items
+FROM recommend_all('shop', 2)
+GROUP BY "user" ORDER BY "user" LIMIT 3;
+
+SELECT "user", item, source
+FROM recommend_all('shop', 1, 'SELECT customer_id FROM order_lines GROUP BY 1 HAVING count(*) > 2', fallback => false)
+ORDER BY "user";
+
 SELECT c.customer_id, array_agg(r.item ORDER BY r.ordinality) AS items
 FROM (SELECT DISTINCT customer_id FROM order_lines) c,
   LATERAL recommend('shop', c.customer_id, 2) WITH ORDINALITY r
