@@ -203,7 +203,9 @@ Datum
 recsys_tag_portrait_deserialize(PG_FUNCTION_ARGS)
 {
 	bytea	   *bytes = PG_GETARG_BYTEA_PP(0);
-	StringInfoData buf = {.data = VARDATA_ANY(bytes), .len = VARSIZE_ANY_EXHDR(bytes), .maxlen = -1};
+	StringInfoData buf = {
+		.data = VARDATA_ANY(bytes), .len = VARSIZE_ANY_EXHDR(bytes), .maxlen = -1
+	};
 	PortraitState *state = create_portrait(CurrentMemoryContext);
 	int			n;
 
@@ -284,7 +286,8 @@ static double
 fisher_test(int64 observed, int64 draws, int64 marked, int64 population)
 {
 	Hypergeometric dist;
-	int64		mode = (int64) (((double) draws + 1) * ((double) marked + 1) / ((double) population + 2));
+	int64		mode = (int64) (((double) draws + 1) * ((double) marked + 1) /
+								((double) population + 2));
 	int			direction;
 	double		own;
 	int64		near;
@@ -328,7 +331,8 @@ rate(const PortraitState *state, PortraitRow *row)
 	double		in = counts->in + state->prior * share;
 	double		not_in = state->in - counts->in + state->prior * (1 - share);
 	double		out = counts->all - counts->in + state->prior * share;
-	double		not_out = (state->all - state->in) - (counts->all - counts->in) + state->prior * (1 - share);
+	double		not_out = (state->all - state->in) - (counts->all - counts->in) +
+		state->prior * (1 - share);
 
 	row->log_odds = log(in / not_in) - log(out / not_out);
 	row->z = row->log_odds / sqrt(1 / in + 1 / not_in + 1 / out + 1 / not_out);

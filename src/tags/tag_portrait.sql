@@ -15,32 +15,39 @@ CREATE TYPE tag_portrait AS (
 COMMENT ON TYPE tag_portrait IS 'one tag of a crowd''s portrait, see tag_portrait_agg()';
 
 CREATE TYPE tag_portrait_options AS (min_count bigint, prior double precision);
-COMMENT ON TYPE tag_portrait_options IS 'options of tag_portrait_agg(), made by tag_portrait_options()';
+COMMENT ON TYPE tag_portrait_options
+	IS 'options of tag_portrait_agg(), made by tag_portrait_options()';
 
-CREATE FUNCTION tag_portrait_options(min_count bigint DEFAULT 1, prior double precision DEFAULT 10) RETURNS tag_portrait_options
+CREATE FUNCTION tag_portrait_options(min_count bigint DEFAULT 1, prior double precision DEFAULT 10)
+	RETURNS tag_portrait_options
 	AS 'MODULE_PATHNAME', 'recsys_tag_portrait_options' LANGUAGE C IMMUTABLE PARALLEL SAFE;
 COMMENT ON FUNCTION tag_portrait_options(bigint, double precision)
 	IS 'options of tag_portrait_agg(): tags that fewer than min_count rows have are left out; the prior is worth so many rows';
 
 CREATE FUNCTION tag_portrait_trans(internal, tagset, boolean) RETURNS internal
 	AS 'MODULE_PATHNAME', 'recsys_tag_portrait_trans' LANGUAGE C IMMUTABLE PARALLEL SAFE;
-COMMENT ON FUNCTION tag_portrait_trans(internal, tagset, boolean) IS 'transition function of tag_portrait_agg';
+COMMENT ON FUNCTION tag_portrait_trans(internal, tagset, boolean)
+	IS 'transition function of tag_portrait_agg';
 
 CREATE FUNCTION tag_portrait_trans(internal, tagset, boolean, tag_portrait_options) RETURNS internal
 	AS 'MODULE_PATHNAME', 'recsys_tag_portrait_trans' LANGUAGE C IMMUTABLE PARALLEL SAFE;
-COMMENT ON FUNCTION tag_portrait_trans(internal, tagset, boolean, tag_portrait_options) IS 'transition function of tag_portrait_agg';
+COMMENT ON FUNCTION tag_portrait_trans(internal, tagset, boolean, tag_portrait_options)
+	IS 'transition function of tag_portrait_agg';
 
 CREATE FUNCTION tag_portrait_combine(internal, internal) RETURNS internal
 	AS 'MODULE_PATHNAME', 'recsys_tag_portrait_combine' LANGUAGE C IMMUTABLE PARALLEL SAFE;
-COMMENT ON FUNCTION tag_portrait_combine(internal, internal) IS 'joins two states of tag_portrait_agg';
+COMMENT ON FUNCTION tag_portrait_combine(internal, internal)
+	IS 'joins two states of tag_portrait_agg';
 
 CREATE FUNCTION tag_portrait_serialize(internal) RETURNS bytea
 	AS 'MODULE_PATHNAME', 'recsys_tag_portrait_serialize' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
 COMMENT ON FUNCTION tag_portrait_serialize(internal) IS 'state of tag_portrait_agg as bytes';
 
 CREATE FUNCTION tag_portrait_deserialize(bytea, internal) RETURNS internal
-	AS 'MODULE_PATHNAME', 'recsys_tag_portrait_deserialize' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
-COMMENT ON FUNCTION tag_portrait_deserialize(bytea, internal) IS 'state of tag_portrait_agg from bytes';
+	AS 'MODULE_PATHNAME', 'recsys_tag_portrait_deserialize'
+	LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION tag_portrait_deserialize(bytea, internal)
+	IS 'state of tag_portrait_agg from bytes';
 
 CREATE FUNCTION tag_portrait_final(internal) RETURNS tag_portrait[]
 	AS 'MODULE_PATHNAME', 'recsys_tag_portrait_final' LANGUAGE C IMMUTABLE PARALLEL SAFE;

@@ -278,7 +278,8 @@ parse_leaf(Parser *parser)
 	}
 	else
 	{
-		while (*parser->p != '\0' && !tag_isspace(*parser->p) && !strchr("&|!()*<>=,\"\\", *parser->p))
+		while (*parser->p != '\0' && !tag_isspace(*parser->p) &&
+			   !strchr("&|!()*<>=,\"\\", *parser->p))
 			parser->p++;
 		if (parser->p == start && *start != '*')
 			return syntax_error(parser, start, "a tag, \"!\" or \"(\"");
@@ -459,8 +460,7 @@ grow(const TagQuery *query, int node)
 	branch->weight = from->weight;
 	/* more room than children, but never more than nodes in the subtree */
 	branch->children = palloc_array(Branch *, from->end - node);
-	for (int child = tagquery_first_child(query, node); child < from->end;
-		 child = tagquery_node(query, child)->end)
+	tagquery_foreach_child(child, query, node)
 		branch->children[branch->nchildren++] = grow(query, child);
 	return branch;
 }
@@ -500,7 +500,8 @@ TagQuery *
 tagquery_check(TagQuery *query)
 {
 	if (VARSIZE(query) < offsetof(TagQuery, nodes) + sizeof(TagQueryNode) ||
-		query->version != TAGQUERY_VERSION || query->nnodes < 1 || query->nnodes > TAGQUERY_MAX_NODES ||
+		query->version != TAGQUERY_VERSION ||
+		query->nnodes < 1 || query->nnodes > TAGQUERY_MAX_NODES ||
 		VARSIZE(query) < offsetof(TagQuery, nodes) + query->nnodes * sizeof(TagQueryNode))
 		ereport(ERROR,
 				(errcode(ERRCODE_DATA_CORRUPTED),
@@ -535,7 +536,7 @@ tagquery_eval(const TagQuery *query, int node, TagQueryLeaf leaf, void *arg)
 			result = TAG_FALSE;
 			break;
 	}
-	for (int child = node + 1; child < this->end; child = tagquery_node(query, child)->end)
+	tagquery_foreach_child(child, query, node)
 	{
 		TagTruth	truth = tagquery_eval(query, child, leaf, arg);
 
@@ -581,7 +582,7 @@ format_node(StringInfo buf, const TagQuery *query, int node, bool parenthesize)
 	}
 	if (parenthesize)
 		appendStringInfoChar(buf, '(');
-	for (int child = node + 1; child < this->end; child = tagquery_node(query, child)->end)
+	tagquery_foreach_child(child, query, node)
 	{
 		if (child > node + 1)
 			appendStringInfoString(buf, this->kind == TAGQUERY_AND ? " & " : " | ");
@@ -649,22 +650,27 @@ recsys_tagquery_recv(PG_FUNCTION_ARGS)
 	PG_RETURN_POINTER(tagquery_parse(pq_getmsgtext(buf, buf->len - buf->cursor, &length), NULL));
 }
 
+static Datum
+combine(FunctionCallInfo fcinfo, TagQueryKind kind)
+{
+	Branch	   *left = grow(PG_GETARG_TAGQUERY_P(0), 0);
+	Branch	   *right = grow(PG_GETARG_TAGQUERY_P(1), 0);
+
+	PG_RETURN_POINTER(flatten(make_op(kind, list_make2(left, right)), NULL));
+}
+
 RECSYS_FUNCTION(recsys_tagquery_and);
 Datum
 recsys_tagquery_and(PG_FUNCTION_ARGS)
 {
-	List	   *operands = list_make2(grow(PG_GETARG_TAGQUERY_P(0), 0), grow(PG_GETARG_TAGQUERY_P(1), 0));
-
-	PG_RETURN_POINTER(flatten(make_op(TAGQUERY_AND, operands), NULL));
+	return combine(fcinfo, TAGQUERY_AND);
 }
 
 RECSYS_FUNCTION(recsys_tagquery_or);
 Datum
 recsys_tagquery_or(PG_FUNCTION_ARGS)
 {
-	List	   *operands = list_make2(grow(PG_GETARG_TAGQUERY_P(0), 0), grow(PG_GETARG_TAGQUERY_P(1), 0));
-
-	PG_RETURN_POINTER(flatten(make_op(TAGQUERY_OR, operands), NULL));
+	return combine(fcinfo, TAGQUERY_OR);
 }
 
 RECSYS_FUNCTION(recsys_tagquery_not);

@@ -9,8 +9,7 @@
  *
  *		int			i = 0;						the root
  *		switch (tagquery_node(query, i)->kind)
- *		for (c = tagquery_first_child(query, i); c < tagquery_node(query, i)->end;
- *			 c = tagquery_node(query, c)->end)
+ *		tagquery_foreach_child(c, query, i)
  *			...									the children of node i
  *
  * or let tagquery_eval() ask for the truth of each tag.  The tree is simplified:
@@ -38,7 +37,7 @@ typedef enum TagQueryKind
 	TAGQUERY_AND = 2,			/* two or more children */
 	TAGQUERY_OR = 3,			/* two or more children */
 	TAGQUERY_NOT = 4,			/* one child */
-	TAGQUERY_TAG = 5			/* a tag, a prefix of tags, perhaps with a condition on the weight */
+	TAGQUERY_TAG = 5			/* a tag or a prefix, perhaps with a condition on the weight */
 } TagQueryKind;
 
 typedef enum TagQueryCompare
@@ -91,6 +90,10 @@ tagquery_first_child(const TagQuery *query, int node)
 {
 	return node + 1;
 }
+
+#define tagquery_foreach_child(child, query, node) \
+	for (int child = tagquery_first_child(query, node); \
+		 child < tagquery_node(query, node)->end; child = tagquery_node(query, child)->end)
 
 /* The bytes of a TAG node: node->length of them, not terminated. */
 static inline const char *

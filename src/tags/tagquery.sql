@@ -27,7 +27,8 @@ CREATE TYPE tagquery (
 	ALIGNMENT = int4,
 	STORAGE = extended
 );
-COMMENT ON TYPE tagquery IS 'boolean query over tags: ''buy:* & (area:east | wine>0.5) & !risk:refund''';
+COMMENT ON TYPE tagquery
+	IS 'boolean query over tags: ''buy:* & (area:east | wine>0.5) & !risk:refund''';
 
 CREATE FUNCTION tagquery_and(tagquery, tagquery) RETURNS tagquery
 	AS 'MODULE_PATHNAME', 'recsys_tagquery_and' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;

@@ -32,7 +32,8 @@ CREATE TYPE tagset (
 	ALIGNMENT = int4,
 	STORAGE = extended
 );
-COMMENT ON TYPE tagset IS 'sorted, unique tags, each with a weight (default 1): ''female, city:beijing, wine=0.8''';
+COMMENT ON TYPE tagset
+	IS 'sorted, unique tags, each with a weight (default 1): ''female, city:beijing, wine=0.8''';
 
 CREATE FUNCTION tagset(tags text[]) RETURNS tagset
 	AS 'MODULE_PATHNAME', 'recsys_tagset_from_array' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
@@ -40,11 +41,13 @@ COMMENT ON FUNCTION tagset(text[]) IS 'tagset of the elements of an array, each 
 
 CREATE FUNCTION tagset(tags text[], weights double precision[]) RETURNS tagset
 	AS 'MODULE_PATHNAME', 'recsys_tagset_from_arrays' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
-COMMENT ON FUNCTION tagset(text[], double precision[]) IS 'tagset of the elements of an array with the weights of the other';
+COMMENT ON FUNCTION tagset(text[], double precision[])
+	IS 'tagset of the elements of an array with the weights of the other';
 
 CREATE FUNCTION tagset(tags jsonb) RETURNS tagset
 	AS 'MODULE_PATHNAME', 'recsys_tagset_from_jsonb' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
-COMMENT ON FUNCTION tagset(jsonb) IS 'tagset of an object of weights by tag, or of an array of strings';
+COMMENT ON FUNCTION tagset(jsonb)
+	IS 'tagset of an object of weights by tag, or of an array of strings';
 
 CREATE FUNCTION tagset_to_array(tagset) RETURNS text[]
 	AS 'MODULE_PATHNAME', 'recsys_tagset_to_array' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;

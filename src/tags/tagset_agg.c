@@ -284,7 +284,8 @@ recsys_tag_profile_trans(PG_FUNCTION_ARGS)
 		int			len;
 		const char *tag = tagset_tag(&set, i, &len);
 
-		tag_sum_add(tally_put(state->tally, tag, len), finite_weight(weight * tagset_weight(&set, i)), exponent);
+		tag_sum_add(tally_put(state->tally, tag, len),
+					finite_weight(weight * tagset_weight(&set, i)), exponent);
 	}
 	PG_RETURN_POINTER(state);
 }
@@ -303,7 +304,8 @@ static void
 merge_payload(SetAggState *state, TallyEntry *from)
 {
 	void	   *payload = state->kind == AGG_INTERSECT && state->sets > 0 ?
-		tally_find(state->tally, from->tag, from->len) : tally_put(state->tally, from->tag, from->len);
+		tally_find(state->tally, from->tag, from->len) :
+		tally_put(state->tally, from->tag, from->len);
 
 	if (payload == NULL)
 		return;
@@ -386,7 +388,9 @@ Datum
 recsys_tagset_agg_deserialize(PG_FUNCTION_ARGS)
 {
 	bytea	   *bytes = PG_GETARG_BYTEA_PP(0);
-	StringInfoData buf = {.data = VARDATA_ANY(bytes), .len = VARSIZE_ANY_EXHDR(bytes), .maxlen = -1};
+	StringInfoData buf = {
+		.data = VARDATA_ANY(bytes), .len = VARSIZE_ANY_EXHDR(bytes), .maxlen = -1
+	};
 	SetAggState   *state = create_state(CurrentMemoryContext, (AggKind) pq_getmsgbyte(&buf));
 	int			n;
 

@@ -6,39 +6,52 @@ COMMENT ON FUNCTION tagset_agg_trans(internal, text) IS 'transition function of 
 
 CREATE FUNCTION tagset_agg_trans(internal, text, double precision) RETURNS internal
 	AS 'MODULE_PATHNAME', 'recsys_tagset_agg_weight_trans' LANGUAGE C IMMUTABLE PARALLEL SAFE;
-COMMENT ON FUNCTION tagset_agg_trans(internal, text, double precision) IS 'transition function of tagset_agg with weights';
+COMMENT ON FUNCTION tagset_agg_trans(internal, text, double precision)
+	IS 'transition function of tagset_agg with weights';
 
 CREATE FUNCTION tagset_union_trans(internal, tagset) RETURNS internal
 	AS 'MODULE_PATHNAME', 'recsys_tagset_union_trans' LANGUAGE C IMMUTABLE PARALLEL SAFE;
-COMMENT ON FUNCTION tagset_union_trans(internal, tagset) IS 'transition function of tagset_union_agg';
+COMMENT ON FUNCTION tagset_union_trans(internal, tagset)
+	IS 'transition function of tagset_union_agg';
 
 CREATE FUNCTION tagset_union_trans(internal, tagset, text) RETURNS internal
 	AS 'MODULE_PATHNAME', 'recsys_tagset_union_trans' LANGUAGE C IMMUTABLE PARALLEL SAFE;
-COMMENT ON FUNCTION tagset_union_trans(internal, tagset, text) IS 'transition function of tagset_union_agg';
+COMMENT ON FUNCTION tagset_union_trans(internal, tagset, text)
+	IS 'transition function of tagset_union_agg';
 
 CREATE FUNCTION tagset_intersect_trans(internal, tagset) RETURNS internal
 	AS 'MODULE_PATHNAME', 'recsys_tagset_intersect_trans' LANGUAGE C IMMUTABLE PARALLEL SAFE;
-COMMENT ON FUNCTION tagset_intersect_trans(internal, tagset) IS 'transition function of tagset_intersect_agg';
+COMMENT ON FUNCTION tagset_intersect_trans(internal, tagset)
+	IS 'transition function of tagset_intersect_agg';
 
 CREATE FUNCTION tagset_intersect_trans(internal, tagset, text) RETURNS internal
 	AS 'MODULE_PATHNAME', 'recsys_tagset_intersect_trans' LANGUAGE C IMMUTABLE PARALLEL SAFE;
-COMMENT ON FUNCTION tagset_intersect_trans(internal, tagset, text) IS 'transition function of tagset_intersect_agg';
+COMMENT ON FUNCTION tagset_intersect_trans(internal, tagset, text)
+	IS 'transition function of tagset_intersect_agg';
 
 CREATE FUNCTION tag_profile_trans(internal, tagset, double precision) RETURNS internal
 	AS 'MODULE_PATHNAME', 'recsys_tag_profile_trans' LANGUAGE C IMMUTABLE PARALLEL SAFE;
-COMMENT ON FUNCTION tag_profile_trans(internal, tagset, double precision) IS 'transition function of tag_profile_agg';
+COMMENT ON FUNCTION tag_profile_trans(internal, tagset, double precision)
+	IS 'transition function of tag_profile_agg';
 
-CREATE FUNCTION tag_profile_trans(internal, tagset, double precision, timestamptz, interval) RETURNS internal
+CREATE FUNCTION tag_profile_trans(internal, tagset, double precision, timestamptz, interval)
+	RETURNS internal
 	AS 'MODULE_PATHNAME', 'recsys_tag_profile_trans' LANGUAGE C IMMUTABLE PARALLEL SAFE;
-COMMENT ON FUNCTION tag_profile_trans(internal, tagset, double precision, timestamptz, interval) IS 'transition function of tag_profile_agg with decay';
+COMMENT ON FUNCTION tag_profile_trans(internal, tagset, double precision, timestamptz, interval)
+	IS 'transition function of tag_profile_agg with decay';
 
-CREATE FUNCTION tag_profile_trans(internal, tagset, double precision, timestamptz, interval, integer) RETURNS internal
+CREATE FUNCTION tag_profile_trans(internal, tagset, double precision, timestamptz, interval,
+		integer)
+	RETURNS internal
 	AS 'MODULE_PATHNAME', 'recsys_tag_profile_trans' LANGUAGE C IMMUTABLE PARALLEL SAFE;
-COMMENT ON FUNCTION tag_profile_trans(internal, tagset, double precision, timestamptz, interval, integer) IS 'transition function of tag_profile_agg with decay and limit';
+COMMENT ON FUNCTION tag_profile_trans(internal, tagset, double precision, timestamptz,
+		interval, integer)
+	IS 'transition function of tag_profile_agg with decay and limit';
 
 CREATE FUNCTION tagset_agg_combine(internal, internal) RETURNS internal
 	AS 'MODULE_PATHNAME', 'recsys_tagset_agg_combine' LANGUAGE C IMMUTABLE PARALLEL SAFE;
-COMMENT ON FUNCTION tagset_agg_combine(internal, internal) IS 'joins two states of an aggregate over tags';
+COMMENT ON FUNCTION tagset_agg_combine(internal, internal)
+	IS 'joins two states of an aggregate over tags';
 
 CREATE FUNCTION tagset_agg_serialize(internal) RETURNS bytea
 	AS 'MODULE_PATHNAME', 'recsys_tagset_agg_serialize' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
@@ -46,7 +59,8 @@ COMMENT ON FUNCTION tagset_agg_serialize(internal) IS 'state of an aggregate ove
 
 CREATE FUNCTION tagset_agg_deserialize(bytea, internal) RETURNS internal
 	AS 'MODULE_PATHNAME', 'recsys_tagset_agg_deserialize' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
-COMMENT ON FUNCTION tagset_agg_deserialize(bytea, internal) IS 'state of an aggregate over tags from bytes';
+COMMENT ON FUNCTION tagset_agg_deserialize(bytea, internal)
+	IS 'state of an aggregate over tags from bytes';
 
 CREATE FUNCTION tagset_agg_final(internal) RETURNS tagset
 	AS 'MODULE_PATHNAME', 'recsys_tagset_agg_final' LANGUAGE C IMMUTABLE PARALLEL SAFE;
@@ -66,7 +80,8 @@ CREATE AGGREGATE tagset_agg(tag text) (
 	DESERIALFUNC = tagset_agg_deserialize,
 	PARALLEL = SAFE
 );
-COMMENT ON AGGREGATE tagset_agg(text) IS 'the tags of all rows as a set, each with weight 1; nulls are skipped';
+COMMENT ON AGGREGATE tagset_agg(text)
+	IS 'the tags of all rows as a set, each with weight 1; nulls are skipped';
 
 CREATE AGGREGATE tagset_agg(tag text, weight double precision) (
 	SFUNC = tagset_agg_trans,
@@ -78,7 +93,8 @@ CREATE AGGREGATE tagset_agg(tag text, weight double precision) (
 	DESERIALFUNC = tagset_agg_deserialize,
 	PARALLEL = SAFE
 );
-COMMENT ON AGGREGATE tagset_agg(text, double precision) IS 'the tags of all rows as a set, weights of the same tag added up; tags whose sum is 0 are left out';
+COMMENT ON AGGREGATE tagset_agg(text, double precision)
+	IS 'the tags of all rows as a set, weights of the same tag added up; tags whose sum is 0 are left out';
 
 CREATE AGGREGATE tagset_union_agg(tags tagset) (
 	SFUNC = tagset_union_trans,
@@ -90,7 +106,8 @@ CREATE AGGREGATE tagset_union_agg(tags tagset) (
 	DESERIALFUNC = tagset_agg_deserialize,
 	PARALLEL = SAFE
 );
-COMMENT ON AGGREGATE tagset_union_agg(tagset) IS 'all tags of all sets, each with its greatest weight';
+COMMENT ON AGGREGATE tagset_union_agg(tagset)
+	IS 'all tags of all sets, each with its greatest weight';
 
 CREATE AGGREGATE tagset_union_agg(tags tagset, weights text) (
 	SFUNC = tagset_union_trans,
@@ -102,7 +119,8 @@ CREATE AGGREGATE tagset_union_agg(tags tagset, weights text) (
 	DESERIALFUNC = tagset_agg_deserialize,
 	PARALLEL = SAFE
 );
-COMMENT ON AGGREGATE tagset_union_agg(tagset, text) IS 'all tags of all sets, with the max, min, sum or mean of the weights that a tag has';
+COMMENT ON AGGREGATE tagset_union_agg(tagset, text)
+	IS 'all tags of all sets, with the max, min, sum or mean of the weights that a tag has';
 
 CREATE AGGREGATE tagset_intersect_agg(tags tagset) (
 	SFUNC = tagset_intersect_trans,
@@ -114,7 +132,8 @@ CREATE AGGREGATE tagset_intersect_agg(tags tagset) (
 	DESERIALFUNC = tagset_agg_deserialize,
 	PARALLEL = SAFE
 );
-COMMENT ON AGGREGATE tagset_intersect_agg(tagset) IS 'the tags that all sets have, each with its least weight';
+COMMENT ON AGGREGATE tagset_intersect_agg(tagset)
+	IS 'the tags that all sets have, each with its least weight';
 
 CREATE AGGREGATE tagset_intersect_agg(tags tagset, weights text) (
 	SFUNC = tagset_intersect_trans,
@@ -126,7 +145,8 @@ CREATE AGGREGATE tagset_intersect_agg(tags tagset, weights text) (
 	DESERIALFUNC = tagset_agg_deserialize,
 	PARALLEL = SAFE
 );
-COMMENT ON AGGREGATE tagset_intersect_agg(tagset, text) IS 'the tags that all sets have, with the max, min, sum or mean of their weights';
+COMMENT ON AGGREGATE tagset_intersect_agg(tagset, text)
+	IS 'the tags that all sets have, with the max, min, sum or mean of their weights';
 
 CREATE AGGREGATE tag_profile_agg(tags tagset, weight double precision) (
 	SFUNC = tag_profile_trans,
@@ -138,9 +158,11 @@ CREATE AGGREGATE tag_profile_agg(tags tagset, weight double precision) (
 	DESERIALFUNC = tagset_agg_deserialize,
 	PARALLEL = SAFE
 );
-COMMENT ON AGGREGATE tag_profile_agg(tagset, double precision) IS 'profile of someone who touched things with these tags: shares of the tags, by the weight of each touch';
+COMMENT ON AGGREGATE tag_profile_agg(tagset, double precision)
+	IS 'profile of someone who touched things with these tags: shares of the tags, by the weight of each touch';
 
-CREATE AGGREGATE tag_profile_agg(tags tagset, weight double precision, ts timestamptz, half_life interval) (
+CREATE AGGREGATE tag_profile_agg(tags tagset, weight double precision, ts timestamptz,
+		half_life interval) (
 	SFUNC = tag_profile_trans,
 	STYPE = internal,
 	SSPACE = 1500,
@@ -150,9 +172,11 @@ CREATE AGGREGATE tag_profile_agg(tags tagset, weight double precision, ts timest
 	DESERIALFUNC = tagset_agg_deserialize,
 	PARALLEL = SAFE
 );
-COMMENT ON AGGREGATE tag_profile_agg(tagset, double precision, timestamptz, interval) IS 'profile in which a touch counts half as much as one that is half_life later';
+COMMENT ON AGGREGATE tag_profile_agg(tagset, double precision, timestamptz, interval)
+	IS 'profile in which a touch counts half as much as one that is half_life later';
 
-CREATE AGGREGATE tag_profile_agg(tags tagset, weight double precision, ts timestamptz, half_life interval, n integer) (
+CREATE AGGREGATE tag_profile_agg(tags tagset, weight double precision, ts timestamptz,
+		half_life interval, n integer) (
 	SFUNC = tag_profile_trans,
 	STYPE = internal,
 	SSPACE = 1500,
@@ -162,4 +186,5 @@ CREATE AGGREGATE tag_profile_agg(tags tagset, weight double precision, ts timest
 	DESERIALFUNC = tagset_agg_deserialize,
 	PARALLEL = SAFE
 );
-COMMENT ON AGGREGATE tag_profile_agg(tagset, double precision, timestamptz, interval, integer) IS 'the n heaviest tags of such a profile';
+COMMENT ON AGGREGATE tag_profile_agg(tagset, double precision, timestamptz, interval, integer)
+	IS 'the n heaviest tags of such a profile';

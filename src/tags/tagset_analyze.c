@@ -206,7 +206,8 @@ static void
 choose_elements(Census *census, int limit)
 {
 	/* what may have been lost in counting is no base for an estimate */
-	int64		cutoff = census->elements > census->width ? 9 * census->elements / census->width : 0;
+	int64		cutoff = census->elements <= census->width ? 0 :
+		9 * census->elements / census->width;
 	Counter    *counter;
 	counters_iterator it;
 	int			n = 0;
@@ -335,7 +336,8 @@ store_weights(VacAttrStats *stats, const Census *census)
 
 /* Reads all rows of the sample that are not null. */
 static void
-read_sample(VacAttrStats *stats, AnalyzeAttrFetchFunc fetchfunc, int samplerows, Census *census, bool counting)
+read_sample(VacAttrStats *stats, AnalyzeAttrFetchFunc fetchfunc, int samplerows,
+			Census *census, bool counting)
 {
 	for (int row = 0; row < samplerows; row++)
 	{
@@ -357,7 +359,8 @@ read_sample(VacAttrStats *stats, AnalyzeAttrFetchFunc fetchfunc, int samplerows,
 }
 
 static void
-compute_tagset_stats(VacAttrStats *stats, AnalyzeAttrFetchFunc fetchfunc, int samplerows, double totalrows)
+compute_tagset_stats(VacAttrStats *stats, AnalyzeAttrFetchFunc fetchfunc, int samplerows,
+					 double totalrows)
 {
 	Standard   *standard = stats->extra_data;
 	int			limit = VAC_STATS_TARGET(stats) * ELEMENTS_PER_TARGET;

@@ -23,6 +23,7 @@
 typedef struct MatchPlan
 {
 	const TagQuery *query;		/* detoasted, which the scan key need not be */
+	bool		flat;			/* the root's children are tags, without conditions on weights */
 	const GinTernaryValue *check;
 	int			entry_of_node[FLEXIBLE_ARRAY_MEMBER];
 } MatchPlan;
@@ -101,10 +102,14 @@ query_entries(const TagQuery *query, int32 *nentries, bool **partial, Pointer **
 	int			n = 0;
 
 	plan->query = query;
+	plan->flat = tagquery_node(query, 0)->kind == TAGQUERY_AND ||
+		tagquery_node(query, 0)->kind == TAGQUERY_OR;
 	for (int i = 0; i < query->nnodes; i++)
 	{
 		const TagQueryNode *node = tagquery_node(query, i);
 
+		plan->flat &= i == 0 ||
+			(node->kind == TAGQUERY_TAG && node->compare == TAGQUERY_ANY_WEIGHT);
 		if (node->kind != TAGQUERY_TAG)
 			continue;
 		leaves[nleaves].item.tag = tagquery_tag(query, i);
@@ -197,6 +202,34 @@ recsys_tagset_gin_compare_prefix(PG_FUNCTION_ARGS)
 	PG_RETURN_INT32(cmp);
 }
 
+/* Does the row have all entries? */
+static GinTernaryValue
+all_entries(const GinTernaryValue *check, int nentries)
+{
+	GinTernaryValue result = GIN_TRUE;
+
+	for (int i = 0; i < nentries && result != GIN_FALSE; i++)
+	{
+		if (check[i] != GIN_TRUE)
+			result = check[i];
+	}
+	return result;
+}
+
+/* Does the row have any of the entries? */
+static GinTernaryValue
+any_entry(const GinTernaryValue *check, int nentries)
+{
+	GinTernaryValue result = GIN_FALSE;
+
+	for (int i = 0; i < nentries && result != GIN_TRUE; i++)
+	{
+		if (check[i] != GIN_FALSE)
+			result = check[i];
+	}
+	return result;
+}
+
 static TagTruth
 check_leaf(void *arg, const TagQuery *query, int node)
 {
@@ -208,6 +241,16 @@ check_leaf(void *arg, const TagQuery *query, int node)
 	if (check == GIN_TRUE && tagquery_node(query, node)->compare != TAGQUERY_ANY_WEIGHT)
 		return TAG_MAYBE;		/* weights are not in the index */
 	return (TagTruth) check;
+}
+
+static GinTernaryValue
+match_entries(MatchPlan *plan, const GinTernaryValue *check, int nentries)
+{
+	if (plan->flat)
+		return tagquery_node(plan->query, 0)->kind == TAGQUERY_AND ?
+			all_entries(check, nentries) : any_entry(check, nentries);
+	plan->check = check;
+	return (GinTernaryValue) tagquery_eval(plan->query, 0, check_leaf, plan);
 }
 
 /* With no two-valued function beside it, GIN derives that from this one. */
@@ -224,38 +267,26 @@ recsys_tagset_gin_triconsistent(PG_FUNCTION_ARGS)
 	switch (strategy)
 	{
 		case OVERLAPS_STRATEGY:
-			result = GIN_FALSE;
-			for (int i = 0; i < nentries && result != GIN_TRUE; i++)
-			{
-				if (check[i] != GIN_FALSE)
-					result = check[i];
-			}
+			result = any_entry(check, nentries);
 			break;
 		case CONTAINS_STRATEGY:
-		case EQUALS_STRATEGY:
 		case HAS_STRATEGY:
-			/* = has yet to find out whether there are other tags and what the weights are */
-			result = strategy == EQUALS_STRATEGY && nentries > 0 ? GIN_MAYBE : GIN_TRUE;
-			for (int i = 0; i < nentries && result != GIN_FALSE; i++)
-			{
-				if (check[i] != GIN_TRUE)
-					result = check[i];
-			}
+			result = all_entries(check, nentries);
+			break;
+		case EQUALS_STRATEGY:
+			result = all_entries(check, nentries);
+			/* there may be other tags, and other weights */
+			if (result == GIN_TRUE && nentries > 0)
+				result = GIN_MAYBE;
 			break;
 		case CONTAINED_STRATEGY:
 			/* if the query is empty GIN offers empty sets only */
 			result = nentries > 0 ? GIN_MAYBE : GIN_TRUE;
 			break;
 		case MATCH_STRATEGY:
-			if (nentries == 0)
-				result = GIN_TRUE;	/* the query is ALL: NONE is never searched for */
-			else
-			{
-				MatchPlan  *plan = (MatchPlan *) extra[0];
-
-				plan->check = check;
-				result = (GinTernaryValue) tagquery_eval(plan->query, 0, check_leaf, plan);
-			}
+			/* without entries the query is ALL: NONE is never searched for */
+			result = nentries == 0 ? GIN_TRUE :
+				match_entries((MatchPlan *) extra[0], check, nentries);
 			break;
 		default:
 			elog(ERROR, "unrecognized strategy number: %d", strategy);

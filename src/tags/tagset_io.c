@@ -95,7 +95,8 @@ taglex_append(StringInfo buf, const char *tag, int len)
 	bool		plain = true;
 
 	for (int i = 0; i < len && plain; i++)
-		plain = !((unsigned char) tag[i] <= ' ' || tag[i] == 0x7f || strchr(",=\"\\{}&|!()*<>", tag[i]));
+		plain = !((unsigned char) tag[i] <= ' ' || tag[i] == 0x7f ||
+				  strchr(",=\"\\{}&|!()*<>", tag[i]));
 	if (plain)
 	{
 		appendBinaryStringInfo(buf, tag, len);
@@ -321,7 +322,8 @@ recsys_tagset_recv(PG_FUNCTION_ARGS)
 				 errmsg("unsupported version %d of the binary form of tagset", version)));
 	weighted = pq_getmsgbyte(buf);
 	n = (int) pq_getmsgint(buf, 4);
-	if ((weighted != 0 && weighted != 1) || n < 0 || n > TAGSET_MAX_TAGS || n > buf->len - buf->cursor)
+	if ((weighted != 0 && weighted != 1) ||
+		n < 0 || n > TAGSET_MAX_TAGS || n > buf->len - buf->cursor)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_BINARY_REPRESENTATION),
 				 errmsg("invalid binary form of tagset"),
@@ -463,8 +465,11 @@ recsys_tagset_from_jsonb(PG_FUNCTION_ARGS)
 			item->weight = 1.0f;
 		}
 		else if (token == WJB_VALUE && value.type == jbvNumeric)
-			items[n - 1].weight = DatumGetFloat4(DirectFunctionCall1(numeric_float4,
-																	 NumericGetDatum(value.val.numeric)));
+		{
+			Datum		weight = NumericGetDatum(value.val.numeric);
+
+			items[n - 1].weight = DatumGetFloat4(DirectFunctionCall1(numeric_float4, weight));
+		}
 		else if (token == WJB_VALUE || token == WJB_ELEM)
 			jsonb_error();
 	}

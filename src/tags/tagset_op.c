@@ -32,7 +32,8 @@ match_leaf(void *arg, const TagQuery *query, int number)
 	if (!node->prefix)
 	{
 		i = tagset_find(set, tag, node->length);
-		return i >= 0 && tagquery_weight_matches(node, tagset_weight(set, i)) ? TAG_TRUE : TAG_FALSE;
+		return i >= 0 && tagquery_weight_matches(node, tagset_weight(set, i)) ?
+			TAG_TRUE : TAG_FALSE;
 	}
 	for (i = tagset_lower_bound(set, tag, node->length); i < set->n; i++)
 	{
@@ -264,8 +265,8 @@ Datum
 recsys_tagset_hash_extended(PG_FUNCTION_ARGS)
 {
 	struct varlena *value = PG_GETARG_VARLENA_PP(0);
-	Datum		hash = hash_any_extended((unsigned char *) VARDATA_ANY(value), VARSIZE_ANY_EXHDR(value),
-										 PG_GETARG_INT64(1));
+	Datum		hash = hash_any_extended((unsigned char *) VARDATA_ANY(value),
+										 VARSIZE_ANY_EXHDR(value), PG_GETARG_INT64(1));
 
 	PG_FREE_IF_COPY(value, 0);
 	return hash;

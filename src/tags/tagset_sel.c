@@ -88,7 +88,9 @@ find_element(const TagStats *stats, const char *tag, int len)
 	if (i == stats->n)
 		return -1;
 	element = DatumGetTextPP(stats->elements[i]);
-	return VARSIZE_ANY_EXHDR(element) == len && memcmp(VARDATA_ANY(element), tag, len) == 0 ? i : -1;
+	if (VARSIZE_ANY_EXHDR(element) != len || memcmp(VARDATA_ANY(element), tag, len) != 0)
+		return -1;
+	return i;
 }
 
 static double
@@ -180,7 +182,8 @@ weight_share(const float4 *quantiles, float4 bound, bool equal)
 		i++;
 	if (i == 0 || i == WEIGHT_QUANTILES)
 		return i == 0 ? 0 : 1;
-	return (i - 1 + ((double) bound - quantiles[i - 1]) / ((double) quantiles[i] - quantiles[i - 1])) /
+	return (i - 1 +
+			((double) bound - quantiles[i - 1]) / ((double) quantiles[i] - quantiles[i - 1])) /
 		(WEIGHT_QUANTILES - 1);
 }
 
@@ -243,7 +246,8 @@ leaf_share(const TagStats *stats, const TagQuery *query, int number)
 		matching += stats->shares[i] * condition_share(stats, node, i);
 	}
 	if (sum == 0)
-		return share * (stats->weights == NULL ? condition_share(stats, node, 0) : DEFAULT_INEQ_SEL);
+		return share *
+			(stats->weights == NULL ? condition_share(stats, node, 0) : DEFAULT_INEQ_SEL);
 	return share * matching / sum;
 }
 
@@ -265,11 +269,11 @@ query_share(const TagStats *stats, const TagQuery *query, int number)
 		case TAGQUERY_TAG:
 			return leaf_share(stats, query, number);
 		case TAGQUERY_AND:
-			for (int i = number + 1; i < node->end; i = tagquery_node(query, i)->end)
+			tagquery_foreach_child(i, query, number)
 				share *= query_share(stats, query, i);
 			return share;
 		case TAGQUERY_OR:
-			for (int i = number + 1; i < node->end; i = tagquery_node(query, i)->end)
+			tagquery_foreach_child(i, query, number)
 				share *= 1 - query_share(stats, query, i);
 			return 1 - share;
 	}
@@ -410,7 +414,8 @@ column_selectivity(VariableStatData *column, FmgrInfo *operator, Datum constant,
 	if (HeapTupleIsValid(column->statsTuple))
 	{
 		/* of the most common values it is known which match; the rest can only match or not */
-		double		matching = mcv_selectivity(column, operator, InvalidOid, constant, varonleft, &common);
+		double		matching = mcv_selectivity(column, operator, InvalidOid, constant, varonleft,
+											   &common);
 
 		selectivity = Min(Max(selectivity, matching), matching + Max(1 - nulls - common, 0));
 	}
@@ -461,27 +466,28 @@ tagset_negation_pays(HeapTuple statistics, const TagQuery *query)
 	double		lists = 0;
 
 	load_stats(statistics, &stats, &elements, &weights);
-	for (int i = tagquery_first_child(query, 0); i < tagquery_node(query, 0)->end; i = tagquery_node(query, i)->end)
+	tagquery_foreach_child(i, query, 0)
 	{
 		if (!tagset_gin_needs_all(query, i))
 			found *= query_share(&stats, query, i);
 		else
 			left *= query_share(&stats, query, i);
 	}
-	for (int i = tagquery_first_child(query, 0); i < tagquery_node(query, 0)->end; i = tagquery_node(query, i)->end)
+	tagquery_foreach_child(i, query, 0)
 	{
 		if (!tagset_gin_needs_all(query, i))
 			continue;
 		for (int j = i; j < tagquery_node(query, i)->end; j++)
 		{
 			const TagQueryNode *node = tagquery_node(query, j);
+			const char *tag = tagquery_tag(query, j);
 
 			if (node->kind != TAGQUERY_TAG)
 				continue;
 			if (node->prefix)
-				lists += BITMAP_ITEM_COST * prefix_share(&stats, tagquery_tag(query, j), node->length);
+				lists += BITMAP_ITEM_COST * prefix_share(&stats, tag, node->length);
 			else
-				lists += Min(tag_share(&stats, tagquery_tag(query, j), node->length), found * HALF_PAGE_COST);
+				lists += Min(tag_share(&stats, tag, node->length), found * HALF_PAGE_COST);
 		}
 	}
 	free_attstatsslot(&elements);

@@ -82,7 +82,7 @@ take_apart(const TagQuery *query, Parts *parts)
 	parts->tags = palloc_array(TagItem, query->nnodes);
 	parts->others = palloc_array(int, query->nnodes);
 	parts->negations = palloc_array(int, query->nnodes);
-	for (int i = tagquery_first_child(query, 0); i < tagquery_node(query, 0)->end; i = tagquery_node(query, i)->end)
+	tagquery_foreach_child(i, query, 0)
 	{
 		const TagQueryNode *node = tagquery_node(query, i);
 
@@ -115,9 +115,10 @@ constant_query(List *args)
 static List *
 add_condition(List *conditions, const Indexed *indexed, int strategy, Oid type, void *value)
 {
-	Oid			operator = get_opfamily_member(indexed->opfamily, indexed->opcintype, type, strategy);
+	Oid			operator;
 	Const	   *constant;
 
+	operator = get_opfamily_member(indexed->opfamily, indexed->opcintype, type, strategy);
 	if (!OidIsValid(operator))
 		return conditions;
 	constant = makeConst(type, -1, InvalidOid, -1, PointerGetDatum(value), false, false);
@@ -182,13 +183,16 @@ find_index(Oid table, const FuncExpr *call, Indexed *indexed)
 
 		for (int i = 0; i < index->rd_index->indnkeyatts && !found; i++)
 		{
+			Oid			operator;
+
 			if (index->rd_rel->relam != GIN_AM_OID ||
 				index->rd_index->indkey.values[i] != ((Var *) indexed->column)->varattno)
 				continue;
 			indexed->opfamily = index->rd_opfamily[i];
 			indexed->opcintype = index->rd_opcintype[i];
-			found = get_opcode(get_opfamily_member(indexed->opfamily, indexed->opcintype,
-												   indexed->query_type, MATCH_STRATEGY)) == call->funcid;
+			operator = get_opfamily_member(indexed->opfamily, indexed->opcintype,
+										   indexed->query_type, MATCH_STRATEGY);
+			found = get_opcode(operator) == call->funcid;
 		}
 		mentioned |= mentions((Node *) RelationGetIndexPredicate(index), (void *) call) ||
 			mentions((Node *) RelationGetIndexExpressions(index), (void *) call);
@@ -224,17 +228,23 @@ split(PlannerInfo *root, const FuncExpr *call, const TagQuery *query, Parts *par
 
 		conditions = positive_conditions(&indexed, query, parts);
 		if (tagset_negation_pays(statistics, query))
-			conditions = add_condition(conditions, &indexed, MATCH_STRATEGY, indexed.query_type, negation);
+			conditions = add_condition(conditions, &indexed, MATCH_STRATEGY, indexed.query_type,
+									   negation);
 		else
 		{
 			Const	   *constant = copyObject(lsecond(call->args));
+			FuncExpr   *check;
 
 			constant->constvalue = PointerGetDatum(negation);
-			conditions = lappend(conditions, make_call(call->funcid, list_make2(copyObject(column), constant)));
+			check = make_call(call->funcid, list_make2(copyObject(column), constant));
+			conditions = lappend(conditions, check);
 		}
 	}
 	ReleaseSysCache(statistics);
-	return conditions == NIL ? NULL : (Node *) make_andclause(conditions);
+	/* a class that someone made of some of our functions may lack operators */
+	if (list_length(conditions) != (parts->ntags > 0) + parts->nothers + 1)
+		return NULL;
+	return (Node *) make_andclause(conditions);
 }
 
 /* The operator in the form that serves best; NULL: as it is. */
