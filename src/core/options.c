@@ -125,6 +125,18 @@ find_field(OptionsReader *reader, const char *name)
 			 errhint("Make the options with %s().", reader->constructor)));
 }
 
+/* Is there such a field?  Functions that read the same options may lack some as arguments. */
+bool
+options_has(const OptionsReader *reader, const char *name)
+{
+	int			i;
+
+	for (i = 0; i < reader->tupdesc->natts; i++)
+		if (strcmp(NameStr(TupleDescAttr(reader->tupdesc, i)->attname), name) == 0)
+			return true;
+	return false;
+}
+
 /* Value of a field; false, and nothing in *value, where it is NULL. */
 bool
 options_get(OptionsReader *reader, const char *name, Datum *value)

@@ -22,6 +22,7 @@ typedef struct OptionsReader
 extern Datum options_construct(FunctionCallInfo fcinfo);
 extern Datum options_of_arguments(FunctionCallInfo fcinfo, int first);
 extern void options_open(OptionsReader *reader, Datum composite, const char *constructor);
+extern bool options_has(const OptionsReader *reader, const char *name);
 extern bool options_get(OptionsReader *reader, const char *name, Datum *value);
 extern int64 options_int(OptionsReader *reader, const char *name, int64 unset, int64 min, int64 max);
 extern double options_float(OptionsReader *reader, const char *name, double unset,

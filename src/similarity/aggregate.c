@@ -1,8 +1,8 @@
 /*-------------------------------------------------------------------------
  *
  * aggregate.c
- *		item_similarity_agg() and cross_similarity_agg(): interactions in,
- *		neighbours of all items out.
+ *		item_similarity_agg(), cross_similarity_agg() and tag_similarity_agg():
+ *		interactions in, neighbours of all items out.
  *
  * The state collects interactions (engine.c); the final function works out
  * the neighbours and writes the array of rows right away, element by element,
@@ -28,6 +28,7 @@
 
 RECSYS_FUNCTION(recsys_similarity_trans);
 RECSYS_FUNCTION(recsys_cross_similarity_trans);
+RECSYS_FUNCTION(recsys_tag_similarity_trans);
 RECSYS_FUNCTION(recsys_similarity_combine);
 RECSYS_FUNCTION(recsys_similarity_serialize);
 RECSYS_FUNCTION(recsys_similarity_deserialize);
@@ -40,51 +41,75 @@ collation_of(FunctionCallInfo fcinfo, Oid type)
 	return OidIsValid(get_typcollation(type)) ? PG_GET_COLLATION() : InvalidOid;
 }
 
-/*
- * The state of a first row: types and options come with it.  options_arg is 0
- * where there are none.
- */
+/* The optional arguments of a transition function, which come last: [weight [, ts]] [, options]. */
+typedef struct Extras
+{
+	int			weight;			/* numbers of arguments; 0: not there */
+	int			ts;
+	int			options;
+} Extras;
+
+static Extras
+find_extras(FunctionCallInfo fcinfo, int first)
+{
+	Extras		extras = {0};
+	int			count = PG_NARGS() - first;
+
+	if (count > 1 || (count == 1 && get_fn_expr_argtype(fcinfo->flinfo, first) == FLOAT8OID))
+		extras.weight = first;
+	if (count == 3)
+		extras.ts = first + 1;
+	if (count > 1 || (count == 1 && extras.weight == 0))
+		extras.options = PG_NARGS() - 1;
+	return extras;
+}
+
+/* The state of a first row: types and options come with it. */
 static SimilarityBuild *
-begin_state(FunctionCallInfo fcinfo, MemoryContext cxt, int item_arg, int options_arg)
+begin_state(FunctionCallInfo fcinfo, MemoryContext cxt, int item_arg, const Extras *extras)
 {
 	Oid			usertype = get_fn_expr_argtype(fcinfo->flinfo, 1);
 	Oid			itemtype = get_fn_expr_argtype(fcinfo->flinfo, item_arg);
 	SimilarityOptions options;
 
-	if (options_arg > 0)
+	similarity_default_options(&options);
+	if (extras->options > 0)
 	{
-		if (PG_ARGISNULL(options_arg))
+		if (PG_ARGISNULL(extras->options))
 			null_options_error("similarity_options");
-		similarity_read_options(&options, PG_GETARG_DATUM(options_arg));
+		similarity_read_options(&options, PG_GETARG_DATUM(extras->options));
 	}
-	else
-		similarity_default_options(&options);
+	if (options.half_life > 0 && extras->ts == 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("half_life needs the time of each interaction"),
+				 errhint("Use the form of the aggregate with weight, ts and options.")));
 	return similarity_begin(cxt, usertype, collation_of(fcinfo, usertype),
 							itemtype, collation_of(fcinfo, itemtype), &options);
 }
 
-/*
- * The weight in an argument, and the time in the next where there is one.  A
- * time is needed only where weights decay.
- */
+/* The weight and the time of a row; a time is needed only where weights decay. */
 static double
-read_weight(FunctionCallInfo fcinfo, int arg, bool has_ts, bool decays, TimestampTz *ts)
+read_weight(FunctionCallInfo fcinfo, const Extras *extras, bool decays, TimestampTz *ts)
 {
-	if (PG_ARGISNULL(arg))
+	*ts = DT_NOBEGIN;
+	if (extras->weight == 0)
+		return 1;
+	if (PG_ARGISNULL(extras->weight))
 		ereport(ERROR,
 				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
 				 errmsg("weight must not be null"),
 				 errhint("Leave such rows out, or use coalesce().")));
-	if (has_ts && decays)
+	if (extras->ts > 0 && decays)
 	{
-		if (PG_ARGISNULL(arg + 1))
+		if (PG_ARGISNULL(extras->ts))
 			ereport(ERROR,
 					(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
 					 errmsg("ts must not be null where half_life is set"),
 					 errhint("Leave such rows out, or use coalesce().")));
-		*ts = PG_GETARG_TIMESTAMPTZ(arg + 1);
+		*ts = PG_GETARG_TIMESTAMPTZ(extras->ts);
 	}
-	return PG_GETARG_FLOAT8(arg);
+	return PG_GETARG_FLOAT8(extras->weight);
 }
 
 /*
@@ -96,58 +121,71 @@ recsys_similarity_trans(PG_FUNCTION_ARGS)
 {
 	MemoryContext cxt = aggregate_context(fcinfo);
 	SimilarityBuild *build = PG_ARGISNULL(0) ? NULL : (SimilarityBuild *) PG_GETARG_POINTER(0);
-	bool		has_ts = PG_NARGS() == 6;
-	bool		has_weight = PG_NARGS() > 4 ||
-		(PG_NARGS() == 4 && get_fn_expr_argtype(fcinfo->flinfo, 3) == FLOAT8OID);
-	TimestampTz ts = DT_NOBEGIN;
-	double		weight = 1;
+	Extras		extras = find_extras(fcinfo, 3);
+	TimestampTz ts;
+	double		weight;
 
 	if (build == NULL)
-	{
-		int			options_arg = 3 + has_weight + has_ts;
-
-		build = begin_state(fcinfo, cxt, 2, PG_NARGS() > options_arg ? options_arg : 0);
-		if (similarity_decays(build) && !has_ts)
-			ereport(ERROR,
-					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-					 errmsg("half_life needs the time of each interaction"),
-					 errhint("Use item_similarity_agg(user, item, weight, ts, options).")));
-	}
+		build = begin_state(fcinfo, cxt, 2, &extras);
 	if (PG_ARGISNULL(1) || PG_ARGISNULL(2))
 		PG_RETURN_POINTER(build);
-	if (has_weight)
-		weight = read_weight(fcinfo, 3, has_ts, similarity_decays(build), &ts);
+	weight = read_weight(fcinfo, &extras, similarity_decays(build), &ts);
 	similarity_add(build, PG_GETARG_DATUM(1), PG_GETARG_DATUM(2), weight, ts);
 	PG_RETURN_POINTER(build);
 }
 
 /*
- * (state, user, from_item, to_item [, options]).  A row may have an item of
- * one kind or of both.
+ * (state, user, from_item, to_item [, weight [, ts]] [, options]).  A row may
+ * have an item of one kind or of both, with the same weight.
  */
 Datum
 recsys_cross_similarity_trans(PG_FUNCTION_ARGS)
 {
 	MemoryContext cxt = aggregate_context(fcinfo);
 	SimilarityBuild *build = PG_ARGISNULL(0) ? NULL : (SimilarityBuild *) PG_GETARG_POINTER(0);
+	Extras		extras = find_extras(fcinfo, 4);
+	TimestampTz ts;
+	double		weight;
 
 	if (build == NULL)
 	{
 		Oid			fromtype = get_fn_expr_argtype(fcinfo->flinfo, 2);
 
-		build = begin_state(fcinfo, cxt, 3, PG_NARGS() > 4 ? 4 : 0);
+		build = begin_state(fcinfo, cxt, 3, &extras);
 		similarity_begin_sources(build, fromtype, collation_of(fcinfo, fromtype));
-		if (similarity_decays(build))
-			ereport(ERROR,
-					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-					 errmsg("cross_similarity_agg() has no half_life")));
 	}
-	if (PG_ARGISNULL(1))
+	if (PG_ARGISNULL(1) || (PG_ARGISNULL(2) && PG_ARGISNULL(3)))
 		PG_RETURN_POINTER(build);
+	weight = read_weight(fcinfo, &extras, similarity_decays(build), &ts);
 	if (!PG_ARGISNULL(2))
-		similarity_add_source(build, PG_GETARG_DATUM(1), PG_GETARG_DATUM(2), 1, DT_NOBEGIN);
+		similarity_add_source(build, PG_GETARG_DATUM(1), PG_GETARG_DATUM(2), weight, ts);
 	if (!PG_ARGISNULL(3))
-		similarity_add(build, PG_GETARG_DATUM(1), PG_GETARG_DATUM(3), 1, DT_NOBEGIN);
+		similarity_add(build, PG_GETARG_DATUM(1), PG_GETARG_DATUM(3), weight, ts);
+	PG_RETURN_POINTER(build);
+}
+
+/*
+ * (state, item, tags [, options]).  Tags stand in the place of users.  Rows
+ * without item or tags are skipped.
+ */
+Datum
+recsys_tag_similarity_trans(PG_FUNCTION_ARGS)
+{
+	MemoryContext cxt = aggregate_context(fcinfo);
+	SimilarityBuild *build = PG_ARGISNULL(0) ? NULL : (SimilarityBuild *) PG_GETARG_POINTER(0);
+	Oid			itemtype = get_fn_expr_argtype(fcinfo->flinfo, 1);
+
+	if (build == NULL)
+	{
+		bool		has_options = PG_NARGS() > 3;
+
+		if (has_options && PG_ARGISNULL(3))
+			null_options_error("similarity_options");
+		build = similarity_begin_tags(cxt, itemtype, collation_of(fcinfo, itemtype),
+									  has_options ? PG_GETARG_DATUM(3) : (Datum) 0);
+	}
+	if (!PG_ARGISNULL(1) && !PG_ARGISNULL(2))
+		similarity_add_tags(build, PG_GETARG_DATUM(1), PG_GETARG_DATUM(2));
 	PG_RETURN_POINTER(build);
 }
 

@@ -218,6 +218,8 @@ lay_out(const SimilarityBuild *build, Product *product, const Side *rows, const 
 		PLACE(user_values, entries, float);
 	if (rows->matrix->values)
 		PLACE(row_values, row_entries, float);
+	if (build->validation)
+		PLACE(settings, similarity_settings_size(build), char);
 #undef PLACE
 	return end;
 }
@@ -271,6 +273,8 @@ fill_product(SimilarityBuild *build, Product *product, const Side *rows, const S
 	product->swapped = rows_are_targets(build);
 	product->ncols = cols->nitems;
 	fill_items(build, product, rows, cols);
+	if (build->validation)
+		similarity_settings_fill(build, PART(product, char, settings));
 	user_start[0] = 0;
 	for (i = 0; i < matrix->nrows; i++)
 	{
@@ -450,8 +454,8 @@ receive_block(void *arg, uint32 block, const void *result, Size size)
 
 		in += sizeof(uint64) + count * sizeof(Neighbour);
 		build->rows_done++;
-		if (build->tuning)
-			similarity_tune_row(build, row, list, count);
+		if (build->validation)
+			similarity_validation_row(build, row, list, count);
 		else if (build->lists)
 			similarity_keep_list(build, row, list, count);
 		else

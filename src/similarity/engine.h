@@ -44,7 +44,7 @@ typedef struct Side
 } Side;
 
 typedef struct Lists Lists;		/* see lists.c */
-typedef struct Tuning Tuning;	/* see tune.c */
+typedef struct Validation Validation; /* see validate.c */
 
 struct SimilarityBuild
 {
@@ -71,7 +71,7 @@ struct SimilarityBuild
 	uint32		block_rows;
 	uint64		rows_done;
 	Lists	   *lists;			/* rows are kept until all are there */
-	Tuning	   *tuning;			/* the build is a trial: rows are for that */
+	Validation *validation;		/* the build is a trial: rows are for that */
 	bool	   *wanted;			/* by number of row: those to be worked out; NULL: all */
 	bool	   *useful;			/* by user: has any of these; NULL: all */
 	bool		fingerprinting;	/* fingerprints of rows were asked for: see fingerprint.c */
@@ -144,7 +144,11 @@ extern void similarity_emit_lists(SimilarityBuild *build);
 
 /* tune.c */
 extern void similarity_tune(SimilarityBuild *build);
-extern void similarity_tune_row(SimilarityBuild *build, uint32 rank, const Neighbour *list,
-								int count);
+
+/* validate.c */
+extern Size similarity_settings_size(const SimilarityBuild *build);
+extern void similarity_settings_fill(const SimilarityBuild *build, void *area);
+extern void similarity_validation_row(SimilarityBuild *build, uint32 rank, const Neighbour *list,
+									  int count);
 
 #endif							/* RECSYS_ENGINE_H */

@@ -32,6 +32,7 @@
 
 #include "similarity/best.h"
 #include "similarity/measure.h"
+#include "similarity/settings.h"
 
 typedef struct Cell
 {
@@ -47,6 +48,7 @@ typedef struct Worker
 	Cell	   *cells;			/* otherwise */
 	uint32	   *touched;
 	Best		best;
+	Settings   *settings;		/* where the row is for all of some settings */
 	uint64		steps;			/* since interrupts were last looked for */
 } Worker;
 
@@ -115,46 +117,12 @@ take_steps(Worker *worker, uint64 steps)
 	}
 }
 
-/* Number of targets touched; how many users they share with a row. */
-static uint32
-accumulate_counts(Worker *worker, uint32 row)
-{
-	const Product *product = worker->product;
-	const uint64 *row_start = PART(product, uint64, row_start);
-	const uint32 *row_users = PART(product, uint32, row_users);
-	const uint64 *user_start = PART(product, uint64, user_start);
-	const uint32 *user_items = PART(product, uint32, user_items);
-	uint32	   *counts = worker->counts;
-	uint32	   *touched = worker->touched;
-	uint32		ntouched = 0;
-	uint64		end = row_start[row + 1];
-	uint64		k;
-
-	for (k = row_start[row]; k < end; k++)
-	{
-		uint64		i = user_start[row_users[k]];
-		uint64		iend = user_start[row_users[k] + 1];
-
-		if (k + 8 < end)
-			__builtin_prefetch(&user_start[row_users[k + 8]]);
-		if (k + 4 < end)
-			__builtin_prefetch(&user_items[user_start[row_users[k + 4]]]);
-		take_steps(worker, iend - i);
-		for (; i < iend; i++)
-		{
-			uint32		target = user_items[i];
-
-			touched[ntouched] = target;
-			ntouched += counts[target] == 0;
-			counts[target]++;
-		}
-	}
-	return ntouched;
-}
-
-/* The same where interactions or users have weights. */
-static uint32
-accumulate_cells(Worker *worker, uint32 row)
+/*
+ * Adds up what the users of a row have; the number of targets touched.  Compiled
+ * once for sums of weights and once for plain counts.
+ */
+static pg_attribute_always_inline uint32
+accumulate(Worker *worker, uint32 row, bool weighted)
 {
 	const Product *product = worker->product;
 	const uint64 *row_start = PART(product, uint64, row_start);
@@ -164,6 +132,7 @@ accumulate_cells(Worker *worker, uint32 row)
 	const uint32 *user_items = PART(product, uint32, user_items);
 	const float *user_values = PART(product, float, user_values);
 	const double *user_weights = PART(product, double, user_weights);
+	uint32	   *counts = worker->counts;
 	Cell	   *cells = worker->cells;
 	uint32	   *touched = worker->touched;
 	uint32		ntouched = 0;
@@ -175,22 +144,35 @@ accumulate_cells(Worker *worker, uint32 row)
 		uint32		user = row_users[k];
 		uint64		i = user_start[user];
 		uint64		iend = user_start[user + 1];
-		double		factor = (row_values ? row_values[k] : 1) *
-			(user_weights ? user_weights[user] : 1);
+		double		factor = 1;
 
 		if (k + 8 < end)
 			__builtin_prefetch(&user_start[row_users[k + 8]]);
 		if (k + 4 < end)
 			__builtin_prefetch(&user_items[user_start[row_users[k + 4]]]);
+		if (weighted && row_values)
+			factor = row_values[k];
+		if (weighted && user_weights)
+			factor *= user_weights[user];
 		take_steps(worker, iend - i);
 		for (; i < iend; i++)
 		{
-			Cell	   *cell = &cells[user_items[i]];
+			uint32		target = user_items[i];
 
-			touched[ntouched] = user_items[i];
-			ntouched += cell->count == 0;
-			cell->count++;
-			cell->sum += user_values ? factor * user_values[i] : factor;
+			touched[ntouched] = target;
+			if (weighted)
+			{
+				Cell	   *cell = &cells[target];
+
+				ntouched += cell->count == 0;
+				cell->count++;
+				cell->sum += user_values ? factor * user_values[i] : factor;
+			}
+			else
+			{
+				ntouched += counts[target] == 0;
+				counts[target]++;
+			}
 		}
 	}
 	return ntouched;
@@ -299,6 +281,27 @@ select_best(Worker *worker, uint32 row, uint32 ntouched, Neighbour *result)
 	return best->count;
 }
 
+/* Writes what any of the settings may have among its best, with bare sums; how many they are. */
+static int
+select_for_settings(Worker *worker, uint32 row, uint32 ntouched, Neighbour *result)
+{
+	const uint32 *row_col = PART(worker->product, uint32, row_col);
+	bool		weighted = worker->cells != NULL;
+	uint32		k;
+
+	settings_reset(worker->settings);
+	for (k = 0; k < ntouched; k++)
+	{
+		uint32		target = worker->touched[k];
+		Cell		cell = take_cell(worker, weighted, target);
+
+		if (target != row_col[row])
+			settings_offer(worker->settings, target, cell.sum, cell.count);
+	}
+	take_steps(worker, ntouched);
+	return settings_select(worker->settings, result);
+}
+
 static void *
 product_begin(const void *shared)
 {
@@ -315,7 +318,10 @@ product_begin(const void *shared)
 													MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
 	/* one more: the place of a target that is there already is written too */
 	worker->touched = MemoryContextAllocHuge(CurrentMemoryContext, (targets + 1) * sizeof(uint32));
-	best_init(&worker->best, product->n);
+	if (product->settings)
+		worker->settings = settings_create(PART(product, SettingList, settings), product->ncols);
+	else
+		best_init(&worker->best, product->n);
 	return worker;
 }
 
@@ -331,10 +337,11 @@ product_run(void *local, uint32 block, void *result)
 	for (; row < end; row++)
 	{
 		uint32		ntouched = worker->cells ?
-			accumulate_cells(worker, row) : accumulate_counts(worker, row);
-
-		uint64		count = select_best(worker, product->first_row + row, ntouched,
-										(Neighbour *) (out + sizeof(uint64)));
+			accumulate(worker, row, true) : accumulate(worker, row, false);
+		Neighbour  *list = (Neighbour *) (out + sizeof(uint64));
+		uint64		count = worker->settings ?
+			select_for_settings(worker, product->first_row + row, ntouched, list) :
+			select_best(worker, product->first_row + row, ntouched, list);
 
 		*(uint64 *) out = count;
 		out += sizeof(uint64) + count * sizeof(Neighbour);

@@ -43,6 +43,7 @@ typedef struct Product
 	Size		row_count;		/* uint32 [all rows]: users */
 	Size		row_col;		/* uint32 [all rows]: the same item as a column */
 	Size		columns;		/* Column [columns] */
+	Size		settings;		/* SettingList: rows are for all of these (settings.c); 0: for one */
 } Product;
 
 /* What a score needs of a column lies together: columns are touched at random. */

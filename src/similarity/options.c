@@ -140,15 +140,24 @@ read_times(SimilarityOptions *options, OptionsReader *reader)
 void
 similarity_read_options(SimilarityOptions *options, Datum composite)
 {
+	similarity_read_options_as(options, composite, MEASURE_COOCCURRENCE, get_float8_nan());
+}
+
+/* The same with another default measure, and the user_power that goes with it. */
+void
+similarity_read_options_as(SimilarityOptions *options, Datum composite, SimilarityMeasure measure,
+						   double user_power)
+{
 	OptionsReader reader;
 	double		infinity = get_float8_infinity();
 	double		nan = get_float8_nan();
 
 	similarity_default_options(options);
 	options_open(&reader, composite, "similarity_options");
-	options->measure = options_word(&reader, "measure", options->measure, measure_names);
+	options->measure = options_word(&reader, "measure", measure, measure_names);
 	options->n = options_int(&reader, "n", 0, 1, 10000);
-	options->user_power = options_float(&reader, "user_power", nan, 0, 10);
+	options->user_power = options_float(&reader, "user_power",
+										options_text(&reader, "measure") ? nan : user_power, 0, 10);
 	options->alpha = options_float(&reader, "alpha", nan, 0, 10);
 	options->beta = options_float(&reader, "beta", nan, 0, 10);
 	options->shrink = options_float(&reader, "shrink", 0, 0, DBL_MAX);
@@ -161,8 +170,11 @@ similarity_read_options(SimilarityOptions *options, Datum composite)
 	options->prune = options_word(&reader, "prune", PRUNE_ITEM, prune_names);
 	options->max_per_user = options_int(&reader, "max_per_user", 0, 2, PG_INT32_MAX);
 	options->max_per_item = options_int(&reader, "max_per_item", 0, 1, PG_INT32_MAX);
-	options->tune = options_bool(&reader, "tune", false);
-	read_times(options, &reader);
+	/* not everything can be tuned, or has a time */
+	if (options_has(&reader, "tune"))
+		options->tune = options_bool(&reader, "tune", false);
+	if (options_has(&reader, "half_life"))
+		read_times(options, &reader);
 	similarity_settle_options(options);
 }
 

@@ -1,7 +1,8 @@
 /*-------------------------------------------------------------------------
  *
  * query.c
- *		item_similarity(): the rows of a query in, rows of neighbours out.
+ *		item_similarity(), cross_similarity(), tag_similarity(): the rows of a
+ *		query in, rows of neighbours out.
  *
  * The door without limits: interactions go from the executor straight into
  * the collection, neighbours into a tuplestore, which is on disk where it is
@@ -15,6 +16,7 @@
 #include "executor/spi.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
+#include "utils/syscache.h"
 #include "utils/timestamp.h"
 #include "utils/tuplestore.h"
 
@@ -25,70 +27,159 @@
 
 RECSYS_FUNCTION(recsys_item_similarity);
 RECSYS_FUNCTION(recsys_item_similarity_as);
+RECSYS_FUNCTION(recsys_cross_similarity);
+RECSYS_FUNCTION(recsys_cross_similarity_as);
+RECSYS_FUNCTION(recsys_tag_similarity);
+RECSYS_FUNCTION(recsys_tag_similarity_as);
+
+/* What the rows of a query are. */
+typedef enum Rows
+{
+	ROWS_INTERACTIONS,			/* user, item [, weight [, ts]] */
+	ROWS_CROSS,					/* user, from_item, to_item [, weight [, ts]] */
+	ROWS_TAGS					/* item, tags */
+} Rows;
 
 typedef struct Reading
 {
 	SimilarityBuild *build;
+	Rows		kind;
 	int			ncolumns;
 	uint64		rows;
 } Reading;
+
+/* Weight and time, from their columns on, where there are any. */
+static double
+read_weight(const Reading *reading, int column, const Datum *values, const bool *nulls,
+			TimestampTz *ts)
+{
+	*ts = DT_NOBEGIN;
+	if (reading->ncolumns <= column)
+		return 1;
+	if (nulls[column])
+		ereport(ERROR,
+				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+				 errmsg("weight must not be null"),
+				 errhint("Leave such rows out of the query, or use coalesce().")));
+	if (reading->ncolumns > column + 1 && similarity_decays(reading->build))
+	{
+		if (nulls[column + 1])
+			ereport(ERROR,
+					(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+					 errmsg("ts must not be null where half_life is set"),
+					 errhint("Leave such rows out of the query, or use coalesce().")));
+		*ts = DatumGetTimestampTz(values[column + 1]);
+	}
+	return DatumGetFloat8(values[column]);
+}
 
 static void
 read_row(void *arg, const Datum *values, const bool *nulls)
 {
 	Reading    *reading = (Reading *) arg;
-	double		weight = 1;
-	TimestampTz ts = DT_NOBEGIN;
+	bool		cross = reading->kind == ROWS_CROSS;
+	double		weight;
+	TimestampTz ts;
 
 	progress_update(++reading->rows);
-	if (nulls[0] || nulls[1])
+	if (nulls[0] || (nulls[1] && !(cross && !nulls[2])))
 		return;
-	if (reading->ncolumns > 2)
+	if (reading->kind == ROWS_TAGS)
 	{
-		if (nulls[2])
-			ereport(ERROR,
-					(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-					 errmsg("weight must not be null"),
-					 errhint("Leave such rows out of the query, or use coalesce().")));
-		weight = DatumGetFloat8(values[2]);
+		similarity_add_tags(reading->build, values[0], values[1]);
+		return;
 	}
-	if (reading->ncolumns > 3 && similarity_decays(reading->build))
+	weight = read_weight(reading, cross ? 3 : 2, values, nulls, &ts);
+	if (!cross)
+		similarity_add(reading->build, values[0], values[1], weight, ts);
+	else
 	{
-		if (nulls[3])
-			ereport(ERROR,
-					(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-					 errmsg("ts must not be null where half_life is set"),
-					 errhint("Leave such rows out of the query, or use coalesce().")));
-		ts = DatumGetTimestampTz(values[3]);
+		if (!nulls[1])
+			similarity_add_source(reading->build, values[0], values[1], weight, ts);
+		if (!nulls[2])
+			similarity_add(reading->build, values[0], values[2], weight, ts);
 	}
-	similarity_add(reading->build, values[0], values[1], weight, ts);
 }
 
+/* Starts the build for a query's columns. */
 static SimilarityBuild *
-read_query(const char *text, Oid itemtype, const SimilarityOptions *options)
+begin_build(MemoryContext cxt, const UserQuery *query, Rows kind, Datum composite)
 {
-	QueryColumn columns[] = {
+	int			item = kind == ROWS_CROSS ? 2 : kind == ROWS_TAGS ? 0 : 1;
+	Oid			itemtype = query_column_type(query, item);
+	Oid			itemcollation = query_column_collation(query, item);
+	SimilarityOptions options;
+	SimilarityBuild *build;
+
+	if (kind == ROWS_TAGS)
+		return similarity_begin_tags(cxt, itemtype, itemcollation, composite);
+	similarity_read_options(&options, composite);
+	build = similarity_begin(cxt, query_column_type(query, 0), query_column_collation(query, 0),
+							 itemtype, itemcollation, &options);
+	if (kind == ROWS_CROSS)
+		similarity_begin_sources(build, query_column_type(query, 1),
+								 query_column_collation(query, 1));
+	if (similarity_decays(build) && query_column_count(query) < (kind == ROWS_CROSS ? 5 : 4))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("half_life needs the time of each interaction"),
+				 kind == ROWS_CROSS ?
+				 errhint("Let the query return (user, from_item, to_item, weight, ts).") :
+				 errhint("Let the query return (user, item, weight, ts).")));
+	return build;
+}
+
+/* The type tagset lives where the function does. */
+static Oid
+tagset_type(FunctionCallInfo fcinfo)
+{
+	Oid			type = GetSysCacheOid2(TYPENAMENSP, Anum_pg_type_oid, CStringGetDatum("tagset"),
+									   ObjectIdGetDatum(get_func_namespace(fcinfo->flinfo->fn_oid)));
+
+	if (!OidIsValid(type))
+		elog(ERROR, "type tagset is not in the schema of function %u", fcinfo->flinfo->fn_oid);
+	return type;
+}
+
+/* itemtype and neighbourtype are those of the result. */
+static SimilarityBuild *
+read_query(FunctionCallInfo fcinfo, const char *text, Rows kind, Oid itemtype, Oid neighbourtype,
+		   Datum composite)
+{
+	QueryColumn interactions[] = {
 		{"user", InvalidOid, false},
 		{"item", itemtype, false},
 		{"weight", FLOAT8OID, true},
 		{"ts", TIMESTAMPTZOID, true}
+	};
+	QueryColumn cross[] = {
+		{"user", InvalidOid, false},
+		{"from_item", itemtype, false},
+		{"to_item", neighbourtype, false},
+		{"weight", FLOAT8OID, true},
+		{"ts", TIMESTAMPTZOID, true}
+	};
+	QueryColumn tags[] = {
+		{"item", itemtype, false},
+		{"tags", InvalidOid, false} /* tagset: see below */
 	};
 	MemoryContext cxt = CurrentMemoryContext;
 	UserQuery  *query;
 	Reading		reading = {0};
 
 	SPI_connect();
-	query = query_prepare(text, columns, lengthof(columns), 0, NULL);
+	if (kind == ROWS_CROSS)
+		query = query_prepare(text, cross, lengthof(cross), 0, NULL);
+	else if (kind == ROWS_TAGS)
+	{
+		tags[1].type = tagset_type(fcinfo);
+		query = query_prepare(text, tags, lengthof(tags), 0, NULL);
+	}
+	else
+		query = query_prepare(text, interactions, lengthof(interactions), 0, NULL);
+	reading.kind = kind;
 	reading.ncolumns = query_column_count(query);
-	reading.build = similarity_begin(cxt, query_column_type(query, 0),
-									 query_column_collation(query, 0),
-									 query_column_type(query, 1),
-									 query_column_collation(query, 1), options);
-	if (similarity_decays(reading.build) && reading.ncolumns < 4)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("half_life needs the time of each interaction"),
-				 errhint("Let the query return (user, item, weight, ts).")));
+	reading.build = begin_build(cxt, query, kind, composite);
 	progress_begin("item similarity");
 	progress_phase("reading rows", 0);
 	query_run(query, NULL, NULL, read_row, &reading);
@@ -116,20 +207,20 @@ put_neighbours(void *arg, Datum item, int n, const Datum *neighbours,
 }
 
 static void
-similarity_of_query(FunctionCallInfo fcinfo, int query_arg)
+similarity_of_query(FunctionCallInfo fcinfo, int query_arg, Rows kind)
 {
 	ReturnSetInfo *rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
-	SimilarityOptions options;
 	SimilarityBuild *build;
 
 	if (PG_ARGISNULL(query_arg))
 		ereport(ERROR,
 				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
 				 errmsg("query must not be null")));
-	similarity_read_options(&options, options_of_arguments(fcinfo, query_arg + 1));
 	InitMaterializedSRF(fcinfo, 0);
-	build = read_query(text_to_cstring(PG_GETARG_TEXT_PP(query_arg)),
-					   TupleDescAttr(rsinfo->setDesc, 0)->atttypid, &options);
+	build = read_query(fcinfo, text_to_cstring(PG_GETARG_TEXT_PP(query_arg)), kind,
+					   TupleDescAttr(rsinfo->setDesc, 0)->atttypid,
+					   TupleDescAttr(rsinfo->setDesc, 1)->atttypid,
+					   options_of_arguments(fcinfo, query_arg + 1));
 	similarity_finish(build, put_neighbours, rsinfo);
 }
 
@@ -137,7 +228,7 @@ similarity_of_query(FunctionCallInfo fcinfo, int query_arg)
 Datum
 recsys_item_similarity(PG_FUNCTION_ARGS)
 {
-	similarity_of_query(fcinfo, 0);
+	similarity_of_query(fcinfo, 0, ROWS_INTERACTIONS);
 	return (Datum) 0;
 }
 
@@ -145,6 +236,38 @@ recsys_item_similarity(PG_FUNCTION_ARGS)
 Datum
 recsys_item_similarity_as(PG_FUNCTION_ARGS)
 {
-	similarity_of_query(fcinfo, 1);
+	similarity_of_query(fcinfo, 1, ROWS_INTERACTIONS);
+	return (Datum) 0;
+}
+
+/* cross_similarity(query, options...): items of type bigint */
+Datum
+recsys_cross_similarity(PG_FUNCTION_ARGS)
+{
+	similarity_of_query(fcinfo, 0, ROWS_CROSS);
+	return (Datum) 0;
+}
+
+/* cross_similarity(witness, witness, query, options...) */
+Datum
+recsys_cross_similarity_as(PG_FUNCTION_ARGS)
+{
+	similarity_of_query(fcinfo, 2, ROWS_CROSS);
+	return (Datum) 0;
+}
+
+/* tag_similarity(query, options...): items of type bigint */
+Datum
+recsys_tag_similarity(PG_FUNCTION_ARGS)
+{
+	similarity_of_query(fcinfo, 0, ROWS_TAGS);
+	return (Datum) 0;
+}
+
+/* tag_similarity(witness, query, options...): items of the type of the witness */
+Datum
+recsys_tag_similarity_as(PG_FUNCTION_ARGS)
+{
+	similarity_of_query(fcinfo, 1, ROWS_TAGS);
 	return (Datum) 0;
 }

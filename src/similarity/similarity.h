@@ -107,6 +107,8 @@ typedef bool (*SimilarityWants) (void *arg, Datum item, uint64 fingerprint);
 
 extern void similarity_default_options(SimilarityOptions *options);
 extern void similarity_read_options(SimilarityOptions *options, Datum composite);
+extern void similarity_read_options_as(SimilarityOptions *options, Datum composite,
+									   SimilarityMeasure measure, double user_power);
 extern void similarity_settle_options(SimilarityOptions *options);
 extern bool similarity_same_options(const SimilarityOptions *a, const SimilarityOptions *b);
 
@@ -121,6 +123,11 @@ extern void similarity_add(SimilarityBuild *build, Datum user, Datum item, doubl
 extern void similarity_begin_sources(SimilarityBuild *build, Oid itemtype, Oid itemcollation);
 extern void similarity_add_source(SimilarityBuild *build, Datum user, Datum item, double weight,
 								  TimestampTz ts);
+
+/* By content: tags take the place of users.  options is 0 for the default, or of similarity_options(). */
+extern SimilarityBuild *similarity_begin_tags(MemoryContext cxt, Oid itemtype, Oid itemcollation,
+											  Datum options);
+extern void similarity_add_tags(SimilarityBuild *build, Datum item, Datum tagset);
 
 /* too_many is called, and has to throw, where more rows than limit will come for sure. */
 extern void similarity_limit_rows(SimilarityBuild *build, uint64 limit, void (*too_many) (void));

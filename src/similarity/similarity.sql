@@ -356,7 +356,24 @@ CREATE AGGREGATE cross_similarity_agg("user" anyelement, from_item bigint, to_it
 	PARALLEL = SAFE
 );
 COMMENT ON AGGREGATE cross_similarity_agg(anyelement, bigint, bigint)
-	IS 'for each item of one kind the nearest of another kind, by the users they share';
+	IS 'for each item of one kind the nearest of another kind by the users they share, of interactions, with the default options';
+
+CREATE FUNCTION recsys_cross_similarity_trans(internal, anyelement, bigint, bigint, double precision) RETURNS internal
+AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE PARALLEL SAFE;
+COMMENT ON FUNCTION recsys_cross_similarity_trans(internal, anyelement, bigint, bigint, double precision) IS 'part of cross_similarity_agg()';
+CREATE AGGREGATE cross_similarity_agg("user" anyelement, from_item bigint, to_item bigint, weight double precision) (
+	SFUNC = recsys_cross_similarity_trans,
+	STYPE = internal,
+	SSPACE = 1000000,
+	FINALFUNC = recsys_similarity_final,
+	FINALFUNC_MODIFY = READ_WRITE,
+	COMBINEFUNC = recsys_similarity_combine,
+	SERIALFUNC = recsys_similarity_serialize,
+	DESERIALFUNC = recsys_similarity_deserialize,
+	PARALLEL = SAFE
+);
+COMMENT ON AGGREGATE cross_similarity_agg(anyelement, bigint, bigint, double precision)
+	IS 'for each item of one kind the nearest of another kind by the users they share, of weighted interactions, with the default options';
 
 CREATE FUNCTION recsys_cross_similarity_trans(internal, anyelement, bigint, bigint, similarity_options) RETURNS internal
 AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE PARALLEL SAFE;
@@ -373,7 +390,41 @@ CREATE AGGREGATE cross_similarity_agg("user" anyelement, from_item bigint, to_it
 	PARALLEL = SAFE
 );
 COMMENT ON AGGREGATE cross_similarity_agg(anyelement, bigint, bigint, similarity_options)
-	IS 'for each item of one kind the nearest of another kind, by the users they share, with options';
+	IS 'for each item of one kind the nearest of another kind by the users they share, of interactions, with options';
+
+CREATE FUNCTION recsys_cross_similarity_trans(internal, anyelement, bigint, bigint, double precision, similarity_options) RETURNS internal
+AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE PARALLEL SAFE;
+COMMENT ON FUNCTION recsys_cross_similarity_trans(internal, anyelement, bigint, bigint, double precision, similarity_options) IS 'part of cross_similarity_agg()';
+CREATE AGGREGATE cross_similarity_agg("user" anyelement, from_item bigint, to_item bigint, weight double precision, options similarity_options) (
+	SFUNC = recsys_cross_similarity_trans,
+	STYPE = internal,
+	SSPACE = 1000000,
+	FINALFUNC = recsys_similarity_final,
+	FINALFUNC_MODIFY = READ_WRITE,
+	COMBINEFUNC = recsys_similarity_combine,
+	SERIALFUNC = recsys_similarity_serialize,
+	DESERIALFUNC = recsys_similarity_deserialize,
+	PARALLEL = SAFE
+);
+COMMENT ON AGGREGATE cross_similarity_agg(anyelement, bigint, bigint, double precision, similarity_options)
+	IS 'for each item of one kind the nearest of another kind by the users they share, of weighted interactions, with options';
+
+CREATE FUNCTION recsys_cross_similarity_trans(internal, anyelement, bigint, bigint, double precision, timestamptz, similarity_options) RETURNS internal
+AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE PARALLEL SAFE;
+COMMENT ON FUNCTION recsys_cross_similarity_trans(internal, anyelement, bigint, bigint, double precision, timestamptz, similarity_options) IS 'part of cross_similarity_agg()';
+CREATE AGGREGATE cross_similarity_agg("user" anyelement, from_item bigint, to_item bigint, weight double precision, ts timestamptz, options similarity_options) (
+	SFUNC = recsys_cross_similarity_trans,
+	STYPE = internal,
+	SSPACE = 1000000,
+	FINALFUNC = recsys_similarity_final,
+	FINALFUNC_MODIFY = READ_WRITE,
+	COMBINEFUNC = recsys_similarity_combine,
+	SERIALFUNC = recsys_similarity_serialize,
+	DESERIALFUNC = recsys_similarity_deserialize,
+	PARALLEL = SAFE
+);
+COMMENT ON AGGREGATE cross_similarity_agg(anyelement, bigint, bigint, double precision, timestamptz, similarity_options)
+	IS 'for each item of one kind the nearest of another kind by the users they share, of weighted interactions with times, with options';
 
 CREATE FUNCTION recsys_cross_similarity_trans(internal, anyelement, text, text) RETURNS internal
 AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE PARALLEL SAFE;
@@ -390,7 +441,24 @@ CREATE AGGREGATE cross_similarity_agg("user" anyelement, from_item text, to_item
 	PARALLEL = SAFE
 );
 COMMENT ON AGGREGATE cross_similarity_agg(anyelement, text, text)
-	IS 'for each item of one kind the nearest of another kind, by the users they share';
+	IS 'for each item of one kind the nearest of another kind by the users they share, of interactions, with the default options';
+
+CREATE FUNCTION recsys_cross_similarity_trans(internal, anyelement, text, text, double precision) RETURNS internal
+AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE PARALLEL SAFE;
+COMMENT ON FUNCTION recsys_cross_similarity_trans(internal, anyelement, text, text, double precision) IS 'part of cross_similarity_agg()';
+CREATE AGGREGATE cross_similarity_agg("user" anyelement, from_item text, to_item text, weight double precision) (
+	SFUNC = recsys_cross_similarity_trans,
+	STYPE = internal,
+	SSPACE = 1000000,
+	FINALFUNC = recsys_similarity_final_text,
+	FINALFUNC_MODIFY = READ_WRITE,
+	COMBINEFUNC = recsys_similarity_combine,
+	SERIALFUNC = recsys_similarity_serialize,
+	DESERIALFUNC = recsys_similarity_deserialize,
+	PARALLEL = SAFE
+);
+COMMENT ON AGGREGATE cross_similarity_agg(anyelement, text, text, double precision)
+	IS 'for each item of one kind the nearest of another kind by the users they share, of weighted interactions, with the default options';
 
 CREATE FUNCTION recsys_cross_similarity_trans(internal, anyelement, text, text, similarity_options) RETURNS internal
 AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE PARALLEL SAFE;
@@ -407,7 +475,41 @@ CREATE AGGREGATE cross_similarity_agg("user" anyelement, from_item text, to_item
 	PARALLEL = SAFE
 );
 COMMENT ON AGGREGATE cross_similarity_agg(anyelement, text, text, similarity_options)
-	IS 'for each item of one kind the nearest of another kind, by the users they share, with options';
+	IS 'for each item of one kind the nearest of another kind by the users they share, of interactions, with options';
+
+CREATE FUNCTION recsys_cross_similarity_trans(internal, anyelement, text, text, double precision, similarity_options) RETURNS internal
+AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE PARALLEL SAFE;
+COMMENT ON FUNCTION recsys_cross_similarity_trans(internal, anyelement, text, text, double precision, similarity_options) IS 'part of cross_similarity_agg()';
+CREATE AGGREGATE cross_similarity_agg("user" anyelement, from_item text, to_item text, weight double precision, options similarity_options) (
+	SFUNC = recsys_cross_similarity_trans,
+	STYPE = internal,
+	SSPACE = 1000000,
+	FINALFUNC = recsys_similarity_final_text,
+	FINALFUNC_MODIFY = READ_WRITE,
+	COMBINEFUNC = recsys_similarity_combine,
+	SERIALFUNC = recsys_similarity_serialize,
+	DESERIALFUNC = recsys_similarity_deserialize,
+	PARALLEL = SAFE
+);
+COMMENT ON AGGREGATE cross_similarity_agg(anyelement, text, text, double precision, similarity_options)
+	IS 'for each item of one kind the nearest of another kind by the users they share, of weighted interactions, with options';
+
+CREATE FUNCTION recsys_cross_similarity_trans(internal, anyelement, text, text, double precision, timestamptz, similarity_options) RETURNS internal
+AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE PARALLEL SAFE;
+COMMENT ON FUNCTION recsys_cross_similarity_trans(internal, anyelement, text, text, double precision, timestamptz, similarity_options) IS 'part of cross_similarity_agg()';
+CREATE AGGREGATE cross_similarity_agg("user" anyelement, from_item text, to_item text, weight double precision, ts timestamptz, options similarity_options) (
+	SFUNC = recsys_cross_similarity_trans,
+	STYPE = internal,
+	SSPACE = 1000000,
+	FINALFUNC = recsys_similarity_final_text,
+	FINALFUNC_MODIFY = READ_WRITE,
+	COMBINEFUNC = recsys_similarity_combine,
+	SERIALFUNC = recsys_similarity_serialize,
+	DESERIALFUNC = recsys_similarity_deserialize,
+	PARALLEL = SAFE
+);
+COMMENT ON AGGREGATE cross_similarity_agg(anyelement, text, text, double precision, timestamptz, similarity_options)
+	IS 'for each item of one kind the nearest of another kind by the users they share, of weighted interactions with times, with options';
 
 CREATE FUNCTION recsys_cross_similarity_trans(internal, anyelement, text, bigint) RETURNS internal
 AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE PARALLEL SAFE;
@@ -424,7 +526,24 @@ CREATE AGGREGATE cross_similarity_agg("user" anyelement, from_item text, to_item
 	PARALLEL = SAFE
 );
 COMMENT ON AGGREGATE cross_similarity_agg(anyelement, text, bigint)
-	IS 'for each item of one kind the nearest of another kind, by the users they share';
+	IS 'for each item of one kind the nearest of another kind by the users they share, of interactions, with the default options';
+
+CREATE FUNCTION recsys_cross_similarity_trans(internal, anyelement, text, bigint, double precision) RETURNS internal
+AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE PARALLEL SAFE;
+COMMENT ON FUNCTION recsys_cross_similarity_trans(internal, anyelement, text, bigint, double precision) IS 'part of cross_similarity_agg()';
+CREATE AGGREGATE cross_similarity_agg("user" anyelement, from_item text, to_item bigint, weight double precision) (
+	SFUNC = recsys_cross_similarity_trans,
+	STYPE = internal,
+	SSPACE = 1000000,
+	FINALFUNC = recsys_similarity_final_cross,
+	FINALFUNC_MODIFY = READ_WRITE,
+	COMBINEFUNC = recsys_similarity_combine,
+	SERIALFUNC = recsys_similarity_serialize,
+	DESERIALFUNC = recsys_similarity_deserialize,
+	PARALLEL = SAFE
+);
+COMMENT ON AGGREGATE cross_similarity_agg(anyelement, text, bigint, double precision)
+	IS 'for each item of one kind the nearest of another kind by the users they share, of weighted interactions, with the default options';
 
 CREATE FUNCTION recsys_cross_similarity_trans(internal, anyelement, text, bigint, similarity_options) RETURNS internal
 AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE PARALLEL SAFE;
@@ -441,4 +560,251 @@ CREATE AGGREGATE cross_similarity_agg("user" anyelement, from_item text, to_item
 	PARALLEL = SAFE
 );
 COMMENT ON AGGREGATE cross_similarity_agg(anyelement, text, bigint, similarity_options)
-	IS 'for each item of one kind the nearest of another kind, by the users they share, with options';
+	IS 'for each item of one kind the nearest of another kind by the users they share, of interactions, with options';
+
+CREATE FUNCTION recsys_cross_similarity_trans(internal, anyelement, text, bigint, double precision, similarity_options) RETURNS internal
+AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE PARALLEL SAFE;
+COMMENT ON FUNCTION recsys_cross_similarity_trans(internal, anyelement, text, bigint, double precision, similarity_options) IS 'part of cross_similarity_agg()';
+CREATE AGGREGATE cross_similarity_agg("user" anyelement, from_item text, to_item bigint, weight double precision, options similarity_options) (
+	SFUNC = recsys_cross_similarity_trans,
+	STYPE = internal,
+	SSPACE = 1000000,
+	FINALFUNC = recsys_similarity_final_cross,
+	FINALFUNC_MODIFY = READ_WRITE,
+	COMBINEFUNC = recsys_similarity_combine,
+	SERIALFUNC = recsys_similarity_serialize,
+	DESERIALFUNC = recsys_similarity_deserialize,
+	PARALLEL = SAFE
+);
+COMMENT ON AGGREGATE cross_similarity_agg(anyelement, text, bigint, double precision, similarity_options)
+	IS 'for each item of one kind the nearest of another kind by the users they share, of weighted interactions, with options';
+
+CREATE FUNCTION recsys_cross_similarity_trans(internal, anyelement, text, bigint, double precision, timestamptz, similarity_options) RETURNS internal
+AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE PARALLEL SAFE;
+COMMENT ON FUNCTION recsys_cross_similarity_trans(internal, anyelement, text, bigint, double precision, timestamptz, similarity_options) IS 'part of cross_similarity_agg()';
+CREATE AGGREGATE cross_similarity_agg("user" anyelement, from_item text, to_item bigint, weight double precision, ts timestamptz, options similarity_options) (
+	SFUNC = recsys_cross_similarity_trans,
+	STYPE = internal,
+	SSPACE = 1000000,
+	FINALFUNC = recsys_similarity_final_cross,
+	FINALFUNC_MODIFY = READ_WRITE,
+	COMBINEFUNC = recsys_similarity_combine,
+	SERIALFUNC = recsys_similarity_serialize,
+	DESERIALFUNC = recsys_similarity_deserialize,
+	PARALLEL = SAFE
+);
+COMMENT ON AGGREGATE cross_similarity_agg(anyelement, text, bigint, double precision, timestamptz, similarity_options)
+	IS 'for each item of one kind the nearest of another kind by the users they share, of weighted interactions with times, with options';
+
+CREATE FUNCTION cross_similarity(
+	query text,
+	n integer DEFAULT NULL,
+	measure text DEFAULT NULL,
+	user_power double precision DEFAULT NULL,
+	alpha double precision DEFAULT NULL,
+	beta double precision DEFAULT NULL,
+	shrink double precision DEFAULT NULL,
+	min_together bigint DEFAULT NULL,
+	min_llr double precision DEFAULT NULL,
+	k1 double precision DEFAULT NULL,
+	b double precision DEFAULT NULL,
+	transform text DEFAULT NULL,
+	normalization text DEFAULT NULL,
+	prune text DEFAULT NULL,
+	max_per_user bigint DEFAULT NULL,
+	max_per_item bigint DEFAULT NULL,
+	half_life interval DEFAULT NULL,
+	as_of timestamptz DEFAULT NULL,
+	OUT item bigint,
+	OUT neighbour bigint,
+	OUT score double precision,
+	OUT together bigint
+) RETURNS SETOF record
+AS 'MODULE_PATHNAME', 'recsys_cross_similarity'
+LANGUAGE C STABLE PARALLEL RESTRICTED COST 1000000 ROWS 100000;
+COMMENT ON FUNCTION cross_similarity(text, integer, text, double precision, double precision, double precision, double precision, bigint, double precision, double precision, double precision, text, text, text, bigint, bigint, interval, timestamptz)
+	IS 'nearest neighbours of another kind of each item of a query (user, from_item, to_item [, weight [, ts]])';
+
+CREATE FUNCTION cross_similarity(
+	from_witness anyelement,
+	to_witness anycompatible,
+	query text,
+	n integer DEFAULT NULL,
+	measure text DEFAULT NULL,
+	user_power double precision DEFAULT NULL,
+	alpha double precision DEFAULT NULL,
+	beta double precision DEFAULT NULL,
+	shrink double precision DEFAULT NULL,
+	min_together bigint DEFAULT NULL,
+	min_llr double precision DEFAULT NULL,
+	k1 double precision DEFAULT NULL,
+	b double precision DEFAULT NULL,
+	transform text DEFAULT NULL,
+	normalization text DEFAULT NULL,
+	prune text DEFAULT NULL,
+	max_per_user bigint DEFAULT NULL,
+	max_per_item bigint DEFAULT NULL,
+	half_life interval DEFAULT NULL,
+	as_of timestamptz DEFAULT NULL,
+	OUT item anyelement,
+	OUT neighbour anycompatible,
+	OUT score double precision,
+	OUT together bigint
+) RETURNS SETOF record
+AS 'MODULE_PATHNAME', 'recsys_cross_similarity_as'
+LANGUAGE C STABLE PARALLEL RESTRICTED COST 1000000 ROWS 100000;
+COMMENT ON FUNCTION cross_similarity(anyelement, anycompatible, text, integer, text, double precision, double precision, double precision, double precision, bigint, double precision, double precision, double precision, text, text, text, bigint, bigint, interval, timestamptz)
+	IS 'nearest neighbours of another kind of each item of a query (user, from_item, to_item [, weight [, ts]]), items of the types of the first arguments';
+
+-- Tags in the place of users.
+
+CREATE FUNCTION recsys_tag_similarity_trans(internal, bigint, tagset) RETURNS internal
+AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE PARALLEL SAFE;
+COMMENT ON FUNCTION recsys_tag_similarity_trans(internal, bigint, tagset) IS 'part of tag_similarity_agg()';
+CREATE AGGREGATE tag_similarity_agg(item bigint, tags tagset) (
+	SFUNC = recsys_tag_similarity_trans,
+	STYPE = internal,
+	SSPACE = 1000000,
+	FINALFUNC = recsys_similarity_final,
+	FINALFUNC_MODIFY = READ_WRITE,
+	COMBINEFUNC = recsys_similarity_combine,
+	SERIALFUNC = recsys_similarity_serialize,
+	DESERIALFUNC = recsys_similarity_deserialize,
+	PARALLEL = SAFE
+);
+COMMENT ON AGGREGATE tag_similarity_agg(bigint, tagset)
+	IS 'nearest neighbours of each item by the tags they share, with the default options';
+
+CREATE FUNCTION recsys_tag_similarity_trans(internal, bigint, tagset, similarity_options) RETURNS internal
+AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE PARALLEL SAFE;
+COMMENT ON FUNCTION recsys_tag_similarity_trans(internal, bigint, tagset, similarity_options) IS 'part of tag_similarity_agg()';
+CREATE AGGREGATE tag_similarity_agg(item bigint, tags tagset, options similarity_options) (
+	SFUNC = recsys_tag_similarity_trans,
+	STYPE = internal,
+	SSPACE = 1000000,
+	FINALFUNC = recsys_similarity_final,
+	FINALFUNC_MODIFY = READ_WRITE,
+	COMBINEFUNC = recsys_similarity_combine,
+	SERIALFUNC = recsys_similarity_serialize,
+	DESERIALFUNC = recsys_similarity_deserialize,
+	PARALLEL = SAFE
+);
+COMMENT ON AGGREGATE tag_similarity_agg(bigint, tagset, similarity_options)
+	IS 'nearest neighbours of each item by the tags they share, with options';
+
+CREATE FUNCTION recsys_tag_similarity_trans(internal, text, tagset) RETURNS internal
+AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE PARALLEL SAFE;
+COMMENT ON FUNCTION recsys_tag_similarity_trans(internal, text, tagset) IS 'part of tag_similarity_agg()';
+CREATE AGGREGATE tag_similarity_agg(item text, tags tagset) (
+	SFUNC = recsys_tag_similarity_trans,
+	STYPE = internal,
+	SSPACE = 1000000,
+	FINALFUNC = recsys_similarity_final_text,
+	FINALFUNC_MODIFY = READ_WRITE,
+	COMBINEFUNC = recsys_similarity_combine,
+	SERIALFUNC = recsys_similarity_serialize,
+	DESERIALFUNC = recsys_similarity_deserialize,
+	PARALLEL = SAFE
+);
+COMMENT ON AGGREGATE tag_similarity_agg(text, tagset)
+	IS 'nearest neighbours of each item by the tags they share, with the default options';
+
+CREATE FUNCTION recsys_tag_similarity_trans(internal, text, tagset, similarity_options) RETURNS internal
+AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE PARALLEL SAFE;
+COMMENT ON FUNCTION recsys_tag_similarity_trans(internal, text, tagset, similarity_options) IS 'part of tag_similarity_agg()';
+CREATE AGGREGATE tag_similarity_agg(item text, tags tagset, options similarity_options) (
+	SFUNC = recsys_tag_similarity_trans,
+	STYPE = internal,
+	SSPACE = 1000000,
+	FINALFUNC = recsys_similarity_final_text,
+	FINALFUNC_MODIFY = READ_WRITE,
+	COMBINEFUNC = recsys_similarity_combine,
+	SERIALFUNC = recsys_similarity_serialize,
+	DESERIALFUNC = recsys_similarity_deserialize,
+	PARALLEL = SAFE
+);
+COMMENT ON AGGREGATE tag_similarity_agg(text, tagset, similarity_options)
+	IS 'nearest neighbours of each item by the tags they share, with options';
+
+CREATE FUNCTION tag_similarity(
+	query text,
+	n integer DEFAULT NULL,
+	measure text DEFAULT NULL,
+	user_power double precision DEFAULT NULL,
+	alpha double precision DEFAULT NULL,
+	beta double precision DEFAULT NULL,
+	shrink double precision DEFAULT NULL,
+	min_together bigint DEFAULT NULL,
+	min_llr double precision DEFAULT NULL,
+	k1 double precision DEFAULT NULL,
+	b double precision DEFAULT NULL,
+	transform text DEFAULT NULL,
+	normalization text DEFAULT NULL,
+	prune text DEFAULT NULL,
+	max_per_user bigint DEFAULT NULL,
+	max_per_item bigint DEFAULT NULL,
+	OUT item bigint,
+	OUT neighbour bigint,
+	OUT score double precision,
+	OUT together bigint
+) RETURNS SETOF record
+AS 'MODULE_PATHNAME', 'recsys_tag_similarity'
+LANGUAGE C STABLE PARALLEL RESTRICTED COST 1000000 ROWS 100000;
+COMMENT ON FUNCTION tag_similarity(text, integer, text, double precision, double precision, double precision, double precision, bigint, double precision, double precision, double precision, text, text, text, bigint, bigint)
+	IS 'nearest neighbours of each item of a query (item, tags) by the tags they share';
+
+CREATE FUNCTION tag_similarity(
+	witness text,
+	query text,
+	n integer DEFAULT NULL,
+	measure text DEFAULT NULL,
+	user_power double precision DEFAULT NULL,
+	alpha double precision DEFAULT NULL,
+	beta double precision DEFAULT NULL,
+	shrink double precision DEFAULT NULL,
+	min_together bigint DEFAULT NULL,
+	min_llr double precision DEFAULT NULL,
+	k1 double precision DEFAULT NULL,
+	b double precision DEFAULT NULL,
+	transform text DEFAULT NULL,
+	normalization text DEFAULT NULL,
+	prune text DEFAULT NULL,
+	max_per_user bigint DEFAULT NULL,
+	max_per_item bigint DEFAULT NULL,
+	OUT item text,
+	OUT neighbour text,
+	OUT score double precision,
+	OUT together bigint
+) RETURNS SETOF record
+AS 'MODULE_PATHNAME', 'recsys_tag_similarity_as'
+LANGUAGE C STABLE PARALLEL RESTRICTED COST 1000000 ROWS 100000;
+COMMENT ON FUNCTION tag_similarity(text, text, integer, text, double precision, double precision, double precision, double precision, bigint, double precision, double precision, double precision, text, text, text, bigint, bigint)
+	IS 'nearest neighbours of each item of a query (item, tags) by the tags they share, items of the type of the first argument';
+
+CREATE FUNCTION tag_similarity(
+	witness anyelement,
+	query text,
+	n integer DEFAULT NULL,
+	measure text DEFAULT NULL,
+	user_power double precision DEFAULT NULL,
+	alpha double precision DEFAULT NULL,
+	beta double precision DEFAULT NULL,
+	shrink double precision DEFAULT NULL,
+	min_together bigint DEFAULT NULL,
+	min_llr double precision DEFAULT NULL,
+	k1 double precision DEFAULT NULL,
+	b double precision DEFAULT NULL,
+	transform text DEFAULT NULL,
+	normalization text DEFAULT NULL,
+	prune text DEFAULT NULL,
+	max_per_user bigint DEFAULT NULL,
+	max_per_item bigint DEFAULT NULL,
+	OUT item anyelement,
+	OUT neighbour anyelement,
+	OUT score double precision,
+	OUT together bigint
+) RETURNS SETOF record
+AS 'MODULE_PATHNAME', 'recsys_tag_similarity_as'
+LANGUAGE C STABLE PARALLEL RESTRICTED COST 1000000 ROWS 100000;
+COMMENT ON FUNCTION tag_similarity(anyelement, text, integer, text, double precision, double precision, double precision, double precision, bigint, double precision, double precision, double precision, text, text, text, bigint, bigint)
+	IS 'nearest neighbours of each item of a query (item, tags) by the tags they share, items of the type of the first argument';

@@ -3,18 +3,13 @@
  * tune.c
  *		tune => true: the setting and the number of neighbours that predict best.
  *
- * Of a sample of users a fifth of their items is put aside.  A model of the
- * rest is made for each candidate, only for the items that these users have
- * left; their neighbours are added up over a user's items as a recommender
- * does it, and the list of the best 20 is compared with what was put aside:
- * nDCG, the mean over users.
- *
- * Normalization, alpha and beta are tried with the first user_power, then the
- * others with the best of these, and at last shrink.  A list of neighbours contains the shorter ones,
- * so that their number costs no product.
- *
- * Who is in the sample and what is put aside follows from a hash of the user's
- * items: the choice is the same for any order of rows.
+ * A setting is judged by how well it predicts what was put aside (validate.c).
+ * From the default, and from lists whose scores add up to 1, it goes uphill: one
+ * of alpha, beta, evidence (shrink or min_together) and n at a time by one step
+ * of a grid, as long as that helps.  This is done with the first user_power on
+ * a part of the sample, then with the better of the two on all of it, then with
+ * the next user_powers in the direction that helps, and at last by half steps.
+ * Each user_power costs one product; a setting costs a hundredth of that.
  *
  *-------------------------------------------------------------------------
  */
@@ -22,330 +17,303 @@
 
 #include <math.h>
 
-#include "core/progress.h"
-#include "similarity/engine.h"
+#include "similarity/tune.h"
 
-#define SAMPLE_USERS 1000
+#define SAMPLE_USERS 4000
+#define FIRST_USERS 1000		/* decide where to begin */
 #define MIN_USERS 20			/* below, chance decides */
-#define MIN_ITEMS 5				/* of a user in the sample */
-#define ASIDE 5					/* one in so many items of a user is put aside */
-#define CUT 20					/* length of the list that is judged */
 
-static const double user_powers[] = {1, 0.75, 0.5, 0};
+static const double user_powers[] = {0, 0.25, 0.5, 0.75, 1, 1.25, 1.5};
 
-/* Where the scores of an item are made to add up to 1, alpha makes no difference. */
-static const struct
-{
-	SimilarityNormalize normalize;
-	double		alpha;
-	double		beta;
-	double		shrink;
-}			candidates[] = {
-	{NORMALIZE_NONE, 0.8, 0.2, 0},
-	{NORMALIZE_NONE, 0.5, 0.5, 0},
-	{NORMALIZE_NONE, 0.7, 0.3, 0},
-	{NORMALIZE_NONE, 0.8, 0.3, 0},
-	{NORMALIZE_NONE, 1, 0, 0},
-	{NORMALIZE_ITEM, 0.75, 0.25, 0},
-	{NORMALIZE_ITEM, 0.65, 0.35, 0},
-	{NORMALIZE_ITEM, 0.75, 0.25, 2},
-	{NORMALIZE_ITEM, 0.7, 0.3, 5}
+#define FIRST_POWER 4
+
+/* From much evidence that is needed, to weight for what is there, by ever more. */
+static const Evidence evidences[] = {
+	{0, 3}, {0, 2}, {0, 1}, {1, 1}, {2, 1}, {5, 1}, {10, 1}, {20, 1}
 };
 
-static const double shrinks[] = {2, 5};
 static const int lengths[] = {20, 50, 100, 200};
 
-#define LONGEST 200
-
-typedef struct SampleUser
+/* What can be changed by a step. */
+typedef enum Coordinate
 {
-	uint64		hash;
-	uint32		position;		/* in the order of users */
-	uint32		user;
-} SampleUser;
+	ALPHA,
+	BETA,
+	EVIDENCE,
+	LENGTH,
+	COORDINATES
+} Coordinate;
 
-typedef struct Weight
+/* A setting by its places in the grid. */
+typedef struct Point
 {
-	uint32		target;
-	float		score;
-} Weight;
+	int			place[COORDINATES];
+	bool		normalize;
+} Point;
 
-struct Tuning
+typedef struct Search
 {
-	SampleUser *users;
-	uint32		nusers;
-	bool	   *wanted;			/* by number: neighbours are needed */
-	uint32	   *place;			/* of a wanted item's list, by number */
-	int		   *count;			/* of neighbours, by place */
-	Weight	   *lists;			/* LONGEST for each place */
-	double	   *scores;			/* accumulator */
-	bool	   *touched;
-	uint32	   *targets;
-};
+	const SimilarityOptions *options;
+	Validation *validation;
+	TuneGrid	grid;
+	uint32		nusers;			/* that decide now */
+	Point		best;
+	double		best_ndcg;
+} Search;
 
 static int
-compare_users(const void *a, const void *b)
+grid_size(const TuneGrid *grid, Coordinate coordinate)
 {
-	const SampleUser *x = (const SampleUser *) a;
-	const SampleUser *y = (const SampleUser *) b;
-
-	if (x->hash != y->hash)
-		return x->hash < y->hash ? -1 : 1;
-	return (x->position > y->position) - (x->position < y->position);
-}
-
-/* Is an item of a user in the sample put aside? */
-static inline bool
-put_aside(const SampleUser *user, uint32 item)
-{
-	return similarity_hash(user->hash, item) % ASIDE == 0;
-}
-
-/* Users with enough items, some of which are put aside and some are not, least hash first. */
-static void
-draw_sample(SimilarityBuild *build, Tuning *tuning)
-{
-	SparseMatrix *matrix = build->targets.matrix;
-	uint64	   *hashes = similarity_user_hashes(build);
-	uint32		count = 0;
-	uint32		i;
-
-	tuning->users = MemoryContextAllocHuge(build->cxt, Max(matrix->nrows, 1) * sizeof(SampleUser));
-	for (i = 0; i < matrix->nrows; i++)
+	switch (coordinate)
 	{
-		SampleUser	user;
-		uint64		aside = 0;
-		uint64		k;
-
-		user.user = build->order[i];
-		user.hash = hashes[user.user];
-		user.position = i;
-		if (matrix->start[user.user + 1] - matrix->start[user.user] < MIN_ITEMS)
-			continue;
-		for (k = matrix->start[user.user]; k < matrix->start[user.user + 1]; k++)
-			aside += put_aside(&user, matrix->cols[k]);
-		if (aside > 0 && aside < matrix->start[user.user + 1] - matrix->start[user.user])
-			tuning->users[count++] = user;
-		if ((i & 0xfff) == 0)
-			CHECK_FOR_INTERRUPTS();
-	}
-	pfree(hashes);
-	qsort(tuning->users, count, sizeof(SampleUser), compare_users);
-	tuning->nusers = Min(count, SAMPLE_USERS);
-}
-
-/* The matrix without what is put aside, and which items' neighbours are wanted. */
-static SparseMatrix *
-split(SimilarityBuild *build, Tuning *tuning)
-{
-	SparseMatrix *matrix = build->targets.matrix;
-	SparseMatrix *rest = sparse_copy(build->cxt, matrix);
-	uint32		nitems = build->targets.nitems;
-	uint32		nplaces = 0;
-	uint32		limit = similarity_memory_limit() / 4 / (LONGEST * sizeof(Weight));
-	uint32		i;
-
-	tuning->wanted = MemoryContextAllocExtended(build->cxt, Max(nitems, 1),
-												MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
-	tuning->place = MemoryContextAllocHuge(build->cxt, Max(nitems, 1) * sizeof(uint32));
-	for (i = 0; i < tuning->nusers && nplaces < limit; i++)
-	{
-		SampleUser *user = &tuning->users[i];
-		uint64		k;
-
-		for (k = matrix->start[user->user]; k < matrix->start[user->user + 1]; k++)
-		{
-			uint32		item = matrix->cols[k];
-
-			if (put_aside(user, item))
-				rest->cols[k] = SPARSE_DROPPED;
-			else if (!tuning->wanted[item])
-			{
-				tuning->wanted[item] = true;
-				tuning->place[item] = nplaces++;
-			}
-		}
-	}
-	/* fewer where memory is short */
-	tuning->nusers = i;
-	sparse_compact(rest);
-	tuning->count = MemoryContextAllocHuge(build->cxt, Max(nplaces, 1) * sizeof(int));
-	tuning->lists = MemoryContextAllocHuge(build->cxt,
-										   (Size) Max(nplaces, 1) * LONGEST * sizeof(Weight));
-	tuning->scores = MemoryContextAllocHuge(build->cxt, Max(nitems, 1) * sizeof(double));
-	tuning->targets = MemoryContextAllocHuge(build->cxt, Max(nitems, 1) * sizeof(uint32));
-	tuning->touched = MemoryContextAllocExtended(build->cxt, Max(nitems, 1),
-												 MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
-	return rest;
-}
-
-/* Takes the neighbours of the source of a rank; called from the product. */
-void
-similarity_tune_row(SimilarityBuild *build, uint32 rank, const Neighbour *list, int count)
-{
-	Tuning	   *tuning = build->tuning;
-	uint32		item = build->targets.by_rank[rank];
-	int			i;
-
-	if (!tuning->wanted[item])
-		return;
-	tuning->count[tuning->place[item]] = count;
-	for (i = 0; i < count; i++)
-	{
-		Weight	   *weight = &tuning->lists[(Size) tuning->place[item] * LONGEST + i];
-
-		weight->target = list[i].target;
-		weight->score = (float) list[i].score;
+		case ALPHA:
+			return grid->nalphas;
+		case BETA:
+			return grid->nbetas;
+		case EVIDENCE:
+			return grid->nevidences;
+		default:
+			return grid->nlengths;
 	}
 }
 
-/* Adds up the first n neighbours of a user's items; the number of targets. */
-static uint32
-add_up(Tuning *tuning, const SparseMatrix *rest, uint32 user, int n, bool normalize)
+static TuneSetting
+setting_at(const TuneGrid *grid, const Point *point)
 {
-	uint32		ntargets = 0;
-	uint64		k;
-	int			i;
+	TuneSetting setting = {0};
 
-	for (k = rest->start[user]; k < rest->start[user + 1]; k++)
-	{
-		uint32		place = tuning->place[rest->cols[k]];
-		const Weight *list = tuning->lists + (Size) place * LONGEST;
-		int			count = Min(n, tuning->count[place]);
-		double		sum = 1;
-
-		if (normalize)
-			for (i = 0, sum = 0; i < count; i++)
-				sum += list[i].score;
-		for (i = 0; i < count; i++)
-		{
-			uint32		target = list[i].target;
-
-			if (!tuning->touched[target])
-			{
-				tuning->touched[target] = true;
-				tuning->targets[ntargets++] = target;
-				tuning->scores[target] = 0;
-			}
-			tuning->scores[target] += list[i].score / sum;
-		}
-	}
-	/* what the user has is not recommended */
-	for (k = rest->start[user]; k < rest->start[user + 1]; k++)
-		tuning->scores[rest->cols[k]] = 0;
-	return ntargets;
+	setting.alpha = grid->alphas[point->place[ALPHA]];
+	setting.beta = grid->betas[point->place[BETA]];
+	setting.evidence = grid->evidences[point->place[EVIDENCE]];
+	setting.n = grid->lengths[point->place[LENGTH]];
+	setting.normalize = point->normalize;
+	return setting;
 }
 
-/* The best CUT of the targets, ties by number; how many there are. */
-static int
-best_targets(Tuning *tuning, uint32 ntargets, uint32 *best)
-{
-	const double *scores = tuning->scores;
-	int			count = 0;
-	uint32		i;
-
-	for (i = 0; i < ntargets; i++)
-	{
-		uint32		target = tuning->targets[i];
-		int			place = count;
-
-		tuning->touched[target] = false;
-		if (scores[target] <= 0)
-			continue;
-		while (place > 0 && (scores[best[place - 1]] < scores[target] ||
-							 (scores[best[place - 1]] == scores[target] && best[place - 1] > target)))
-			place--;
-		if (place == CUT)
-			continue;
-		count = Min(count + 1, CUT);
-		memmove(best + place + 1, best + place, (count - 1 - place) * sizeof(uint32));
-		best[place] = target;
-	}
-	return count;
-}
-
-static bool
-has_item(const SparseMatrix *matrix, uint32 user, uint32 item)
-{
-	uint64		low = matrix->start[user];
-	uint64		high = matrix->start[user + 1];
-
-	while (low < high)
-	{
-		uint64		middle = low + (high - low) / 2;
-
-		if (matrix->cols[middle] < item)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return low < matrix->start[user + 1] && matrix->cols[low] == item;
-}
-
-/* Mean nDCG with the first n neighbours of each item. */
 static double
-judge(SimilarityBuild *build, Tuning *tuning, const SparseMatrix *rest, int n, bool normalize)
+judge(Search *search, const Point *point)
 {
-	const SparseMatrix *all = build->targets.matrix;
-	double		mean = 0;
-	uint32		i;
+	TuneSetting setting = setting_at(&search->grid, point);
+	double		ndcg = validation_judge(search->validation, &setting, search->nusers);
 
-	for (i = 0; i < tuning->nusers; i++)
-	{
-		uint32		user = tuning->users[i].user;
-		uint64		aside = (all->start[user + 1] - all->start[user]) -
-			(rest->start[user + 1] - rest->start[user]);
-		uint32		best[CUT];
-		int			count = best_targets(tuning, add_up(tuning, rest, user, n, normalize), best);
-		double		gain = 0;
-		double		ideal = 0;
-		int			k;
-
-		CHECK_FOR_INTERRUPTS();
-		for (k = 0; k < count; k++)
-			if (has_item(all, user, best[k]))
-				gain += 1 / log2(k + 2);
-		for (k = 0; k < Min(aside, CUT); k++)
-			ideal += 1 / log2(k + 2);
-		mean += gain / ideal / tuning->nusers;
-	}
-	return mean;
+	ereport(DEBUG1,
+			(errmsg_internal("user_power %g, alpha %g, beta %g, shrink %g, min_together %d, normalization %s, n %d: nDCG@%d %.5f of %u users",
+							 search->grid.user_power, setting.alpha, setting.beta,
+							 setting.evidence.shrink, (int) setting.evidence.min_together,
+							 setting.normalize ? "item" : "none", setting.n,
+							 TUNE_CUT, ndcg, Min(search->nusers, validation_users(search->validation)))));
+	return ndcg;
 }
 
-/* A model of the rest with one setting: judged for all lengths, the best is kept. */
-static void
-try_setting(SimilarityBuild *build, Tuning *tuning, SparseMatrix *rest,
-			const SimilarityOptions *setting, SimilarityOptions *best, double *best_ndcg)
+/* Steps in one direction as long as it gets better; whether it did. */
+static bool
+walk(Search *search, Coordinate coordinate, int step)
 {
-	SimilarityBuild trial = *build;
+	bool		better = false;
+
+	for (;;)
+	{
+		Point		point = search->best;
+		double		ndcg;
+
+		point.place[coordinate] += step;
+		if (point.place[coordinate] < 0 ||
+			point.place[coordinate] >= grid_size(&search->grid, coordinate))
+			return better;
+		ndcg = judge(search, &point);
+		if (ndcg <= search->best_ndcg)
+			return better;
+		search->best = point;
+		search->best_ndcg = ndcg;
+		better = true;
+	}
+}
+
+/* From a point to where no single step helps. */
+static void
+climb(Search *search, Point start)
+{
+	int			unchanged = 0;
+	int			coordinate = 0;
+
+	search->best = start;
+	search->best_ndcg = judge(search, &start);
+	while (unchanged < COORDINATES)
+	{
+		/* alpha is of no effect where scores are made to add up to 1 */
+		if ((coordinate == ALPHA && search->best.normalize) ||
+			!(walk(search, coordinate, 1) || walk(search, coordinate, -1)))
+			unchanged++;
+		else
+			unchanged = 1;
+		coordinate = (coordinate + 1) % COORDINATES;
+	}
+}
+
+/* Values around one of them, none below 0; the place of the one. */
+static int
+around(double *values, int *count, double middle, double step, int steps)
+{
+	int			place = 0;
 	int			i;
 
-	trial.cxt = AllocSetContextCreate(build->cxt, "recsys similarity trial", ALLOCSET_DEFAULT_SIZES);
-	trial.options = *setting;
-	trial.options.n = LONGEST;
-	trial.options.normalize = NORMALIZE_NONE;
-	trial.sources = &trial.targets;
-	trial.targets.matrix = rest;
-	trial.tuning = tuning;
-	trial.wanted = tuning->wanted;
-	similarity_weigh(&trial);
-	similarity_multiply(&trial);
-	for (i = 0; i < lengthof(lengths); i++)
+	*count = 0;
+	for (i = -steps; i <= steps; i++)
 	{
-		int			n = build->options.n > 0 ? build->options.n : lengths[i];
-		double		ndcg = judge(build, tuning, rest, Min(n, LONGEST),
-								 setting->normalize == NORMALIZE_ITEM);
+		/* as many digits as are shown */
+		double		value = rint((middle + i * step) * 1000) / 1000;
 
-		if (ndcg > *best_ndcg)
-		{
-			*best_ndcg = ndcg;
-			*best = *setting;
-			best->n = n;
-		}
-		if (build->options.n > 0)
-			break;
+		if (value < 0)
+			continue;
+		if (i == 0)
+			place = *count;
+		values[(*count)++] = value;
 	}
-	MemoryContextDelete(trial.cxt);
+	return place;
+}
+
+static void
+first_grid(Search *search)
+{
+	const SimilarityOptions *options = search->options;
+	TuneGrid   *grid = &search->grid;
+	int			i;
+
+	memset(grid, 0, sizeof(TuneGrid));
+	grid->user_power = user_powers[FIRST_POWER];
+	around(grid->alphas, &grid->nalphas, 0.7, 0.1, 5);
+	around(grid->betas, &grid->nbetas, 0.3, 0.1, 3);
+	if (options->shrink > 0 || options->min_together > 1)
+	{
+		grid->evidences[0].shrink = options->shrink;
+		grid->evidences[0].min_together = options->min_together;
+		grid->nevidences = 1;
+	}
+	else
+	{
+		memcpy(grid->evidences, evidences, sizeof(evidences));
+		grid->nevidences = lengthof(evidences);
+	}
+	for (i = 0; i < lengthof(lengths) && options->n == 0; i++)
+		grid->lengths[grid->nlengths++] = lengths[i];
+	if (options->n > 0)
+		grid->lengths[grid->nlengths++] = options->n;
+}
+
+/*
+ * A grid around the best point: steps of alpha and beta, and the evidences next
+ * to it, at half the distance where fine.  Returns the point's new places.
+ */
+static Point
+next_grid(Search *search, double user_power, double step, bool fine)
+{
+	TuneGrid	old = search->grid;
+	TuneGrid   *grid = &search->grid;
+	Point		point = search->best;
+	int			place = point.place[EVIDENCE];
+	int			i;
+
+	grid->user_power = user_power;
+	point.place[ALPHA] = around(grid->alphas, &grid->nalphas, old.alphas[point.place[ALPHA]],
+								step, 4);
+	point.place[BETA] = around(grid->betas, &grid->nbetas, old.betas[point.place[BETA]], step, 2);
+	grid->nevidences = 0;
+	for (i = Max(place - 1, 0); i <= Min(place + 1, old.nevidences - 1); i++)
+	{
+		Evidence	evidence = old.evidences[i];
+
+		/* between two shrinks */
+		if (fine && i != place && evidence.min_together == old.evidences[place].min_together)
+			evidence.shrink = (evidence.shrink + old.evidences[place].shrink) / 2;
+		if (i == place)
+			point.place[EVIDENCE] = grid->nevidences;
+		grid->evidences[grid->nevidences++] = evidence;
+	}
+	return point;
+}
+
+/* Tries the setting's neighbourhood with another user_power or finer steps; whether it helps. */
+static bool
+try_grid(Search *search, double user_power, double step, bool fine)
+{
+	Search		before = *search;
+	Point		start = next_grid(search, user_power, step, fine);
+
+	validation_collect(search->validation, &search->grid);
+	climb(search, start);
+	if (search->best_ndcg > before.best_ndcg)
+		return true;
+	*search = before;
+	return false;
+}
+
+/* Tries user_powers in one direction as long as that helps; whether it did. */
+static bool
+try_powers(Search *search, int step)
+{
+	int			power = FIRST_POWER + step;
+
+	while (power >= 0 && power < lengthof(user_powers) &&
+		   try_grid(search, user_powers[power], 0.1, false))
+		power += step;
+	return power != FIRST_POWER + step;
+}
+
+/* The default, or what is like it where scores add up to 1. */
+static Point
+first_point(const Search *search, bool normalize)
+{
+	Point		point = {{0}};
+
+	point.place[ALPHA] = 6;		/* 0.8 */
+	point.place[BETA] = normalize ? 3 : 2;	/* 0.3 or 0.2 */
+	point.place[EVIDENCE] = search->grid.nevidences > 1 ? (normalize ? 4 : 2) : 0;
+	point.place[LENGTH] = search->grid.nlengths - 1;
+	point.normalize = normalize;
+	return point;
+}
+
+static void
+search_all(Search *search)
+{
+	SimilarityNormalize normalize = search->options->normalize;
+	Point		best;
+	double		ndcg = -1;
+
+	first_grid(search);
+	validation_collect(search->validation, &search->grid);
+	search->nusers = FIRST_USERS;
+	if (normalize != NORMALIZE_ITEM)
+	{
+		climb(search, first_point(search, false));
+		best = search->best;
+		ndcg = search->best_ndcg;
+	}
+	if (normalize != NORMALIZE_NONE)
+	{
+		climb(search, first_point(search, true));
+		if (search->best_ndcg <= ndcg)
+			search->best = best;
+	}
+	search->nusers = SAMPLE_USERS;
+	climb(search, search->best);
+	if (!try_powers(search, -1))
+		try_powers(search, 1);
+	try_grid(search, search->grid.user_power, 0.05, true);
+}
+
+static void
+take_setting(SimilarityOptions *options, const Search *search)
+{
+	TuneSetting setting = setting_at(&search->grid, &search->best);
+
+	options->user_power = search->grid.user_power;
+	options->alpha = setting.alpha;
+	options->beta = setting.beta;
+	options->shrink = setting.evidence.shrink;
+	options->min_together = setting.evidence.min_together;
+	options->normalize = setting.normalize ? NORMALIZE_ITEM : NORMALIZE_NONE;
+	options->n = setting.n;
 }
 
 /*
@@ -355,78 +323,41 @@ try_setting(SimilarityBuild *build, Tuning *tuning, SparseMatrix *rest,
 void
 similarity_tune(SimilarityBuild *build)
 {
-	Tuning		tuning = {0};
-	SimilarityOptions setting = build->options;
-	SimilarityOptions best = build->options;
-	double		best_ndcg = -1;
-	SparseMatrix *rest;
-	int			i;
+	SimilarityOptions *options = &build->options;
+	Search		search = {0};
+	uint32		nusers;
 
-	if (best.n == 0)
-		best.n = SIMILARITY_DEFAULT_N;
-	if (best.normalize == NORMALIZE_DEFAULT)
-		best.normalize = NORMALIZE_NONE;
-	draw_sample(build, &tuning);
-	if (tuning.nusers < MIN_USERS)
+	search.options = options;
+	search.validation = validation_create(build, SAMPLE_USERS,
+										  options->n > 0 ? options->n : lengths[lengthof(lengths) - 1]);
+	nusers = validation_users(search.validation);
+	if (nusers < MIN_USERS)
 	{
-		build->options = best;
+		if (options->n == 0)
+			options->n = SIMILARITY_DEFAULT_N;
+		if (options->normalize == NORMALIZE_DEFAULT)
+			options->normalize = NORMALIZE_NONE;
+		if (validation_cut(search.validation))
+			ereport(NOTICE,
+					(errmsg("not enough memory to tune the measure of similarity, which is left as it is"),
+					 errhint("Increase maintenance_work_mem, or ask for fewer neighbours.")));
+		else
+			ereport(NOTICE,
+					(errmsg("too few users to tune the measure of similarity, which is left as it is"),
+					 errdetail("There are %u users with %d items or more, and %d are needed.",
+							   nusers, TUNE_MIN_ITEMS, MIN_USERS)));
+	}
+	else
+	{
+		search_all(&search);
+		take_setting(options, &search);
 		ereport(NOTICE,
-				(errmsg("too few users to tune the measure of similarity, which is left as it is"),
-				 errdetail("There are %u users with %d items or more, and %d are needed.",
-						   tuning.nusers, MIN_ITEMS, MIN_USERS)));
-		return;
+				(errmsg("similarity was tuned to user_power %g, alpha %g, beta %g, shrink %g, min_together %d, normalization %s, n %d",
+						options->user_power, options->alpha, options->beta, options->shrink,
+						(int) options->min_together,
+						options->normalize == NORMALIZE_ITEM ? "item" : "none", options->n),
+				 errdetail("nDCG@%d is %.4f for what was put aside of %u users.",
+						   TUNE_CUT, search.best_ndcg, nusers)));
 	}
-	rest = split(build, &tuning);
-	similarity_transform(build, rest);
-	setting.transform = TRANSFORM_NONE;
-	setting.prune = PRUNE_ITEM;
-
-	setting.user_power = user_powers[0];
-	for (i = 0; i < lengthof(candidates); i++)
-	{
-		if (build->options.normalize != NORMALIZE_DEFAULT &&
-			build->options.normalize != candidates[i].normalize)
-			continue;
-		setting.normalize = candidates[i].normalize;
-		setting.alpha = candidates[i].alpha;
-		setting.beta = candidates[i].beta;
-		setting.shrink = build->options.shrink > 0 ?
-			build->options.shrink : candidates[i].shrink;
-		try_setting(build, &tuning, rest, &setting, &best, &best_ndcg);
-	}
-	setting = best;
-	for (i = 1; i < lengthof(user_powers); i++)
-	{
-		setting.user_power = user_powers[i];
-		try_setting(build, &tuning, rest, &setting, &best, &best_ndcg);
-	}
-	setting = best;
-	for (i = 0; i < lengthof(shrinks) && build->options.shrink == 0; i++)
-	{
-		if (best.shrink == shrinks[i])
-			continue;
-		setting.shrink = shrinks[i];
-		try_setting(build, &tuning, rest, &setting, &best, &best_ndcg);
-	}
-	build->options.shrink = best.shrink;
-	build->options.normalize = best.normalize;
-	build->options.user_power = best.user_power;
-	build->options.alpha = best.alpha;
-	build->options.beta = best.beta;
-	build->options.n = best.n;
-	ereport(NOTICE,
-			(errmsg("similarity was tuned to user_power %g, alpha %g, beta %g, shrink %g, normalization %s, n %d",
-					best.user_power, best.alpha, best.beta, best.shrink,
-					best.normalize == NORMALIZE_ITEM ? "item" : "none", best.n),
-			 errdetail("nDCG@%d is %.4f for what was put aside of %u users.",
-					   CUT, best_ndcg, tuning.nusers)));
-	sparse_free(rest);
-	pfree(tuning.users);
-	pfree(tuning.wanted);
-	pfree(tuning.place);
-	pfree(tuning.count);
-	pfree(tuning.lists);
-	pfree(tuning.scores);
-	pfree(tuning.targets);
-	pfree(tuning.touched);
+	validation_free(search.validation);
 }

@@ -16,7 +16,7 @@ SELECT p.oid, p.oid::regprocedure::text AS signature, (SELECT aggtransfn FROM pg
 		WHEN t = 'bigint[]'::regtype THEN 'ARRAY[d.b, d.i % 7, d.i % 3]'
 		WHEN t = 'text'::regtype THEN 'd.s'
 		WHEN t = 'text[]'::regtype THEN 'ARRAY[d.s, ''x'' || d.i % 5]'
-		WHEN t = 'double precision'::regtype AND p.proname = 'item_similarity_agg' THEN 'd.i % 8 + 0.25'
+		WHEN t = 'double precision'::regtype AND p.proname IN ('item_similarity_agg', 'cross_similarity_agg') THEN 'd.i % 8 + 0.25'
 		WHEN t = 'double precision'::regtype THEN '(CASE WHEN d.x > 0 THEN d.x END)'
 		WHEN t = 'timestamptz'::regtype THEN 'd.ts'
 		WHEN t = 'tagset'::regtype THEN 'd.t'

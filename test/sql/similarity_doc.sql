@@ -30,23 +30,20 @@ SELECT s.item AS searched, s.neighbour AS bought, round(s.score::numeric, 3) AS 
 FROM (SELECT cross_similarity_agg(session, term, bought, similarity_options('conditional')) AS a
       FROM events) q, unnest(a) s;
 
+SELECT item, neighbour, round(score::numeric, 3) AS score
+FROM cross_similarity(NULL::text, NULL::bigint, 'SELECT session, term, bought FROM events', measure => 'cosine', n => 1);
+
 CREATE TABLE products (id bigint, tags tagset);
 INSERT INTO products VALUES (1, 'red, wine'), (2, 'red, wine, dry'), (3, 'white, wine'), (5, 'red, wine, sweet');
 
 SELECT item, neighbour, round(score::numeric, 3) AS score, together AS tags
-FROM item_similarity('SELECT tag, id FROM products, unnest(tags::text[]) tag', measure => 'cosine', n => 2);
+FROM tag_similarity('SELECT id, tags FROM products', 2);
 
--- by behaviour where there is some, by tags where there is not
-WITH behaviour AS (
-  SELECT * FROM item_similarity('SELECT customer, product FROM orders', measure => 'cosine', shrink => 2)),
-content AS (
-  SELECT * FROM item_similarity('SELECT tag, id FROM products, unnest(tags::text[]) tag', measure => 'cosine')),
-evidence AS (
-  SELECT p.id AS item, count(DISTINCT customer) AS users
-  FROM products p LEFT JOIN orders o ON o.product = p.id GROUP BY p.id)
+-- by behaviour as far as there is evidence, by tags for the rest
 SELECT item, neighbour,
-       round(((e.users * coalesce(b.score, 0) + 3 * coalesce(c.score, 0)) / (e.users + 3))::numeric, 3) AS score
-FROM behaviour b FULL JOIN content c USING (item, neighbour) JOIN evidence e USING (item)
+       round(((coalesce(b.together, 0) * coalesce(b.score, 0) + 3 * coalesce(c.score, 0)) / (coalesce(b.together, 0) + 3))::numeric, 3) AS score
+FROM item_similarity('SELECT customer, product FROM orders', measure => 'cosine') b
+FULL JOIN tag_similarity('SELECT id, tags FROM products') c USING (item, neighbour)
 WHERE item IN (2, 5)
 ORDER BY item, score DESC, neighbour;
 

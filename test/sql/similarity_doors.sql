@@ -48,6 +48,50 @@ FULL JOIN (SELECT m, r.* FROM unnest('{cosine, conditional, lift}'::text[]) m,
              LATERAL (SELECT cross_similarity_agg(u, term, i, similarity_options(m, n => 100)) l FROM sd_events) q,
              unnest(l) r) r ON (o.term, o.i, measure) = (r.item, r.neighbour, m)
 GROUP BY 1 ORDER BY 1;
+-- with weights of events, negative ones too, and the query door: the same numbers
+CREATE TABLE sd_weighted AS
+SELECT abs(hashint4(g)) % 40 AS u, CASE WHEN g % 3 = 0 THEN abs(hashint4(g + 7000)) % 12 END AS f,
+       CASE WHEN g % 3 > 0 OR g % 2 = 0 THEN abs(hashint4(g + 90000)) % 19 END AS t,
+       abs(hashint4(g + 400)) % 6 - 1 AS w, date '2024-01-01' + g % 60 AS ts
+FROM generate_series(1, 900) g;
+INSERT INTO sd_weighted VALUES (NULL, 1, 1, 1, '2024-01-05'), (1, NULL, NULL, NULL, NULL);
+CREATE VIEW sd_weighted_cross AS
+WITH s AS (SELECT u, f, sum(w)::float8 AS x FROM sd_weighted WHERE f IS NOT NULL AND u IS NOT NULL GROUP BY 1, 2 HAVING sum(w) > 0),
+t AS (SELECT u, t, sum(w)::float8 AS x FROM sd_weighted WHERE t IS NOT NULL AND u IS NOT NULL GROUP BY 1, 2 HAVING sum(w) > 0)
+SELECT s.f AS item, t.t AS neighbour, sum(s.x * t.x) / sqrt(min(sd.g) * min(td.g)) AS score, count(*) AS together
+FROM s JOIN t USING (u)
+JOIN (SELECT f, sum(x * x) AS g FROM s GROUP BY 1) sd USING (f)
+JOIN (SELECT t, sum(x * x) AS g FROM t GROUP BY 1) td USING (t)
+GROUP BY 1, 2;
+SELECT door, count(*) > 150 AS enough, count(*) FILTER (WHERE o.item IS NULL OR s.item IS NULL OR o.together <> s.together
+       OR abs(o.score - s.score) > 1e-6 * o.score) AS differ
+FROM (SELECT door, o.* FROM sd_weighted_cross o, unnest('{aggregate, query, text}'::text[]) door) o
+FULL JOIN (SELECT 'aggregate' AS door, r.* FROM (SELECT cross_similarity_agg(u, f, t, w, similarity_options('cosine', 100)) l FROM sd_weighted) q, unnest(l) r
+  UNION ALL SELECT 'query', s.* FROM cross_similarity('SELECT u, f, t, w FROM sd_weighted', 100, 'cosine') s
+  UNION ALL SELECT 'text', item::bigint, neighbour, score, together
+    FROM cross_similarity(NULL::text, NULL::bigint, 'SELECT u, f::text, t, w FROM sd_weighted', 100, 'cosine')) s
+USING (door, item, neighbour) GROUP BY 1 ORDER BY 1;
+SELECT count(*) FROM (SELECT row_number() OVER (), s::text FROM cross_similarity('SELECT u, f, t, w FROM sd_weighted', 3, shrink => 2) s
+  EXCEPT SELECT row_number() OVER (), r::text FROM (SELECT cross_similarity_agg(u, f, t, w, similarity_options(n => 3, shrink => 2)) l FROM sd_weighted) q, unnest(l) r) d;
+-- without options: weights count by the default measure
+SELECT (SELECT cross_similarity_agg(u, f::bigint, t::bigint, w::float8)::text FROM sd_weighted)
+     = (SELECT cross_similarity_agg(u, f::bigint, t::bigint, w::float8, similarity_options())::text FROM sd_weighted) AS same;
+-- time decay is what weights multiplied by it are; both kinds have one newest time
+SELECT count(*) > 100 AS enough, count(*) FILTER (WHERE a.item IS NULL OR b.item IS NULL OR abs(a.score - b.score) > 1e-6) AS differ
+FROM cross_similarity('SELECT u, f, t, abs(w), ts FROM sd_weighted', 100, 'cosine', half_life => '10 days') a
+FULL JOIN (SELECT r.* FROM (SELECT cross_similarity_agg(u, f, t, abs(w) * 0.5 ^ ((date '2024-02-29' - ts) / 10.0)::float8,
+             similarity_options('cosine', 100)) l FROM sd_weighted) q, unnest(l) r) b USING (item, neighbour);
+SELECT count(*) FROM (
+  SELECT r.item, r.neighbour, r.score FROM (SELECT cross_similarity_agg(u, f::text, t, w, ts, similarity_options('cosine', 100,
+    half_life => '7 days', as_of => '2024-02-01')) l FROM sd_weighted) q, unnest(l) r
+  EXCEPT SELECT item, neighbour, score FROM cross_similarity(NULL::text, NULL::bigint, 'SELECT u, f::text, t, w, ts FROM sd_weighted',
+    100, 'cosine', half_life => '7 days', as_of => '2024-02-01')) d;
+-- any order of rows; ids of any two types; several processes
+SELECT count(DISTINCT l) FROM (
+  SELECT cross_similarity_agg(u, f, t, w, similarity_options(user_power => 0.5))::text l FROM (SELECT * FROM sd_weighted ORDER BY u, f, t, w) o
+  UNION ALL SELECT cross_similarity_agg(u, f, t, w, similarity_options(user_power => 0.5))::text FROM (SELECT * FROM sd_weighted ORDER BY w, t DESC, f) o) q;
+SELECT pg_typeof(item), pg_typeof(neighbour), count(*)
+FROM cross_similarity(NULL::numeric, NULL::uuid, 'SELECT u, f, md5(t::text)::uuid FROM sd_weighted', 2) GROUP BY 1, 2;
 -- the sides swapped, and each neighbour kept by its best
 SELECT count(*) FROM (
   SELECT r.neighbour::text, r.item, r.score
@@ -72,11 +116,6 @@ RESET enable_partitionwise_aggregate;
 ALTER FUNCTION recsys_similarity_serialize COST 1000000;
 ALTER FUNCTION recsys_similarity_deserialize COST 1000000;
 
--- content: tags in the place of users
-SELECT item, neighbour, round(score::numeric, 4) AS score, together
-FROM item_similarity($$ VALUES ('red', 1), ('wine', 1), ('red', 2), ('wine', 2), ('dry', 2), ('white', 3), ('wine', 3) $$,
-  measure => 'cosine');
-
 -- tuning: the same choice for any order of rows
 CREATE TABLE sd_tastes AS
 SELECT u, CASE WHEN g < 4 THEN abs(hashint4(u * 31 + g)) % 8 ELSE 100 + (u % 20) * 12 + abs(hashint4(u * 57 + g)) % 12 END AS i
@@ -86,7 +125,21 @@ SELECT count(*) FROM item_similarity('SELECT u, i FROM sd_tastes', tune => true)
 SELECT count(*) FROM item_similarity('SELECT u, i FROM sd_tastes ORDER BY md5((u, i)::text)', tune => true);
 SELECT count(*) FROM item_similarity('SELECT u, i FROM sd_tastes', tune => true, n => 10);
 SELECT count(*) FROM item_similarity('SELECT u, i FROM sd_tastes WHERE u < 10', tune => true);
+-- what is given is kept
+SELECT count(*) FROM item_similarity('SELECT u, i FROM sd_tastes', tune => true, n => 20, min_together => 2, normalization => 'none');
+-- little memory: a smaller sample
+SET maintenance_work_mem = '1MB';
+SELECT count(*) FROM item_similarity('SELECT u, i FROM sd_tastes', tune => true, n => 100);
+SET maintenance_work_mem = '2MB';
+SELECT count(*) FROM item_similarity('SELECT u, i FROM sd_tastes', tune => true, n => 100);
+RESET maintenance_work_mem;
 SET client_min_messages = warning;
+-- the model is that of the setting that was said, with and without workers
+SET max_parallel_maintenance_workers = 0;
+SELECT count(*) FROM (SELECT row_number() OVER (), s::text FROM item_similarity('SELECT u, i FROM sd_tastes', tune => true) s
+  EXCEPT SELECT row_number() OVER (), s::text FROM item_similarity('SELECT u, i FROM sd_tastes', n => 200, user_power => 0.75,
+    alpha => 0.8, beta => 0.5, shrink => 1, normalization => 'item') s) d;
+RESET max_parallel_maintenance_workers;
 
 -- row-level security and privileges are those of the caller
 CREATE ROLE recsys_sim_reader;
@@ -115,8 +168,15 @@ SELECT * FROM item_similarity('SELECT 1, 2', n => 0);
 SELECT * FROM item_similarity('SELECT 1, 2', measure => 'cosine', tune => true);
 SELECT * FROM item_similarity('SELECT 1, 2', prune => 'neighbour', tune => true);
 SELECT cross_similarity_agg(u, term, i, similarity_options(tune => true)) FROM sd_events;
-SELECT cross_similarity_agg(u, term, i, NULL) FROM sd_events;
+SELECT cross_similarity_agg(u, term, i, NULL::similarity_options) FROM sd_events;
+SELECT cross_similarity_agg(u, f, t, w, similarity_options(half_life => '1 day')) FROM sd_weighted;
+SELECT cross_similarity_agg(u, f, t, NULL::float8) FROM sd_weighted;
+SELECT * FROM cross_similarity(NULL);
+SELECT * FROM cross_similarity('SELECT 1, 2');
+SELECT * FROM cross_similarity('SELECT 1, 2, 3, NULL::float8');
+SELECT * FROM cross_similarity('SELECT 1, 2, 3, 4', half_life => '1 day');
+SELECT * FROM cross_similarity('SELECT u, term, i FROM sd_events');
 \set VERBOSITY default
 SELECT * FROM item_similarity('SELECT 1, 2, 1', half_life => '1 day');
 
-DROP TABLE sd_events, sd_parts, sd_tastes CASCADE;
+DROP TABLE sd_events, sd_parts, sd_tastes, sd_weighted CASCADE;
