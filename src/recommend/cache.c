@@ -72,6 +72,7 @@ destroy(Recommender *recommender)
 	if (recommender->history)
 		query_forget(recommender->history);
 	ladder_forget(recommender);
+	consent_forget(recommender);
 	eligible_forget(recommender);
 	MemoryContextDelete(recommender->cxt);
 }
@@ -260,6 +261,9 @@ load(Relation rel, TupleTableSlot *slot)
 	if (!isnull[Anum_definition_users_query - 1])
 		recommender->users_query =
 			TextDatumGetCString(values[Anum_definition_users_query - 1]);
+	if (!isnull[Anum_definition_consent_query - 1])
+		recommender->consent_query =
+			TextDatumGetCString(values[Anum_definition_consent_query - 1]);
 	if (!isnull[Anum_definition_lists - 1])
 		recommender->lists = DatumGetObjectId(values[Anum_definition_lists - 1]);
 	recommender->items = isnull[Anum_definition_items - 1] ? 0 :

@@ -289,35 +289,33 @@ model_has_type(Oid model, Oid item_type, Oid item_collation)
  */
 static void
 write_definition(Oid relid, const char *query, const char *items_query, const char *users_query,
-				 Datum options, Oid options_type, const char *model, bool replace)
+				 const char *consent_query, Datum options, Oid options_type, const char *model,
+				 bool replace)
 {
 	char	   *table = qualified_relation_name(relid);
 	char	   *text;
-	Oid			types[5] = {TEXTOID, options_type, TEXTOID, TEXTOID, TEXTOID};
-	Datum		values[5] = {CStringGetTextDatum(query), options};
-	char		nulls[6] = "     ";
+	Oid			types[6] = {TEXTOID, options_type, TEXTOID, TEXTOID, TEXTOID, TEXTOID};
+	const char *texts[6] = {query, NULL, model, items_query, users_query, consent_query};
+	Datum		values[6];
+	char		nulls[7] = "      ";
+	int			i;
 
-	if (model)
-		values[2] = CStringGetTextDatum(model);
-	else
-		nulls[2] = 'n';
-	if (items_query)
-		values[3] = CStringGetTextDatum(items_query);
-	else
-		nulls[3] = 'n';
-	if (users_query)
-		values[4] = CStringGetTextDatum(users_query);
-	else
-		nulls[4] = 'n';
+	for (i = 0; i < lengthof(values); i++)
+	{
+		values[i] = texts[i] ? CStringGetTextDatum(texts[i]) : (Datum) 0;
+		nulls[i] = texts[i] ? ' ' : 'n';
+	}
+	values[1] = options;
+	nulls[1] = ' ';
 	if (replace)
 		text = psprintf("UPDATE ONLY %s SET query = $1, options = pg_catalog.to_jsonb($2),"
 						" model = COALESCE($3::pg_catalog.regclass, model), items_query = $4,"
-						" users_query = $5", table);
+						" users_query = $5, consent_query = $6", table);
 	else
-		text = psprintf("INSERT INTO %s (query, options, model, items_query, users_query)"
-						" VALUES ($1, pg_catalog.to_jsonb($2), $3::pg_catalog.regclass, $4, $5)",
+		text = psprintf("INSERT INTO %s (query, options, model, items_query, users_query, consent_query)"
+						" VALUES ($1, pg_catalog.to_jsonb($2), $3::pg_catalog.regclass, $4, $5, $6)",
 						table);
-	if (SPI_execute_with_args(text, 5, types, values, nulls, false, 0) < 0 || SPI_processed != 1)
+	if (SPI_execute_with_args(text, 6, types, values, nulls, false, 0) < 0 || SPI_processed != 1)
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 				 errmsg("table %s must have one row, the definition", table),
@@ -402,7 +400,7 @@ check_items_query(const char *text, Oid item_type, Oid item_collation)
 
 /*
  * create_recommender(name text, query text, options similarity_options,
- *					  items text, replace boolean, users text)
+ *					  items text, replace boolean, users text, consent text)
  * returns bigint, the number of items
  */
 RECSYS_FUNCTION(recsys_create_recommender);
@@ -421,6 +419,9 @@ recsys_create_recommender(PG_FUNCTION_ARGS)
 	char	   *qualified;
 	char	   *items_query = NULL;
 	char	   *users_query = NULL;
+	char	   *consent = NULL;
+	char	   *restricted;
+	char	   *restricted_users;
 	char	   *model = NULL;
 	bool		exists;
 	Oid			usertype;
@@ -460,6 +461,15 @@ recsys_create_recommender(PG_FUNCTION_ARGS)
 		items_query = check_items_query(text_to_cstring(PG_GETARG_TEXT_PP(3)), itemtype, collation);
 	if (!PG_ARGISNULL(5))
 		users_query = check_users_query(text_to_cstring(PG_GETARG_TEXT_PP(5)), usertype);
+	restricted = qualified;
+	restricted_users = users_query;
+	if (!PG_ARGISNULL(6))
+	{
+		consent = check_consent_query(text_to_cstring(PG_GETARG_TEXT_PP(6)), usertype);
+		restricted = consent_restrict(qualified, query_column_count(query), usertype, consent);
+		if (users_query)
+			restricted_users = consent_restrict(users_query, 2, query_user_type(users_query), consent);
+	}
 
 	if (!exists)
 		relid = create_definition(rangevar, schema, deftype);
@@ -473,13 +483,15 @@ recsys_create_recommender(PG_FUNCTION_ARGS)
 			drop_table(relid, "model");
 		model = qualified_relation_name(create_model(relid, itemtype, collation));
 	}
-	write_definition(relid, qualified, items_query, users_query, PG_GETARG_DATUM(2),
+	write_definition(relid, restricted, items_query, restricted_users, consent, PG_GETARG_DATUM(2),
 					 get_fn_expr_argtype(fcinfo->flinfo, 2), model, exists);
 	SetUserIdAndSecContext(save_user, save_context);
 	nitems = recommender_build(relid, deftype, false);
 	notice_scan(rangevar->relname, "history", qualified, query_column_count(query), usertype);
 	if (users_query)
 		notice_scan(rangevar->relname, "tags", users_query, 2, query_user_type(users_query));
+	if (consent)
+		notice_scan(rangevar->relname, "consent", consent_pairs(consent), 2, usertype);
 	SPI_finish();
 	PG_RETURN_INT64(nitems);
 }

@@ -41,10 +41,11 @@ typedef enum
 	Anum_definition_users_query,	/* text: (user, tag); NULL where there is none */
 	Anum_definition_lists,		/* regclass: see lists.c; NULL where there is none */
 	Anum_definition_build_mode, /* text: full or incremental */
-	Anum_definition_changed		/* bigint: rows of the model that the build wrote or removed */
+	Anum_definition_changed,	/* bigint: rows of the model that the build wrote or removed */
+	Anum_definition_consent_query	/* text: users, see consent.c; NULL where there is none */
 } DefinitionColumn;
 
-#define Natts_definition 14
+#define Natts_definition 15
 
 /* A type of ids and what is needed to handle its values. */
 typedef struct IdType
@@ -197,6 +198,10 @@ typedef struct Recommender
 	LadderPlan	tags;
 	LadderPlan	keys;
 
+	/* which users may be profiled: see consent.c */
+	char	   *consent_query;	/* or NULL */
+	LadderPlan	consent;
+
 	/* the plans that tell which of some items may be recommended, and what they are */
 	EligiblePlan eligible[3];
 } Recommender;
@@ -323,6 +328,12 @@ extern Scoring *scoring_create(Recommender *recommender, const HistoryItem *hist
 extern void scoring_damp(Scoring *scoring, double damping);
 extern uint32 *scoring_select(Scoring *scoring, uint32 required, int64 n, uint32 *nfound);
 extern Candidate *scoring_explain(Scoring *scoring, const uint32 *best, uint32 nbest);
+
+/* consent.c */
+extern char *check_consent_query(const char *text, Oid usertype);
+extern char *consent_restrict(const char *text, int ncolumns, Oid usertype, const char *consent);
+extern char *consent_pairs(const char *consent);
+extern void consent_forget(Recommender *recommender);
 
 /* ladder.c */
 extern void ladder_forget(Recommender *recommender);

@@ -14,18 +14,19 @@ CREATE TYPE recommender_definition AS (
 	users_query text,
 	lists regclass,
 	build_mode text,
-	changed bigint
+	changed bigint,
+	consent_query text
 );
 COMMENT ON TYPE recommender_definition IS
 	'row of the table that is a recommender: its query, its options and what was built last';
 
 CREATE FUNCTION create_recommender(name text, query text,
 	options similarity_options DEFAULT similarity_options(), items text DEFAULT NULL,
-	replace boolean DEFAULT false, users text DEFAULT NULL)
+	replace boolean DEFAULT false, users text DEFAULT NULL, consent text DEFAULT NULL)
 RETURNS bigint
 LANGUAGE C VOLATILE PARALLEL UNSAFE COST 100000
 AS 'MODULE_PATHNAME', 'recsys_create_recommender';
-COMMENT ON FUNCTION create_recommender(text, text, similarity_options, text, boolean, text) IS
+COMMENT ON FUNCTION create_recommender(text, text, similarity_options, text, boolean, text, text) IS
 	'creates a recommender over the rows (user, item [, weight [, ts]]) of a query, builds its model and returns the number of its items';
 
 CREATE FUNCTION refresh_recommender(name text, incremental boolean DEFAULT false)
@@ -52,7 +53,7 @@ COMMENT ON FUNCTION rename_recommender(text, text) IS
 CREATE FUNCTION list_recommenders(OUT name regclass, OUT query text, OUT items_query text, OUT options jsonb,
 	OUT model regclass, OUT built_at timestamptz, OUT build_time interval, OUT rows bigint,
 	OUT users bigint, OUT items bigint, OUT max_score double precision, OUT users_query text, OUT lists regclass,
-	OUT build_mode text, OUT changed bigint)
+	OUT build_mode text, OUT changed bigint, OUT consent_query text)
 RETURNS SETOF record
 LANGUAGE C STABLE STRICT PARALLEL RESTRICTED ROWS 10
 AS 'MODULE_PATHNAME', 'recsys_list_recommenders';
@@ -60,7 +61,7 @@ COMMENT ON FUNCTION list_recommenders() IS
 	'the recommenders that the caller may read';
 
 CREATE VIEW recommenders AS
-SELECT l.name, l.query, l.items_query, l.users_query, l.options, l.model, l.built_at,
+SELECT l.name, l.query, l.items_query, l.users_query, l.consent_query, l.options, l.model, l.built_at,
 	pg_catalog.statement_timestamp() OPERATOR(pg_catalog.-) l.built_at AS age,
 	l.build_time, l.build_mode, l.changed, l.rows, l.users, l.items
 FROM list_recommenders() l;

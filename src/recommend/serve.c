@@ -261,7 +261,16 @@ call_recommend(Call *call, Datum user, bool isnull, Oid usertype)
 	for (i = 0; i < nhistory; i++)
 		if (exclusion.everything || (exclusion.recent && last[i] >= exclusion.since))
 			table->entries[i].flags |= ITEM_EXCLUDED;
-	history = add_context(call, history, &nhistory, exclusion.everything || exclusion.recent);
+	if ((call->tags || !PG_ARGISNULL(first + ARG_CONTEXT)) && !consent_given(call))
+	{
+		/* what the caller says of the user does not count: see consent.c */
+		call->tags = NULL;
+		if (exclusion.everything || exclusion.recent)
+			flag_array(call, first + ARG_CONTEXT, ITEM_EXCLUDED);
+	}
+	else
+		history = add_context(call, history, &nhistory,
+							  exclusion.everything || exclusion.recent);
 	call_read_limits(call, first + ARG_DENY);
 	call_read_diversity(call, first + ARG_DIVERSITY);
 	call_answer(call, history, nhistory);

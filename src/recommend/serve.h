@@ -114,6 +114,9 @@ extern void call_recommend(Call *call, Datum user, bool isnull, Oid usertype);
 extern int64 call_get_n(const Call *call, int argument);
 extern void call_read_limits(Call *call, int argument);
 
+/* consent.c */
+extern bool consent_given(Call *call);
+
 /* bestsellers.c */
 extern void call_best_sellers(Call *call);
 
