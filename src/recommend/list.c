@@ -61,7 +61,7 @@ recsys_list_recommenders(PG_FUNCTION_ARGS)
 		elog(ERROR, "SPI_connect failed");
 	if (SPI_execute_with_args("SELECT c.oid FROM pg_catalog.pg_class c"
 							  " WHERE c.reloftype OPERATOR(pg_catalog.=) $1"
-							  " AND c.relkind OPERATOR(pg_catalog.=) 'r'::\"char\""
+							  " AND c.relkind OPERATOR(pg_catalog.=) 'r'::pg_catalog.\"char\""
 							  " AND pg_catalog.has_table_privilege(c.oid, 'SELECT'::pg_catalog.text)"
 							  " ORDER BY c.oid USING OPERATOR(pg_catalog.<)",
 							  1, &argtype, &type, NULL, true, 0) != SPI_OK_SELECT)

@@ -93,8 +93,8 @@ create_lists(Oid relid, Oid item_type, Oid item_collation)
 		collation = psprintf(" COLLATE %s", generate_collation_name(item_collation));
 	initStringInfo(&buf);
 	appendStringInfo(&buf,
-					 "CREATE TABLE %s (kind text COLLATE pg_catalog.\"C\","
-					 " key text COLLATE pg_catalog.\"C\", items %s[]%s NOT NULL,"
+					 "CREATE TABLE %s (kind pg_catalog.text COLLATE pg_catalog.\"C\","
+					 " key pg_catalog.text COLLATE pg_catalog.\"C\", items %s[]%s NOT NULL,"
 					 " scores double precision[] NOT NULL, PRIMARY KEY (kind, key))",
 					 qualified, format_type_extended(item_type, -1, TYPE_NAME_FLAGS), collation);
 	if (SPI_execute(buf.data, false, 0) < 0)

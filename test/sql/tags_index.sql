@@ -209,7 +209,7 @@ FROM (VALUES
   ('tags @@ ''female''', 1.01), ('tags @@ ''rare''', 1.02), ('tags @@ ''city:3''', 1.01), ('tags @@ ''!female''', 1.01), ('tags @@ ''!rare''', 1.01),
   ('tags @@ ''female & buy:3''', 1.1), ('tags @@ ''female & !buy:3''', 1.1), ('tags @@ ''female | buy:3''', 1.1), ('tags @@ ''female & buy:2 & !(buy:4 | buy:5)''', 1.2),
   ('tags @@ ''city:*''', 1.01), ('tags @@ ''buy:*''', 1.01), ('tags @@ ''buy:1*''', 1.2), ('tags @@ ''city:1*''', 1.05), ('tags @@ ''c*''', 1.01), ('tags @@ ''!buy:*''', 1.05), ('tags @@ ''*''', 1.01), ('tags @@ ''!*''', 1.05),
-  ('tags @@ ''wine>0.5''', 1.1), ('tags @@ ''wine<=0.2''', 1.2), ('tags @@ ''female>0.5''', 1.01), ('tags @@ ''nothing''', 1.1), ('tags @@ ''''', 1.01), ('tags @@ ''* | !*''', 1.01),
+  ('tags @@ ''wine>0.5''', 1.1), ('tags @@ ''wine<=0.2''', 1.5), ('tags @@ ''female>0.5''', 1.01), ('tags @@ ''nothing''', 1.1), ('tags @@ ''''', 1.01), ('tags @@ ''* | !*''', 1.01),
   ('tags @> ''female''', 1.01), ('tags @> ''female, buy:3''', 1.1), ('tags @> ''female''::text', 1.01), ('''female''::text <@ tags', 1.01), ('tags @> ''''', 1.01), ('''female'' <@ tags', 1.01),
   ('tags && ''female, buy:3''', 1.1), ('tags && ''''', 1.01), ('tags <@ ''female''', 1.3), ('''female'' @> tags', 1.3), ('tags = ''''', 1.1), ('tags @@ NULL::tagquery', 1.01),
   ('''female''::tagquery @@ tags', 1.01), ('NOT tags @@ ''female''', 1.2)) c(condition, factor);
