@@ -66,13 +66,26 @@ recsys_audience_set_combine(PG_FUNCTION_ARGS)
 	PG_RETURN_POINTER(set);
 }
 
-/* audience_set_serialize(internal) -> bytea: the audience as it is stored */
+/* A partial state is the portable form: reading that checks it. */
+static Audience *
+audience_of_state(bytea *bytes)
+{
+	const char *problem;
+	Audience   *audience = audience_from_portable((unsigned char *) VARDATA_ANY(bytes),
+												  VARSIZE_ANY_EXHDR(bytes), &problem);
+
+	if (audience == NULL)
+		damaged_state_error();
+	return audience;
+}
+
+/* audience_set_serialize(internal) -> bytea */
 RECSYS_FUNCTION(recsys_audience_set_serialize);
 Datum
 recsys_audience_set_serialize(PG_FUNCTION_ARGS)
 {
 	(void) aggregate_context(fcinfo);
-	PG_RETURN_AUDIENCE(audience_set_get((AudienceSet *) PG_GETARG_POINTER(0)));
+	PG_RETURN_BYTEA_P(audience_to_portable(audience_set_get((AudienceSet *) PG_GETARG_POINTER(0))));
 }
 
 /* audience_set_deserialize(bytea, internal) -> internal */
@@ -84,8 +97,7 @@ recsys_audience_set_deserialize(PG_FUNCTION_ARGS)
 
 	(void) aggregate_context(fcinfo);
 	set = audience_set_create(CurrentMemoryContext);
-	/* a copy: a bytea is not aligned as an audience is */
-	audience_set_start(set, (Audience *) PG_DETOAST_DATUM_COPY(PG_GETARG_DATUM(0)));
+	audience_set_start(set, audience_of_state(PG_GETARG_BYTEA_PP(0)));
 	PG_RETURN_POINTER(set);
 }
 
@@ -174,7 +186,7 @@ Datum
 recsys_audience_intersect_serialize(PG_FUNCTION_ARGS)
 {
 	(void) aggregate_context(fcinfo);
-	PG_RETURN_DATUM(PG_GETARG_DATUM(0));
+	PG_RETURN_BYTEA_P(audience_to_portable((Audience *) PG_GETARG_POINTER(0)));
 }
 
 /* audience_intersect_deserialize(bytea, internal) -> internal */
@@ -183,7 +195,7 @@ Datum
 recsys_audience_intersect_deserialize(PG_FUNCTION_ARGS)
 {
 	(void) aggregate_context(fcinfo);
-	PG_RETURN_POINTER(PG_DETOAST_DATUM_COPY(PG_GETARG_DATUM(0)));
+	PG_RETURN_POINTER(audience_of_state(PG_GETARG_BYTEA_PP(0)));
 }
 
 /* audience_intersect_final(internal) -> audience; NULL without input */

@@ -102,6 +102,9 @@ audience_from_ranges(const RangeList *list)
 	AudienceBuilder builder;
 	unsigned char *bits = palloc0(CONTAINER_BYTES);
 	Container	c = {CONTAINER_BITS, 0, 0, bits};
+	/* long ranges are of such: one run of all places in its stored form */
+	static const unsigned char all_places[4] = {0, 0, 0xFF, 0xFF};
+	Container	all = {CONTAINER_RUNS, CONTAINER_IDS, 1, all_places};
 	uint64		current = 0;
 	Size		i;
 
@@ -125,6 +128,11 @@ audience_from_ranges(const RangeList *list)
 				c.card = 0;
 			}
 			current = key;
+			if (to - from == CONTAINER_IDS - 1)
+			{
+				builder_copy(&builder, key, &all);
+				continue;
+			}
 			bits_set_range(bits, from, to);
 			c.card += to - from + 1;
 		}
@@ -344,13 +352,7 @@ RECSYS_FUNCTION(recsys_audience_export);
 Datum
 recsys_audience_export(PG_FUNCTION_ARGS)
 {
-	Audience   *audience = PG_GETARG_AUDIENCE(0);
-	Size		size = audience_stream_size(audience);
-	bytea	   *result = palloc(VARHDRSZ + size);
-
-	SET_VARSIZE(result, VARHDRSZ + size);
-	memcpy(VARDATA(result), audience_stream(audience), size);
-	PG_RETURN_BYTEA_P(result);
+	PG_RETURN_BYTEA_P(audience_to_portable(PG_GETARG_AUDIENCE(0)));
 }
 
 RECSYS_FUNCTION(recsys_audience_recv);

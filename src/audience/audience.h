@@ -255,6 +255,7 @@ extern void builder_copy(AudienceBuilder *builder, uint64 key, const Container *
 extern void builder_add(AudienceBuilder *builder, uint64 key, const Container *c);
 extern Audience *builder_finish(AudienceBuilder *builder);
 
+extern bytea *audience_to_portable(const Audience *audience);
 extern Audience *audience_from_portable(const unsigned char *bytes, Size len, const char **problem);
 
 /* setop.c */

@@ -707,6 +707,17 @@ import_bucket(uint32 high, const unsigned char **at, const unsigned char *end,
 	return NULL;
 }
 
+bytea *
+audience_to_portable(const Audience *audience)
+{
+	Size		size = audience_stream_size(audience);
+	bytea	   *result = palloc(VARHDRSZ + size);
+
+	SET_VARSIZE(result, VARHDRSZ + size);
+	memcpy(VARDATA(result), audience_stream(audience), size);
+	return result;
+}
+
 /*
  * Reads a portable 64-bit serialization, whoever wrote it, and brings it into
  * our form.  Returns NULL and says why where the bytes are not one.

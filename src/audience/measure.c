@@ -442,11 +442,9 @@ recsys_measure_out(PG_FUNCTION_ARGS)
  * Binary form: number of parts (int32), then of each its length in bytes (int32)
  * and its portable serialization.
  */
-RECSYS_FUNCTION(recsys_measure_send);
-Datum
-recsys_measure_send(PG_FUNCTION_ARGS)
+static bytea *
+measure_to_bytes(const Measure *measure)
 {
-	Measure    *measure = PG_GETARG_MEASURE(0);
 	StringInfoData buf;
 	int			i;
 
@@ -459,14 +457,12 @@ recsys_measure_send(PG_FUNCTION_ARGS)
 		pq_sendint32(&buf, (uint32) audience_stream_size(part));
 		pq_sendbytes(&buf, (const char *) audience_stream(part), (int) audience_stream_size(part));
 	}
-	PG_RETURN_BYTEA_P(pq_endtypsend(&buf));
+	return pq_endtypsend(&buf);
 }
 
-RECSYS_FUNCTION(recsys_measure_recv);
-Datum
-recsys_measure_recv(PG_FUNCTION_ARGS)
+static Measure *
+measure_from_bytes(StringInfo buf)
 {
-	StringInfo	buf = (StringInfo) PG_GETARG_POINTER(0);
 	const Audience *parts[MEASURE_MAX_PARTS];
 	int			nparts = (int) pq_getmsgint(buf, 4);
 	const char *problem = NULL;
@@ -490,7 +486,21 @@ recsys_measure_recv(PG_FUNCTION_ARGS)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_BINARY_REPRESENTATION),
 				 errmsg("invalid binary audience_measure: %s", problem)));
-	PG_RETURN_POINTER(measure_from_parts(parts, nparts));
+	return measure_from_parts(parts, nparts);
+}
+
+RECSYS_FUNCTION(recsys_measure_send);
+Datum
+recsys_measure_send(PG_FUNCTION_ARGS)
+{
+	PG_RETURN_BYTEA_P(measure_to_bytes(PG_GETARG_MEASURE(0)));
+}
+
+RECSYS_FUNCTION(recsys_measure_recv);
+Datum
+recsys_measure_recv(PG_FUNCTION_ARGS)
+{
+	PG_RETURN_POINTER(measure_from_bytes((StringInfo) PG_GETARG_POINTER(0)));
 }
 
 /* ---- the aggregate ---- */
@@ -600,12 +610,12 @@ recsys_measure_combine(PG_FUNCTION_ARGS)
 	PG_RETURN_POINTER(state);
 }
 
-/* audience_measure_serialize(internal) -> bytea: the measure as it is stored */
+/* audience_measure_serialize(internal) -> bytea: the binary form, whose reader checks it */
 RECSYS_FUNCTION(recsys_measure_serialize);
 Datum
 recsys_measure_serialize(PG_FUNCTION_ARGS)
 {
-	PG_RETURN_POINTER(state_compress((MeasureState *) PG_GETARG_POINTER(0)));
+	PG_RETURN_BYTEA_P(measure_to_bytes(state_compress((MeasureState *) PG_GETARG_POINTER(0))));
 }
 
 /* audience_measure_deserialize(bytea, internal) -> internal */
@@ -613,10 +623,13 @@ RECSYS_FUNCTION(recsys_measure_deserialize);
 Datum
 recsys_measure_deserialize(PG_FUNCTION_ARGS)
 {
+	bytea	   *bytes = PG_GETARG_BYTEA_PP(0);
+	StringInfoData buf = {.data = VARDATA_ANY(bytes), .len = VARSIZE_ANY_EXHDR(bytes), .maxlen = -1};
 	MeasureState *state = palloc0_object(MeasureState);
 
 	state->cxt = CurrentMemoryContext;
-	state->base = (Measure *) PG_DETOAST_DATUM_COPY(PG_GETARG_DATUM(0));
+	state->base = measure_from_bytes(&buf);
+	pq_getmsgend(&buf);
 	PG_RETURN_POINTER(state);
 }
 

@@ -24,4 +24,22 @@ aggregate_context(FunctionCallInfo fcinfo)
 	return cxt;
 }
 
+/*
+ * Thrown where bytes are no partial state.  They come from another process of
+ * the same server, so that they are ours is not in question, only whether they
+ * are whole: deserialization checks whatever memory accesses, loops and
+ * arithmetic depend on.
+ */
+#define damaged_state_error() \
+	ereport(ERROR, \
+			(errcode(ERRCODE_INVALID_BINARY_REPRESENTATION), \
+			 errmsg("damaged partial state of an aggregate")))
+
+/* A bool that came as a byte: only 0 and 1 may be looked at as one. */
+#define check_state_bool(value) \
+	do { \
+		if (*(const unsigned char *) &(value) > 1) \
+			damaged_state_error(); \
+	} while (0)
+
 #endif							/* RECSYS_AGGREGATE_H */

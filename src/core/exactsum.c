@@ -84,6 +84,22 @@ exactsum_add(ExactSum *sum, double value)
 		propagate(sum);
 }
 
+/* For sums that other processes sent: whether they are what additions can leave. */
+bool
+exactsum_is_valid(const ExactSum *sum)
+{
+	const int64 limit = INT64CONST(1) << 62;
+	int			i;
+
+	/* the greatest doubles reach 2^18 in the last limb, if there are 2^63 of them */
+	if (sum->limbs[EXACTSUM_LIMBS - 1] < -(1 << 20) || sum->limbs[EXACTSUM_LIMBS - 1] > 1 << 20)
+		return false;
+	for (i = 0; i < EXACTSUM_LIMBS; i++)
+		if (sum->limbs[i] < -limit || sum->limbs[i] > limit)
+			return false;
+	return sum->pending >= 0 && sum->pending < MAX_PENDING;
+}
+
 void
 exactsum_merge(ExactSum *sum, const ExactSum *other)
 {

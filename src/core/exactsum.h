@@ -22,6 +22,7 @@ typedef struct ExactSum
 extern void exactsum_init(ExactSum *sum);
 extern void exactsum_add(ExactSum *sum, double value);
 extern void exactsum_merge(ExactSum *sum, const ExactSum *other);
+extern bool exactsum_is_valid(const ExactSum *sum);
 extern double exactsum_value(ExactSum *sum);
 
 #endif							/* RECSYS_EXACTSUM_H */

@@ -30,8 +30,10 @@
 #include "utils/datum.h"
 #include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
+#include "utils/syscache.h"
 #include "utils/typcache.h"
 
+#include "core/aggregate.h"
 #include "core/iddict.h"
 
 #define INITIAL_SLOTS 128
@@ -493,14 +495,19 @@ iddict_deserialize(MemoryContext cxt, StringInfo buf, const char *what)
 	Oid			type = pq_getmsgint(buf, 4);
 	Oid			collation = pq_getmsgint(buf, 4);
 	uint32		count = pq_getmsgint(buf, 4);
-	IdDict	   *dict = iddict_create(cxt, type, collation, what);
+	IdDict	   *dict;
 	uint32		i;
 
+	if (!SearchSysCacheExists1(TYPEOID, ObjectIdGetDatum(type)) ||
+		(OidIsValid(collation) && !SearchSysCacheExists1(COLLOID, ObjectIdGetDatum(collation))))
+		damaged_state_error();
+	dict = iddict_create(cxt, type, collation, what);
 	for (i = 0; i < count; i++)
 	{
 		Datum		value;
 		uint32		id;
 
+		CHECK_FOR_INTERRUPTS();
 		if (dict->isint)
 			value = (Datum) pq_getmsgint64(buf);
 		else if (dict->typbyval)
@@ -512,15 +519,21 @@ iddict_deserialize(MemoryContext cxt, StringInfo buf, const char *what)
 			char	   *copy = palloc(size + 1);	/* bytes in buf are not aligned */
 
 			memcpy(copy, bytes, size);
-			if (dict->typlen == -1 && (size < VARHDRSZ_SHORT || VARSIZE_ANY(copy) != size))
-				elog(ERROR, "invalid partial state: bad length of a value");
+			/* as they are in a dictionary: neither compressed nor elsewhere */
+			if (dict->typlen == -1 && !(size >= VARHDRSZ_SHORT && VARATT_IS_SHORT(copy) ?
+										VARSIZE_SHORT(copy) == size :
+										size >= VARHDRSZ && VARATT_IS_4B_U(copy) &&
+										VARSIZE_4B(copy) == size))
+				damaged_state_error();
+			if (dict->typlen == -2 && (size < 1 || strnlen(copy, size) != size - 1))
+				damaged_state_error();
 			value = PointerGetDatum(copy);
 		}
 		id = iddict_put(dict, value);
 		if (!dict->isint && !dict->typbyval)
 			pfree(DatumGetPointer(value));
 		if (id != i)
-			elog(ERROR, "invalid partial state: a value is there twice");
+			damaged_state_error();
 	}
 	return dict;
 }

@@ -26,6 +26,7 @@
 #include "port/pg_bitutils.h"
 #include "storage/buffile.h"
 
+#include "core/aggregate.h"
 #include "core/keyspool.h"
 
 #define INITIAL_ROWS 1024
@@ -268,11 +269,14 @@ keyspool_deserialize(KeySpool *spool, bytea *source, void *head, Size size)
 	const char *next = VARDATA_ANY(source);
 	const char *end = next + VARSIZE_ANY_EXHDR(source);
 
+	if (end - next < size || (end - next - size) % rowsize != 0)
+		damaged_state_error();
 	memcpy(head, next, size);
 	for (next += size; next < end; next += rowsize)
 	{
 		uint64		row[KEYSPOOL_MAX_WIDTH];
 
+		CHECK_FOR_INTERRUPTS();
 		/* the source need not be aligned */
 		memcpy(row, next, rowsize);
 		keyspool_append(spool, row);

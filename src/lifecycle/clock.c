@@ -192,11 +192,27 @@ Datum
 recsys_clock_deserialize(PG_FUNCTION_ARGS)
 {
 	bytea	   *source = PG_GETARG_BYTEA_PP(0);
-	uint32		count = (VARSIZE_ANY_EXHDR(source) - sizeof(ClockOptions)) / sizeof(TimestampTz);
-	ClockState *state = create_state(aggregate_context(fcinfo), count);
+	MemoryContext cxt = aggregate_context(fcinfo);
+	Size		size = VARSIZE_ANY_EXHDR(source);
+	uint32		count;
+	ClockState *state;
+	uint32		i;
 
+	if (size < sizeof(ClockOptions) || (size - sizeof(ClockOptions)) % sizeof(TimestampTz) != 0)
+		damaged_state_error();
+	count = (size - sizeof(ClockOptions)) / sizeof(TimestampTz);
+	state = create_state(cxt, count);
 	memcpy(&state->options, VARDATA_ANY(source), sizeof(ClockOptions));
+	check_state_bool(state->options.has_as_of);
+	check_state_bool(state->options.has_prior);
+	if ((state->options.has_as_of && !IS_VALID_TIMESTAMP(state->options.as_of)) ||
+		!(state->options.prior_gap >= -1 && state->options.prior_gap <= 1e6) ||
+		!(state->options.prior_weight >= 0 && state->options.prior_weight <= 1e6))
+		damaged_state_error();
 	memcpy(state->times, VARDATA_ANY(source) + sizeof(ClockOptions), count * sizeof(TimestampTz));
+	for (i = 0; i < count; i++)
+		if (!IS_VALID_TIMESTAMP(state->times[i]))
+			damaged_state_error();
 	state->count = count;
 	PG_RETURN_POINTER(state);
 }

@@ -200,7 +200,13 @@ recsys_repeat_serialize(PG_FUNCTION_ARGS)
 	StringInfoData buf;
 
 	pq_begintypsend(&buf);
-	appendBinaryStringInfo(&buf, (const char *) state, sizeof(*state));
+	pq_sendbyte(&buf, state->has_within);
+	pq_sendint64(&buf, state->within.time);
+	pq_sendint32(&buf, state->within.day);
+	pq_sendint32(&buf, state->within.month);
+	pq_sendbyte(&buf, state->has_as_of);
+	pq_sendint64(&buf, state->as_of);
+	pq_sendbyte(&buf, state->users != NULL);
 	if (state->users)
 	{
 		iddict_serialize(state->users, &buf);
@@ -215,16 +221,20 @@ recsys_repeat_deserialize(PG_FUNCTION_ARGS)
 {
 	bytea	   *source = PG_GETARG_BYTEA_PP(0);
 	MemoryContext cxt = aggregate_context(fcinfo);
-	RepeatState like;
+	RepeatState like = {0};
 	RepeatState *state;
 	StringInfoData buf;
 
 	initStringInfo(&buf);
 	appendBinaryStringInfo(&buf, VARDATA_ANY(source), VARSIZE_ANY_EXHDR(source));
-	pq_copymsgbytes(&buf, (char *) &like, sizeof(like));
+	like.has_within = pq_getmsgbyte(&buf) != 0;
+	like.within.time = pq_getmsgint64(&buf);
+	like.within.day = (int32) pq_getmsgint(&buf, 4);
+	like.within.month = (int32) pq_getmsgint(&buf, 4);
+	like.has_as_of = pq_getmsgbyte(&buf) != 0;
+	like.as_of = pq_getmsgint64(&buf);
 	state = create_state(cxt, &like);
-	/* the pointer of the other process says only whether there was anybody */
-	if (like.users)
+	if (pq_getmsgbyte(&buf))
 	{
 		state->users = iddict_deserialize(cxt, &buf, "user");
 		state->capacity = Max(iddict_count(state->users), 1);

@@ -143,6 +143,29 @@ period_start(Period period, int32 number)
 	return day - POSTGRES_EPOCH_JDATE;
 }
 
+/* Beyond the periods of any time. */
+static int32
+period_limit(Period period)
+{
+	/* the last year of a timestamp */
+	const int32 years = 294277;
+
+	switch (period)
+	{
+		case PERIOD_DAY:
+			return date2j(years, 1, 1);
+		case PERIOD_WEEK:
+			return date2j(years, 1, 1) / 7 + 1;
+		case PERIOD_MONTH:
+			return years * 12;
+		case PERIOD_QUARTER:
+			return years * 4;
+		case PERIOD_YEAR:
+			return years;
+	}
+	return 0;
+}
+
 static void
 add_active(RetentionState *state, uint32 user, int32 period)
 {
@@ -247,11 +270,15 @@ recsys_retention_deserialize(PG_FUNCTION_ARGS)
 	bytea	   *source = PG_GETARG_BYTEA_PP(0);
 	RetentionState *state;
 	StringInfoData buf;
+	int			period;
 	uint32		n;
 
 	initStringInfo(&buf);
 	appendBinaryStringInfo(&buf, VARDATA_ANY(source), VARSIZE_ANY_EXHDR(source));
-	state = create_state(fcinfo, pq_getmsgbyte(&buf));
+	period = pq_getmsgbyte(&buf);
+	if (period > PERIOD_YEAR)
+		damaged_state_error();
+	state = create_state(fcinfo, period);
 	n = pq_getmsgint(&buf, 4);
 	if (n > 0)
 		state->users = iddict_deserialize(state->cxt, &buf, "user");
@@ -259,6 +286,10 @@ recsys_retention_deserialize(PG_FUNCTION_ARGS)
 	{
 		uint64		key = pq_getmsgint64(&buf);
 
+		CHECK_FOR_INTERRUPTS();
+		if (key >> 32 >= iddict_count(state->users) ||
+			(key & PG_UINT32_MAX) >= period_limit(state->period))
+			damaged_state_error();
 		add_active(state, key >> 32, (int32) (key & PG_UINT32_MAX));
 	}
 	pq_getmsgend(&buf);

@@ -247,6 +247,8 @@ recsys_gaps_deserialize(PG_FUNCTION_ARGS)
 
 	keyspool_deserialize(state->spool, PG_GETARG_BYTEA_PP(0), state->shares,
 						 sizeof(state->shares));
+	if (!(state->shares[0] >= 0 && state->shares[0] <= state->shares[1] && state->shares[1] <= 1))
+		damaged_state_error();
 	PG_RETURN_POINTER(state);
 }
 

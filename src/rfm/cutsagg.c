@@ -107,6 +107,9 @@ recsys_rfm_cuts_deserialize(PG_FUNCTION_ARGS)
 	CutsState  *state = create_state(aggregate_context(fcinfo));
 
 	keyspool_deserialize(state->spool, PG_GETARG_BYTEA_PP(0), &state->setup, sizeof(RfmSetup));
+	check_state_bool(state->setup.nested);
+	if (!rfm_setup_is_valid(&state->setup))
+		damaged_state_error();
 	PG_RETURN_POINTER(state);
 }
 

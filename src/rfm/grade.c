@@ -92,6 +92,26 @@ rfm_read_setup(RfmSetup *setup, Datum options)
 	rfm_make_setup(setup, scheme, bins, method, top, options_bool(&reader, "nested", false));
 }
 
+/* For setups that other processes sent: whether rfm_make_setup() can have made it. */
+bool
+rfm_setup_is_valid(const RfmSetup *setup)
+{
+	int			nschemes = 0;
+	int			nmethods = 0;
+	int			d;
+
+	while (rfm_scheme_names[nschemes] != NULL)
+		nschemes++;
+	while (rfm_method_names[nmethods] != NULL)
+		nmethods++;
+	for (d = 0; d < RFM_DIMENSIONS; d++)
+		if (setup->bins[d] < 2 || setup->bins[d] > RFM_MAX_BINS ||
+			(setup->bins[d] != 2 && setup->method != RFM_QUANTILE))
+			return false;
+	return setup->method >= 0 && (int) setup->method < nmethods &&
+		setup->scheme >= 0 && setup->scheme < nschemes && setup->top >= 0 && setup->top < 1;
+}
+
 bool
 rfm_same_setup(const RfmSetup *a, const RfmSetup *b)
 {

@@ -20,6 +20,7 @@ extern void rfm_default_setup(RfmSetup *setup);
 extern void rfm_read_setup(RfmSetup *setup, Datum options);
 extern void rfm_make_setup(RfmSetup *setup, int scheme, const int *bins, int method, double top,
 						   bool nested);
+extern bool rfm_setup_is_valid(const RfmSetup *setup);
 extern bool rfm_same_setup(const RfmSetup *a, const RfmSetup *b);
 
 extern uint64 rfm_time_key(Oid type, Datum value);

@@ -296,6 +296,7 @@ recsys_rfm_migration_deserialize(PG_FUNCTION_ARGS)
 	Migration  *m = create_migration(fcinfo);
 	StringInfoData buf;
 	int			n;
+	int			d;
 
 	initStringInfo(&buf);
 	appendBinaryStringInfo(&buf, VARDATA_ANY(source), VARSIZE_ANY_EXHDR(source));
@@ -305,7 +306,16 @@ recsys_rfm_migration_deserialize(PG_FUNCTION_ARGS)
 		const char *after = pq_getmsgbyte(&buf) ? pq_getmsgrawstring(&buf) : NULL;
 		Cell		cell;
 
+		CHECK_FOR_INTERRUPTS();
 		pq_copymsgbytes(&buf, (char *) &cell, sizeof(cell));
+		/* sums of counts must not overflow either */
+		if (cell.customers < 0 || cell.customers > PG_INT64_MAX / 1024 ||
+			!exactsum_is_valid(&cell.amount))
+			damaged_state_error();
+		for (d = 0; d < RFM_DIMENSIONS; d++)
+			if (cell.up[d] < 0 || cell.down[d] < 0 || cell.up[d] > cell.customers ||
+				cell.down[d] > cell.customers - cell.up[d])
+				damaged_state_error();
 		merge_cell(m, before, after, &cell);
 	}
 	pq_getmsgend(&buf);

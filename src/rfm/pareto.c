@@ -315,6 +315,8 @@ recsys_spread_deserialize(PG_FUNCTION_ARGS)
 	SpreadState *state = create_state(fcinfo);
 
 	keyspool_deserialize(state->spool, PG_GETARG_BYTEA_PP(0), &state->top, sizeof(double));
+	if (!(state->top >= 0 && state->top <= 1))
+		damaged_state_error();
 	PG_RETURN_POINTER(state);
 }
 

@@ -10,11 +10,13 @@
  */
 #include "core/compat.h"
 
+#include "access/htup_details.h"
 #include "catalog/pg_type.h"
 #include "libpq/pqformat.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/datum.h"
+#include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
 
 #include "core/aggregate.h"
@@ -180,9 +182,15 @@ recsys_rules_serialize(PG_FUNCTION_ARGS)
 
 	aggregate_context(fcinfo);
 	pq_begintypsend(&buf);
-	pq_sendint32(&buf, state->options ? VARSIZE(state->options) : 0);
+	pq_sendint32(&buf, state->options ?
+				 HeapTupleHeaderGetTypeId((HeapTupleHeader) state->options) : InvalidOid);
 	if (state->options)
-		appendBinaryStringInfo(&buf, (char *) state->options, VARSIZE(state->options));
+	{
+		bytea	   *bytes = OidSendFunctionCall(F_RECORD_SEND, PointerGetDatum(state->options));
+
+		pq_sendint32(&buf, VARSIZE_ANY_EXHDR(bytes));
+		pq_sendbytes(&buf, VARDATA_ANY(bytes), VARSIZE_ANY_EXHDR(bytes));
+	}
 	baskets_serialize(&state->baskets, &buf);
 	PG_RETURN_BYTEA_P(pq_endtypsend(&buf));
 }
@@ -194,18 +202,24 @@ recsys_rules_deserialize(PG_FUNCTION_ARGS)
 	bytea	   *bytes = PG_GETARG_BYTEA_PP(0);
 	RulesState *state;
 	StringInfoData buf;
-	int			size;
+	Oid			type;
 
 	aggregate_context(fcinfo);
 	initStringInfo(&buf);
 	appendBinaryStringInfo(&buf, VARDATA_ANY(bytes), VARSIZE_ANY_EXHDR(bytes));
 	/* it lives as long as the call of combine that it is for */
 	state = create_state(CurrentMemoryContext);
-	size = pq_getmsgint(&buf, 4);
-	if (size > 0)
+	type = pq_getmsgint(&buf, 4);
+	if (OidIsValid(type))
 	{
-		state->options = MemoryContextAlloc(state->cxt, size);
-		memcpy(state->options, pq_getmsgbytes(&buf, size), size);
+		StringInfoData options;
+		int			size = pq_getmsgint(&buf, 4);
+
+		initStringInfo(&options);
+		appendBinaryStringInfo(&options, pq_getmsgbytes(&buf, size), size);
+		state->options = (bytea *) DatumGetPointer(OidReceiveFunctionCall(F_RECORD_RECV, &options,
+																		  type, -1));
+		pq_getmsgend(&options);
 	}
 	baskets_deserialize(&state->baskets, &buf);
 	pq_getmsgend(&buf);
@@ -242,15 +256,12 @@ finish(FunctionCallInfo fcinfo, bool rules)
 	else
 		rules_options_defaults(&options, rules);
 	progress_begin(rules ? "association rules" : "frequent itemsets");
-	/* the result is an array in memory */
-	result = rules ? mine_rules(&state->baskets, &options, false) :
-		mine_itemsets(&state->baskets, &options, false);
+	result = rules ? mine_rules(&state->baskets, &options) :
+		mine_itemsets(&state->baskets, &options);
 	progress_phase("output", 0);
 	output_open(&output, result);
 	MemoryContextSwitchTo(old);
 	array = output_array(&output, get_element_type(get_func_rettype(fcinfo->flinfo->fn_oid)));
-	if (result->sorted)
-		sorted_rows_free(result->sorted, result->budget);
 	progress_end();
 	MemoryContextDelete(run);
 	PG_RETURN_DATUM(array);

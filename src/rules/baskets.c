@@ -24,6 +24,7 @@
 #include "port/pg_bitutils.h"
 #include "utils/lsyscache.h"
 
+#include "core/aggregate.h"
 #include "core/progress.h"
 #include "rules/baskets.h"
 
@@ -357,6 +358,53 @@ baskets_serialize(Baskets *baskets, StringInfo buf)
 	appendBinaryStringInfo(buf, (char *) baskets->stream, baskets->used);
 }
 
+/* As get_number(), for bytes that may be damaged: NULL where there is no number of a row. */
+static const uint8 *
+check_number(const uint8 *p, const uint8 *end, uint64 *number)
+{
+	int			shift;
+
+	*number = 0;
+	/* differences of basket numbers have 34 bits at most */
+	for (shift = 0; p < end && shift <= 28; shift += 7)
+	{
+		*number |= (uint64) (*p & 0x7f) << shift;
+		if ((*p++ & 0x80) == 0)
+			return p;
+	}
+	return NULL;
+}
+
+/* Whether the stream of a state that came as bytes has the rows that it is said to have. */
+static void
+check_stream(const Baskets *baskets)
+{
+	uint32		nitems = iddict_count(baskets->items);
+	const uint8 *p = baskets->stream;
+	const uint8 *end = p + baskets->used;
+	uint64		basket = 0;
+	uint64		number;
+	uint64		row;
+
+	if (baskets->nrows >= PG_UINT32_MAX || baskets->nbaskets > PG_INT32_MAX ||
+		(baskets->keys != NULL && iddict_count(baskets->keys) != baskets->nbaskets))
+		damaged_state_error();
+	for (row = 0; row < baskets->nrows; row++)
+	{
+		if ((row & 0xffff) == 0)
+			CHECK_FOR_INTERRUPTS();
+		p = check_number(p, end, &number);
+		if (p == NULL)
+			damaged_state_error();
+		basket += (uint64) unzigzag(number);
+		p = check_number(p, end, &number);
+		if (p == NULL || basket >= baskets->nbaskets || number >= nitems)
+			damaged_state_error();
+	}
+	if (p != end || (baskets->nrows > 0 && baskets->last != basket))
+		damaged_state_error();
+}
+
 /* Reads what baskets_serialize() wrote into a state just initialized. */
 void
 baskets_deserialize(Baskets *baskets, StringInfo buf)
@@ -371,9 +419,12 @@ baskets_deserialize(Baskets *baskets, StringInfo buf)
 	baskets->items = iddict_deserialize(baskets->cxt, buf, "item");
 	if (keyed)
 		baskets->keys = iddict_deserialize(baskets->cxt, buf, "basket");
+	if (baskets->used > buf->len - buf->cursor)
+		damaged_state_error();
 	baskets->capacity = baskets->used + 2 * MAX_VARINT;
 	baskets->stream = MemoryContextAllocHuge(baskets->cxt, baskets->capacity);
 	memcpy(baskets->stream, pq_getmsgbytes(buf, baskets->used), baskets->used);
+	check_stream(baskets);
 }
 
 /*

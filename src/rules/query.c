@@ -165,9 +165,8 @@ mine_query(FunctionCallInfo fcinfo, bool rules)
 	RulesOptions options;
 	MiningResult *result;
 	RuleOutput	output;
-	Datum		values[OUTPUT_MAX_FIELDS];
-	bool		nulls[OUTPUT_MAX_FIELDS];
 	int			query_arg;
+	uint64		i;
 
 	InitMaterializedSRF(fcinfo, 0);
 	rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
@@ -190,8 +189,7 @@ mine_query(FunctionCallInfo fcinfo, bool rules)
 
 	progress_begin(rules ? "association rules" : "frequent itemsets");
 	read_query(text_to_cstring(PG_GETARG_TEXT_PP(query_arg)), query_arg == 0, &baskets, &budget);
-	result = rules ? mine_rules(&baskets, &options, true) :
-		mine_itemsets(&baskets, &options, true);
+	result = rules ? mine_rules(&baskets, &options) : mine_itemsets(&baskets, &options);
 	if (result->n == 0 && result->limits)
 		ereport(NOTICE,
 				(errmsg("nothing was found, and a limit was met"),
@@ -199,13 +197,16 @@ mine_query(FunctionCallInfo fcinfo, bool rules)
 
 	progress_phase("output", result->n);
 	output_open(&output, result);
-	while (output_next(&output, values, nulls))
+	for (i = 0; i < result->n; i++)
 	{
+		Datum		values[OUTPUT_MAX_FIELDS];
+		bool		nulls[OUTPUT_MAX_FIELDS];
+
+		CHECK_FOR_INTERRUPTS();
+		output_row(&output, i, values, nulls);
 		tuplestore_putvalues(rsinfo->setResult, rsinfo->setDesc, values, nulls);
-		progress_update(output.next);
+		progress_update(i);
 	}
-	if (result->sorted)
-		sorted_rows_free(result->sorted, result->budget);
 	progress_end();
 	MemoryContextSwitchTo(old);
 	MemoryContextDelete(run);

@@ -11,10 +11,7 @@
  * rules are made while the miner runs, after each of its items, and the count
  * at which the k-th best could just be reached becomes the new bar.
  *
- * Results are in a total order that depends on counts and items only.  Where
- * there are more than memory holds they are put in that order on disk: see
- * sortedrows.c; and rules of more sets than memory holds are made there, too:
- * see rulejoin.c.
+ * Results are in a total order that depends on counts and items only.
  *
  *-------------------------------------------------------------------------
  */
@@ -30,7 +27,6 @@
 #include "rules/closed.h"
 #include "rules/itemlists.h"
 #include "rules/mining.h"
-#include "rules/rulejoin.h"
 #include "rules/rules.h"
 #include "rules/setindex.h"
 #include "rules/sort.h"
@@ -40,18 +36,15 @@ typedef struct RuleMaker
 {
 	MiningResult *result;
 	const RulesOptions *options;
-	MemoryBudget *budget;
+	const MemoryBudget *budget;
 	SetIndex   *index;
 	ItemLists  *lists;
 	uint32		nmade;			/* sets that have been made into rules */
 	uint64		capacity;
 	double		threshold;		/* rules below are not among the best k */
 	bool		keeps_best;		/* only the best k are kept */
-	bool		raises;			/* and they raise the bar of the miner */
-	bool		may_spill;		/* rules may be sorted on disk */
 	uint64		capacity_p;
 	uint32	   *chosen;			/* positions of the right side */
-	RuleFacts	facts;			/* of one that is spilled */
 } RuleMaker;
 
 /* Lowest count at which a rule can still have the key. */
@@ -75,69 +68,18 @@ keep_best(RuleMaker *maker)
 	maker->threshold = result->rules[result->n - 1].key;
 }
 
-/* The rule goes to those that are sorted on disk. */
-static void
-spill_rule(RuleMaker *maker, const Rule *rule)
-{
-	MiningResult *result = maker->result;
-	const Itemset *sets = result->store->sets;
-	RuleFacts  *facts = &maker->facts;
-
-	facts->both = sets[rule->set].count;
-	facts->lhs_count = sets[rule->lhs].count;
-	facts->rhs_count = sets[rule->rhs].count;
-	facts->improvement = rule->improvement;
-	facts->nlhs = itemset_ranks(result, rule->lhs, facts->lhs);
-	facts->nrhs = itemset_ranks(result, rule->rhs, facts->rhs);
-	put_sorted_rule(result->sorted, rule->key, facts);
-}
-
-/* There is no memory for more rules: these and all to come are sorted on disk. */
-static void
-spill_rules(RuleMaker *maker)
-{
-	MiningResult *result = maker->result;
-	uint64		i;
-
-	result->sorted = sorted_rows_create(maker->budget, SPILL_MEMORY(maker->budget->limit),
-										result->encoded->transactions.nitems,
-										maker->options->max_length);
-	for (i = 0; i < result->n; i++)
-	{
-		CHECK_FOR_INTERRUPTS();
-		spill_rule(maker, &result->rules[i]);
-	}
-	pfree(result->rules);
-	result->rules = NULL;
-	result->n = 0;
-}
-
 static void
 add_rule(RuleMaker *maker, const Rule *rule)
 {
 	MiningResult *result = maker->result;
 
-	if (result->sorted)
-	{
-		spill_rule(maker, rule);
-		return;
-	}
 	if (result->n == maker->capacity)
 	{
-		Size		more = maker->capacity * sizeof(Rule);
-
 		if (maker->keeps_best && result->n >= 2 * (uint64) maker->options->top_k)
 			keep_best(maker);
-		else if (maker->may_spill &&
-				 !budget_has_room(maker->budget, more + SPILL_MEMORY(maker->budget->limit)))
-		{
-			spill_rules(maker);
-			spill_rule(maker, rule);
-			return;
-		}
 		else
 		{
-			budget_check(maker->budget, more, "rules");
+			budget_check(maker->budget, maker->capacity * sizeof(Rule), "rules");
 			maker->capacity *= 2;
 			result->rules = repalloc_huge(result->rules, maker->capacity * sizeof(Rule));
 		}
@@ -453,26 +395,28 @@ static void
 note_limits(MiningResult *result, const RulesOptions *options)
 {
 	StringInfoData buf;
-	uint32		longest = result->store->longest;
 	uint32		i;
 
 	initStringInfo(&buf);
 	if (result->encoded->nskipped > 0)
 		appendStringInfo(&buf, "max_basket: %u baskets of more than %u items left out",
 						 result->encoded->nskipped, options->max_basket);
-	for (i = 0; i < result->store->nsets; i++)
-		if (result->store->sets[i].count >= result->min_count)
-			longest = Max(longest, result->store->sets[i].length);
-	if (options->max_length_given && longest >= options->max_length)
-		appendStringInfo(&buf, "%smax_length: sets of more than %u items not looked for",
-						 buf.len > 0 ? "; " : "", options->max_length);
+	if (options->max_length_given)
+		for (i = 0; i < result->store->nsets; i++)
+			if (result->store->sets[i].length >= options->max_length &&
+				result->store->sets[i].count >= result->min_count)
+			{
+				appendStringInfo(&buf, "%smax_length: sets of more than %u items not looked for",
+								 buf.len > 0 ? "; " : "", options->max_length);
+				break;
+			}
 	result->limits = buf.len > 0 ? buf.data : NULL;
 }
 
 /* Encodes the baskets: what is then to be mined is in the result. */
 static void
 encode(MiningResult *result, Baskets *baskets, const RulesOptions *options,
-	   MemoryBudget *budget, ItemLists *lists)
+	   const MemoryBudget *budget, ItemLists *lists)
 {
 	EncodeOptions encode;
 
@@ -481,7 +425,6 @@ encode(MiningResult *result, Baskets *baskets, const RulesOptions *options,
 	encode.min_count = options->min_count;
 	encode.max_basket = options->max_basket;
 	encode.dropped = lists->dropped;
-	result->budget = budget;
 	progress_phase("encoding", 0);
 	result->dict = baskets->items;
 	result->encoded = encode_baskets(baskets, &encode, budget);
@@ -546,12 +489,9 @@ mine_targets(MiningResult *result, const RulesOptions *options, MemoryBudget *bu
 		mark_not_maximal(result->store, db->nitems, budget);
 }
 
-/*
- * All frequent itemsets that the options ask for, in the current memory
- * context; those that have no place there are sorted on disk, if they may be.
- */
+/* All frequent itemsets that the options ask for, in the current memory context. */
 MiningResult *
-mine_itemsets(Baskets *baskets, const RulesOptions *options, bool may_spill)
+mine_itemsets(Baskets *baskets, const RulesOptions *options)
 {
 	MiningResult *result = palloc0_object(MiningResult);
 	MemoryBudget *budget = make_budget(baskets);
@@ -564,12 +504,6 @@ mine_itemsets(Baskets *baskets, const RulesOptions *options, bool may_spill)
 		MiningJob	job = mining_job(result, options, budget);
 
 		job.best = options->top_k;
-		if (may_spill && options->top_k == 0)
-		{
-			result->store->spill = spill_itemset;
-			result->store->spill_arg = result;
-			result->store->reserve = SPILL_MEMORY(budget->limit);
-		}
 		mine_transactions(&job);
 	}
 	else
@@ -583,71 +517,44 @@ mine_itemsets(Baskets *baskets, const RulesOptions *options, bool may_spill)
 	return result;
 }
 
-/*
- * Mines the sets that rules are made of, and makes these where they can raise
- * the bar.
- */
-static void
-mine_sets_of_rules(RuleMaker *maker)
+/* All rules that the options ask for, in the current memory context. */
+MiningResult *
+mine_rules(Baskets *baskets, const RulesOptions *options)
 {
-	MiningResult *result = maker->result;
-	const RulesOptions *options = maker->options;
-	MiningJob	job = mining_job(result, options, maker->budget);
+	MiningResult *result = palloc0_object(MiningResult);
+	MemoryBudget *budget = make_budget(baskets);
+	RuleMaker	maker = {0};
+	MiningJob	job;
+	ItemLists	lists;
 
-	job.raises = maker->raises;
-	if (maker->raises)
+	encode(result, baskets, options, budget, &lists);
+	maker.result = result;
+	maker.options = options;
+	maker.budget = budget;
+	maker.lists = &lists;
+	maker.index = set_index_create(result->store, result->encoded->transactions.nitems, budget);
+	maker.threshold = -get_float8_infinity();
+	maker.keeps_best = options->top_k > 0 && options->significance == SIGNIFICANCE_NONE;
+	maker.chosen = palloc_array(uint32, ITEMSET_MAX_LENGTH);
+	maker.capacity = maker.capacity_p = 1024;
+	result->rules = palloc_array(Rule, maker.capacity);
+	result->p_values = palloc_array(double, maker.capacity_p);
+	job = mining_job(result, options, budget);
+	job.raises = maker.keeps_best && options->target == TARGET_ALL &&
+		rule_measure_has_bound(options->rank_by, options->min_lift);
+	if (job.raises)
 	{
 		job.done = rules_item_done;
-		job.arg = maker;
+		job.arg = &maker;
 	}
 	/* one item more shows which sets are not closed */
 	if (options->target != TARGET_ALL)
 		job.max_length++;
 	mine_transactions(&job);
-}
-
-/*
- * All rules that the options ask for, in the current memory context; those that
- * have no place there are sorted on disk, if they may be.
- */
-MiningResult *
-mine_rules(Baskets *baskets, const RulesOptions *options, bool may_spill)
-{
-	MiningResult *result = palloc0_object(MiningResult);
-	MemoryBudget *budget = make_budget(baskets);
-	RuleMaker  *maker = palloc0_object(RuleMaker);
-	RuleJoin   *join = NULL;
-	ItemLists	lists;
-
-	encode(result, baskets, options, budget, &lists);
-	result->has_rules = true;
-	maker->result = result;
-	maker->options = options;
-	maker->budget = budget;
-	maker->lists = &lists;
-	maker->index = set_index_create(result->store, result->encoded->transactions.nitems, budget);
-	maker->threshold = -get_float8_infinity();
-	maker->keeps_best = options->top_k > 0 && options->significance == SIGNIFICANCE_NONE;
-	maker->raises = maker->keeps_best && options->target == TARGET_ALL &&
-		rule_measure_has_bound(options->rank_by, options->min_lift);
-	maker->may_spill = may_spill && options->top_k == 0 && options->significance == SIGNIFICANCE_NONE;
-	maker->chosen = palloc_array(uint32, ITEMSET_MAX_LENGTH);
-	maker->capacity = maker->capacity_p = 1024;
-	result->rules = palloc_array(Rule, maker->capacity);
-	result->p_values = palloc_array(double, maker->capacity_p);
-	if (maker->may_spill)
-		join = rule_join_create(result, options, &lists);
-
-	mine_sets_of_rules(maker);
 	progress_phase("rules", result->store->nsets);
-	if (join && rule_join_is_needed(join))
-		rule_join_make_rules(join);
-	else
-	{
-		if (options->target != TARGET_ALL)
-			mark_targets(result->store, maker->index);
-		make_rules(maker);
-	}
+	if (options->target != TARGET_ALL)
+		mark_targets(result->store, maker.index);
+	make_rules(&maker);
 
 	progress_phase("sorting", 0);
 	if (options->significance != SIGNIFICANCE_NONE)
@@ -655,18 +562,13 @@ mine_rules(Baskets *baskets, const RulesOptions *options, bool may_spill)
 		adjust_p_values(result, options->significance);
 		drop_insignificant(result, options->alpha);
 	}
-	if (result->sorted)
-		result->n = sorted_rows_sort(result->sorted);
-	else
-	{
-		order_sets(result, budget);
-		sort_rules(result);
-	}
+	order_sets(result, budget);
+	sort_rules(result);
 	if (options->top_k > 0)
 		result->n = Min(result->n, options->top_k);
-	if (maker->raises && result->n == options->top_k)
+	if (job.raises && result->n == options->top_k)
 		result->min_count = Max(result->min_count,
-								count_for_key(maker, result->rules[result->n - 1].key));
+								count_for_key(&maker, result->rules[result->n - 1].key));
 	note_limits(result, options);
 	return result;
 }

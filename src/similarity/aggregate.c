@@ -342,6 +342,9 @@ recsys_similarity_final(PG_FUNCTION_ARGS)
 		PG_RETURN_ARRAYTYPE_P(construct_empty_array(rowtype));
 
 	array.tupdesc = lookup_rowtype_tupdesc_copy(rowtype, -1);
+	if (!similarity_is_of(build, TupleDescAttr(array.tupdesc, 0)->atttypid,
+						  TupleDescAttr(array.tupdesc, 1)->atttypid))
+		damaged_state_error();
 	array.pattern = make_pattern(array.tupdesc);
 	array.size = ARR_OVERHEAD_NONULLS(1);
 	array.capacity = 8192;

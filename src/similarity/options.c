@@ -178,6 +178,24 @@ similarity_read_options_as(SimilarityOptions *options, Datum composite, Similari
 	similarity_settle_options(options);
 }
 
+/* For options that other processes sent: whether memory, loops and switches can rely on them. */
+bool
+similarity_options_are_valid(const SimilarityOptions *o)
+{
+	return o->measure >= 0 && o->measure < lengthof(measure_names) - 1 &&
+		o->n >= 0 && o->n <= 10000 &&
+		o->user_power >= 0 && o->user_power <= 10 &&
+		o->alpha >= 0 && o->alpha <= 10 && o->beta >= 0 && o->beta <= 10 &&
+		o->shrink >= 0 && o->min_together >= 1 && o->min_together <= PG_INT32_MAX &&
+		o->min_llr >= 0 && o->k1 >= 0 && o->b >= 0 && o->b <= 1 &&
+		o->transform >= 0 && o->transform < TRANSFORM_DEFAULT &&
+		o->normalize >= 0 && o->normalize <= NORMALIZE_DEFAULT &&
+		o->prune >= 0 && o->prune <= PRUNE_NEIGHBOUR &&
+		o->max_per_user >= 0 && o->max_per_user <= PG_INT32_MAX &&
+		o->max_per_item >= 0 && o->max_per_item <= PG_INT32_MAX &&
+		o->half_life >= 0 && (o->as_of == DT_NOBEGIN || IS_VALID_TIMESTAMP(o->as_of));
+}
+
 bool
 similarity_same_options(const SimilarityOptions *a, const SimilarityOptions *b)
 {

@@ -11,8 +11,13 @@
  */
 #include "core/compat.h"
 
-#include "libpq/pqformat.h"
+#include <math.h>
 
+#include "libpq/pqformat.h"
+#include "utils/lsyscache.h"
+#include "utils/timestamp.h"
+
+#include "core/aggregate.h"
 #include "similarity/engine.h"
 
 /* An empty build for the same types with the same options. */
@@ -28,6 +33,17 @@ similarity_begin_like(MemoryContext cxt, const SimilarityBuild *other)
 		similarity_begin_sources(build, iddict_type(other->sources->dict),
 								 iddict_collation(other->sources->dict));
 	return build;
+}
+
+/*
+ * Whether values of the build are passed as those of these types are: states of
+ * one aggregate that get to another must not be taken for theirs.
+ */
+bool
+similarity_is_of(const SimilarityBuild *build, Oid itemtype, Oid neighbourtype)
+{
+	return get_typbyval(iddict_type(build->sources->dict)) == get_typbyval(itemtype) &&
+		get_typbyval(iddict_type(build->targets.dict)) == get_typbyval(neighbourtype);
 }
 
 /* Numbers of the values of one dictionary in another, which gets what it lacks. */
@@ -141,20 +157,32 @@ similarity_serialize(SimilarityBuild *build, StringInfo buf)
 		serialize_side(build->sources, buf);
 }
 
+/* The next count numbers of size bytes in a message, not aligned. */
+static const char *
+get_array(StringInfo buf, int64 count, Size size)
+{
+	if (count < 0 || count > (buf->len - buf->cursor) / size)
+		damaged_state_error();
+	return pq_getmsgbytes(buf, (int) (count * size));
+}
+
 static void
 deserialize_side(SimilarityBuild *build, Side *side, StringInfo buf)
 {
+	uint32		nusers = iddict_count(build->users);
+	uint32		nitems;
 	int64		count;
 
 	side->dict = iddict_deserialize(build->cxt, buf, "item");
-	while ((count = pq_getmsgint64(buf)) > 0)
+	nitems = iddict_count(side->dict);
+	while ((count = pq_getmsgint64(buf)) != 0)
 	{
 		bool		has_values = pq_getmsgbyte(buf);
 		bool		has_times = pq_getmsgbyte(buf);
-		const char *rows = pq_getmsgbytes(buf, count * sizeof(uint32));
-		const char *cols = pq_getmsgbytes(buf, count * sizeof(uint32));
-		const char *values = has_values ? pq_getmsgbytes(buf, count * sizeof(float)) : NULL;
-		const char *times = has_times ? pq_getmsgbytes(buf, count * sizeof(int64)) : NULL;
+		const char *rows = get_array(buf, count, sizeof(uint32));
+		const char *cols = get_array(buf, count, sizeof(uint32));
+		const char *values = has_values ? get_array(buf, count, sizeof(float)) : NULL;
+		const char *times = has_times ? get_array(buf, count, sizeof(int64)) : NULL;
 		int64		k;
 
 		for (k = 0; k < count; k++)
@@ -164,13 +192,17 @@ deserialize_side(SimilarityBuild *build, Side *side, StringInfo buf)
 			float		value = 1;
 			int64		time = 0;
 
-			/* bytes in a message are not aligned */
+			if ((k & 0xffff) == 0)
+				CHECK_FOR_INTERRUPTS();
 			memcpy(&row, rows + k * sizeof(row), sizeof(row));
 			memcpy(&col, cols + k * sizeof(col), sizeof(col));
 			if (values)
 				memcpy(&value, values + k * sizeof(value), sizeof(value));
 			if (times)
 				memcpy(&time, times + k * sizeof(time), sizeof(time));
+			if (row >= nusers || col >= nitems || !isfinite(value) ||
+				(times && !IS_VALID_TIMESTAMP(time)))
+				damaged_state_error();
 			triples_add(side->triples, row, col, value, time);
 		}
 	}
@@ -185,6 +217,9 @@ similarity_deserialize(MemoryContext cxt, StringInfo buf)
 	bool		cross;
 
 	pq_copymsgbytes(buf, (char *) &options, sizeof(options));
+	check_state_bool(options.tune);
+	if (!similarity_options_are_valid(&options))
+		damaged_state_error();
 	newest = pq_getmsgint64(buf);
 	cross = pq_getmsgbyte(buf);
 	build = similarity_create(cxt, &options);

@@ -110,6 +110,7 @@ extern void similarity_read_options(SimilarityOptions *options, Datum composite)
 extern void similarity_read_options_as(SimilarityOptions *options, Datum composite,
 									   SimilarityMeasure measure, double user_power);
 extern void similarity_settle_options(SimilarityOptions *options);
+extern bool similarity_options_are_valid(const SimilarityOptions *options);
 extern bool similarity_same_options(const SimilarityOptions *a, const SimilarityOptions *b);
 
 extern SimilarityBuild *similarity_begin(MemoryContext cxt, Oid usertype, Oid usercollation,
@@ -130,6 +131,7 @@ extern SimilarityBuild *similarity_begin_tags(MemoryContext cxt, Oid itemtype, O
 extern void similarity_add_tags(SimilarityBuild *build, Datum item, Datum tagset);
 
 /* too_many is called, and has to throw, where more rows than limit will come for sure. */
+extern bool similarity_is_of(const SimilarityBuild *build, Oid itemtype, Oid neighbourtype);
 extern void similarity_limit_rows(SimilarityBuild *build, uint64 limit, void (*too_many) (void));
 
 extern bool similarity_fingerprint(SimilarityBuild *build, SimilarityWants wants);

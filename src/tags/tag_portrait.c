@@ -213,6 +213,9 @@ recsys_tag_portrait_deserialize(PG_FUNCTION_ARGS)
 	state->all = pq_getmsgint64(&buf);
 	state->min_count = pq_getmsgint64(&buf);
 	state->prior = pq_getmsgfloat8(&buf);
+	if (state->in < 0 || state->in > state->all || state->all > PG_INT64_MAX / 1024 ||
+		!(state->prior >= 0) || !isfinite(state->prior))
+		damaged_state_error();
 	n = (int) pq_getmsgint(&buf, 4);
 	for (int i = 0; i < n; i++)
 	{
@@ -222,6 +225,9 @@ recsys_tag_portrait_deserialize(PG_FUNCTION_ARGS)
 		counts = tally_receive_tag(state->tally, &buf);
 		counts->in = pq_getmsgint64(&buf);
 		counts->all = pq_getmsgint64(&buf);
+		if (counts->in < 0 || counts->in > counts->all || counts->in > state->in ||
+			counts->all - counts->in > state->all - state->in)
+			damaged_state_error();
 	}
 	pq_getmsgend(&buf);
 	PG_RETURN_POINTER(state);

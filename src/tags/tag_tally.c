@@ -7,6 +7,8 @@
  */
 #include "core/compat.h"
 
+#include "core/aggregate.h"
+
 #include <math.h>
 
 #include "common/hashfn.h"
@@ -175,6 +177,8 @@ tally_receive_tag(TagTally *tally, StringInfo buf)
 {
 	int			len = (int) pq_getmsgint(buf, 4);
 
+	if (len < 1 || len > TAG_MAX_BYTES)
+		damaged_state_error();
 	return tally_put(tally, pq_getmsgbytes(buf, len), len);
 }
 
@@ -305,9 +309,24 @@ tag_sum_send(StringInfo buf, const TagSum *sum)
 void
 tag_sum_receive(StringInfo buf, TagSum *sum)
 {
+	int64		most;
+
 	for (int i = 0; i < TAG_SUM_LIMBS; i++)
 		sum->limbs[i] = pq_getmsgint64(buf);
 	sum->top = pq_getmsgint64(buf);
 	sum->pending = (int32) pq_getmsgint(buf, 4);
 	sum->used = pq_getmsgbyte(buf) != 0;
+
+	/* two such sums can be merged, and the value be worked out, without an overflow */
+	if (sum->top < PG_INT64_MIN / 32 + TAG_SUM_LIMBS || sum->top > PG_INT64_MAX / 32 ||
+		sum->pending < 0 || sum->pending >= TAG_SUM_MAX_PENDING)
+		damaged_state_error();
+	for (int i = 0; i < TAG_SUM_LIMBS; i++)
+	{
+		/* an addition puts at most 33 bits into a limb, and 21 into the topmost */
+		most = i == TAG_SUM_LIMBS - 1 ? INT64CONST(1) << 61 :
+			((int64) sum->pending << 33) + (INT64CONST(1) << 32);
+		if (sum->limbs[i] < -most || sum->limbs[i] > most)
+			damaged_state_error();
+	}
 }

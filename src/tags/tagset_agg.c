@@ -391,13 +391,20 @@ recsys_tagset_agg_deserialize(PG_FUNCTION_ARGS)
 	StringInfoData buf = {
 		.data = VARDATA_ANY(bytes), .len = VARSIZE_ANY_EXHDR(bytes), .maxlen = -1
 	};
-	SetAggState   *state = create_state(CurrentMemoryContext, (AggKind) pq_getmsgbyte(&buf));
+	int			kind = pq_getmsgbyte(&buf);
+	int			fold_kind = pq_getmsgbyte(&buf);
+	SetAggState   *state;
 	int			n;
 
-	state->fold = (FoldKind) pq_getmsgbyte(&buf);
+	if (kind > AGG_PROFILE || fold_kind > FOLD_MEAN)
+		damaged_state_error();
+	state = create_state(CurrentMemoryContext, (AggKind) kind);
+	state->fold = (FoldKind) fold_kind;
 	state->sets = pq_getmsgint64(&buf);
 	state->half_life = pq_getmsgint64(&buf);
 	state->n = (int32) pq_getmsgint(&buf, 4);
+	if (state->sets < 0 || state->sets > PG_INT64_MAX / 1024 || state->half_life < 0 || state->n < -1)
+		damaged_state_error();
 	n = (int) pq_getmsgint(&buf, 4);
 	for (int i = 0; i < n; i++)
 	{
@@ -415,6 +422,9 @@ recsys_tagset_agg_deserialize(PG_FUNCTION_ARGS)
 			fold->sets = pq_getmsgint64(&buf);
 			fold->min = pq_getmsgfloat4(&buf);
 			fold->max = pq_getmsgfloat4(&buf);
+			if (fold->sets < 0 || fold->sets > state->sets ||
+				!isfinite(fold->min) || !isfinite(fold->max))
+				damaged_state_error();
 		}
 	}
 	pq_getmsgend(&buf);
@@ -470,6 +480,8 @@ recsys_tagset_agg_final(PG_FUNCTION_ARGS)
 
 	if (state == NULL)
 		PG_RETURN_NULL();
+	if (state->kind == AGG_PROFILE)
+		damaged_state_error();
 	sorted = tally_sorted(state->tally);
 	items = palloc(Max(state->tally->n, 1) * sizeof(TagItem));
 	for (int i = 0; i < state->tally->n; i++)
@@ -503,6 +515,8 @@ recsys_tag_profile_final(PG_FUNCTION_ARGS)
 
 	if (state == NULL)
 		PG_RETURN_NULL();
+	if (state->kind != AGG_PROFILE)
+		damaged_state_error();
 	sorted = tally_sorted(state->tally);
 	values = palloc(Max(tags, 1) * sizeof(double));
 	exponents = palloc(Max(tags, 1) * sizeof(int64));
