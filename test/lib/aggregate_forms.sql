@@ -4,7 +4,7 @@
 -- t tagset, f boolean), an empty table of forms, and what compares.
 CREATE TEMP TABLE aggregate_call AS
 SELECT p.oid, p.oid::regprocedure::text AS signature, (SELECT aggtransfn FROM pg_aggregate a WHERE a.aggfnoid = p.oid) AS transition,
-	p.proname, (SELECT string_agg(CASE
+	p.proname, (SELECT string_agg('(' || CASE
 		WHEN p.proargnames[k] = 'weights' THEN '''max''::text'
 		WHEN p.proargnames[k] = 'top' THEN '0.3::float8'
 		WHEN p.proargnames[k] = 'period' THEN '''month''::text'
@@ -27,7 +27,7 @@ SELECT p.oid, p.oid::regprocedure::text AS signature, (SELECT aggtransfn FROM pg
 		WHEN t = 'rfm_grade'::regtype THEN 'ROW(1 + d.i % 5, 1 + d.i % 4, 1 + d.i % 3, 100 + 100 * (d.i % 5) + 10 * (d.i % 4) + d.i % 3, d.s)::rfm_grade'
 		WHEN t = 'rules_options'::regtype THEN 'rules_options(min_count => 1, max_length => 3)'
 		WHEN format_type(t, NULL) LIKE '%options' THEN format_type(t, NULL) || '()'
-		ELSE 'NULL' END, ', ' ORDER BY k)
+		ELSE 'NULL' END || CASE WHEN t = 'anyelement'::regtype THEN ')' ELSE ')::' || format_type(t, NULL) END, ', ' ORDER BY k)
 	FROM unnest(p.proargtypes::oid[]) WITH ORDINALITY u(t, k)) AS arguments
 FROM pg_proc p JOIN pg_depend d ON d.classid = 'pg_proc'::regclass AND d.objid = p.oid AND d.deptype = 'e'
 	JOIN pg_extension e ON e.oid = d.refobjid AND e.extname = 'recsys'
