@@ -38,7 +38,7 @@ src/rules/projection.o: CFLAGS += $(CFLAGS_VECTORIZE)
 
 SQL_SIMILARITY = src/similarity/similarity.sql
 
-SQL_RECOMMEND = src/recommend/recommend.sql
+SQL_RECOMMEND = src/recommend/recommend.sql src/recommend/scenes.sql
 
 sources := $(sort $(wildcard $(here)src/*.c $(here)src/*/*.c))
 OBJS = $(patsubst $(here)%.c,%.o,$(sources))

@@ -40,6 +40,9 @@ call_check_result_type(Call *call, int item_column)
 	Recommender *recommender = call->recommender;
 	Oid			type = getBaseType(TupleDescAttr(call->rsinfo->setDesc, item_column)->atttypid);
 
+	/* a column of sets of items */
+	if (!call_id_fits(recommender->item.type, type) && OidIsValid(get_element_type(type)))
+		type = get_element_type(type);
 	idtype_init(&call->out, type, InvalidOid);
 	if (call_id_fits(recommender->item.type, type))
 		return;
@@ -122,17 +125,15 @@ call_item_in(const Call *call, Datum value, Oid type, Datum *item)
 }
 
 /*
- * Puts the items of an array argument into the recommender's table and returns
- * their numbers, each once, in the order of the array.  NULLs, and integers
- * that no item can have, are left out.  No array is an empty array.
+ * Puts the items of an array into the recommender's table and returns their
+ * numbers, each once, in the order of the array.  NULLs, and integers that no
+ * item can have, are left out.
  */
 uint32 *
-call_put_array(Call *call, int argument, int *n)
+call_put_items(Call *call, ArrayType *array, int *n)
 {
-	FunctionCallInfo fcinfo = call->fcinfo;
 	ItemTable  *items = &call->recommender->table;
-	ArrayType  *array;
-	Oid			type;
+	Oid			type = ARR_ELEMTYPE(array);
 	int16		typlen;
 	bool		typbyval;
 	char		typalign;
@@ -144,10 +145,6 @@ call_put_array(Call *call, int argument, int *n)
 	int			i;
 
 	*n = 0;
-	if (PG_ARGISNULL(argument))
-		return NULL;
-	array = PG_GETARG_ARRAYTYPE_P(argument);
-	type = ARR_ELEMTYPE(array);
 	get_typlenbyvalalign(type, &typlen, &typbyval, &typalign);
 	deconstruct_array(array, type, typlen, typbyval, typalign, &values, &nulls, &nvalues);
 	result = palloc_array(uint32, Max(nvalues, 1));
@@ -167,6 +164,17 @@ call_put_array(Call *call, int argument, int *n)
 	}
 	pfree(seen);
 	return result;
+}
+
+/* The same with an argument.  No array is an empty array. */
+uint32 *
+call_put_array(Call *call, int argument, int *n)
+{
+	FunctionCallInfo fcinfo = call->fcinfo;
+
+	*n = 0;
+	return PG_ARGISNULL(argument) ? NULL :
+		call_put_items(call, PG_GETARG_ARRAYTYPE_P(argument), n);
 }
 
 void
@@ -290,24 +298,13 @@ put_items(Call *call, const uint32 *items, uint32 n, Rung rung, Scoring *scoring
 	MemoryContextDelete(cxt);
 }
 
-/*
- * Returns the rows that a history leads to.  Items that must not be in the
- * result have been flagged in the recommender's table.
- */
+/* Returns the rows of some rungs, as long as some are wanted. */
 void
-call_answer(Call *call, const HistoryItem *history, int nhistory)
+call_answer_rungs(Call *call, Scoring *scoring, Rung first, Rung last)
 {
-	Scoring    *scoring = scoring_create(call->recommender, history, nhistory);
 	Rung		rung;
 
-	call->history = history;
-	call->nhistory = nhistory;
-	if (call->diversity)
-	{
-		call_answer_diverse(call, scoring);
-		return;
-	}
-	for (rung = RUNG_PERSONAL; rung < NRUNGS; rung++)
+	for (rung = first; rung <= last && (call->n < 0 || call->nrows < call->n); rung++)
 	{
 		Stream		stream;
 		uint32	   *items;
@@ -318,7 +315,23 @@ call_answer(Call *call, const HistoryItem *history, int nhistory)
 		items = stream_take(&stream, call->n < 0 ? -1 : call->n - call->nrows, &n);
 		stream_close(&stream);
 		put_items(call, items, n, rung, stream.scoring);
-		if (!call->fallback || (call->n >= 0 && call->nrows >= call->n))
-			break;
 	}
+}
+
+/*
+ * Returns the rows that a history leads to.  Items that must not be in the
+ * result have been flagged in the recommender's table.
+ */
+void
+call_answer(Call *call, const HistoryItem *history, int nhistory)
+{
+	Scoring    *scoring = scoring_create(call->recommender, history, nhistory);
+
+	call->history = history;
+	call->nhistory = nhistory;
+	if (call->diversity)
+		call_answer_diverse(call, scoring);
+	else
+		call_answer_rungs(call, scoring, RUNG_PERSONAL,
+						  call->fallback ? NRUNGS - 1 : RUNG_PERSONAL);
 }

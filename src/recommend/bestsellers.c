@@ -62,8 +62,44 @@ count_users(Recommender *recommender, TimestampTz since, TimestampTz until)
 }
 
 /*
+ * Takes the items of a period that may be returned, at most call->n: their
+ * numbers, most users first, ties by item.  Numbers of users are the scores.
+ */
+uint32 *
+call_take_best_sellers(Call *call, TimestampTz since, TimestampTz until, uint32 *n)
+{
+	ItemTable  *items = &call->recommender->table;
+	uint32		required = call->has_allow ? ITEM_ALLOWED : 0;
+	uint32	   *best;
+	uint32		i;
+
+	count_users(call->recommender, since, until);
+	*n = 0;
+	best = MemoryContextAllocHuge(CurrentMemoryContext, Max((Size) items->n, 1) * sizeof(uint32));
+	for (i = 0; i < items->n; i++)
+		if ((items->entries[i].flags & (required | ITEM_EXCLUDED)) == required &&
+			items->entries[i].score > 0)
+			best[(*n)++] = i;
+	qsort_arg(best, *n, sizeof(uint32), call_compare_scores, items);
+	call_take_eligible(call, best, n, call->n);
+	return best;
+}
+
+/* Adds the condition that an item is of a category. */
+static void
+filter_category(Call *call, text *category)
+{
+	char	   *condition = psprintf("CAST(q.category AS pg_catalog.text) OPERATOR(pg_catalog.=) %s",
+									 quote_literal_cstr(text_to_cstring(category)));
+
+	call->filter = call->filter ? psprintf("(%s\n) AND %s", call->filter, condition) : condition;
+	call->checks = true;
+}
+
+/*
  * Returns the items of the period that ends at as_of, most users first, ties by
- * item: (item, users).  Arguments: name, period, n, as_of, deny, allow, filter.
+ * item: (item, users).  Arguments: name, period, n, as_of, deny, allow, filter,
+ * category.
  */
 void
 call_best_sellers(Call *call)
@@ -74,9 +110,8 @@ call_best_sellers(Call *call)
 	TimestampTz until = PG_ARGISNULL(first + 3) ? GetCurrentTransactionStartTimestamp() :
 		PG_GETARG_TIMESTAMPTZ(first + 3);
 	TimestampTz since;
-	uint32		required;
 	uint32	   *best;
-	uint32		n = 0;
+	uint32		n;
 	uint32		i;
 
 	if (PG_ARGISNULL(first + 1))
@@ -87,17 +122,10 @@ call_best_sellers(Call *call)
 	since = DatumGetTimestampTz(DirectFunctionCall2(timestamptz_mi_interval,
 													TimestampTzGetDatum(until),
 													PG_GETARG_DATUM(first + 1)));
-	count_users(call->recommender, since, until);
 	call_read_limits(call, first + 4);
-
-	required = call->has_allow ? ITEM_ALLOWED : 0;
-	best = MemoryContextAllocHuge(CurrentMemoryContext, Max((Size) items->n, 1) * sizeof(uint32));
-	for (i = 0; i < items->n; i++)
-		if ((items->entries[i].flags & (required | ITEM_EXCLUDED)) == required &&
-			items->entries[i].score > 0)
-			best[n++] = i;
-	qsort_arg(best, n, sizeof(uint32), call_compare_scores, items);
-	call_take_eligible(call, best, &n, call->n);
+	if (!PG_ARGISNULL(first + 7))
+		filter_category(call, PG_GETARG_TEXT_PP(first + 7));
+	best = call_take_best_sellers(call, since, until, &n);
 	for (i = 0; i < n; i++)
 	{
 		Datum		values[2];

@@ -40,9 +40,9 @@ typedef struct KeyList
 	Key		   *keys;
 	int			n;
 	int			capacity;
-	const HistoryItem *history;	/* places of items in it are their numbers */
-	int			nhistory;
 	ItemTable  *table;
+	double	   *weights;		/* of items of the history, by number */
+	uint32		nweights;
 } KeyList;
 
 /* An item of a list. */
@@ -112,8 +112,9 @@ add_key(KeyList *list, Datum key, uint32 item, double weight)
 	MemoryContextSwitchTo(old);
 }
 
-static int
-compare_texts(Datum a, Datum b)
+/* Order of two texts by their bytes. */
+int
+call_compare_texts(Datum a, Datum b)
 {
 	return DatumGetInt32(DirectFunctionCall2Coll(bttextcmp, C_COLLATION_OID, a, b));
 }
@@ -124,7 +125,7 @@ compare_keys(const void *a, const void *b)
 {
 	const Key  *x = (const Key *) a;
 	const Key  *y = (const Key *) b;
-	int			cmp = compare_texts(x->key, y->key);
+	int			cmp = call_compare_texts(x->key, y->key);
 
 	if (cmp != 0)
 		return cmp;
@@ -143,7 +144,7 @@ merge_keys(KeyList *list)
 	qsort(list->keys, list->n, sizeof(Key), compare_keys);
 	for (i = 0; i < list->n; i++)
 	{
-		if (n == 0 || compare_texts(list->keys[n - 1].key, list->keys[i].key) != 0)
+		if (n == 0 || call_compare_texts(list->keys[n - 1].key, list->keys[i].key) != 0)
 			list->keys[n++] = list->keys[i];
 		/* an item may be more than once in the items query */
 		else if (list->keys[i].item != list->keys[n - 1].item)
@@ -217,9 +218,8 @@ add_category(void *arg, const Datum *values, const bool *nulls)
 	if (nulls[0] || nulls[1])
 		return;
 	number = item_table_find(list->table, values[0]);
-	if (number < list->nhistory && list->history[number].item == number &&
-		list->history[number].weight > 0)
-		add_key(list, values[1], number, list->history[number].weight);
+	if (number < list->nweights && list->weights[number] > 0)
+		add_key(list, values[1], number, list->weights[number]);
 }
 
 static void
@@ -256,7 +256,7 @@ add_list(void *arg, const Datum *values, const bool *nulls)
 	{
 		int			middle = first + (last - first) / 2;
 
-		if (compare_texts(list->keys->keys[middle].key, values[0]) < 0)
+		if (call_compare_texts(list->keys->keys[middle].key, values[0]) < 0)
 			first = middle + 1;
 		else
 			last = middle;
@@ -439,12 +439,17 @@ ladder_category(Call *call, int64 *n)
 	if (!OidIsValid(recommender->lists) || call->nhistory == 0 || !has_categories(recommender))
 		return NULL;
 	items = palloc_array(uint32, call->nhistory);
-	for (i = 0; i < call->nhistory; i++)
-		items[i] = call->history[i].item;
 	categories.cxt = CurrentMemoryContext;
-	categories.history = call->history;
-	categories.nhistory = call->nhistory;
 	categories.table = &recommender->table;
+	categories.nweights = recommender->table.n;
+	categories.weights = MemoryContextAllocHuge(CurrentMemoryContext,
+												categories.nweights * sizeof(double));
+	memset(categories.weights, 0, categories.nweights * sizeof(double));
+	for (i = 0; i < call->nhistory; i++)
+	{
+		items[i] = call->history[i].item;
+		categories.weights[items[i]] = call->history[i].weight;
+	}
 	eligible_read(recommender, NULL, items, call->nhistory, ELIGIBLE_CATEGORY | ELIGIBLE_ANY,
 				  add_category, &categories);
 	if (categories.n == 0)

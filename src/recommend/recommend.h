@@ -326,6 +326,7 @@ typedef struct Scoring Scoring;
 
 extern Scoring *scoring_create(Recommender *recommender, const HistoryItem *history, int n);
 extern void scoring_damp(Scoring *scoring, double damping);
+extern void scoring_scale(Scoring *scoring, double factor);
 extern uint32 *scoring_select(Scoring *scoring, uint32 required, int64 n, uint32 *nfound);
 extern Candidate *scoring_explain(Scoring *scoring, const uint32 *best, uint32 nbest);
 

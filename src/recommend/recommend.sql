@@ -168,18 +168,19 @@ COMMENT ON FUNCTION similar_items(anyelement, text, anyelement, integer, text[],
 
 CREATE FUNCTION best_sellers(name text, period interval, n integer DEFAULT NULL,
 	as_of timestamptz DEFAULT NULL, deny bigint[] DEFAULT NULL, allow bigint[] DEFAULT NULL,
-	filter text DEFAULT NULL, OUT item bigint, OUT users bigint)
+	filter text DEFAULT NULL, category text DEFAULT NULL, OUT item bigint, OUT users bigint)
 RETURNS SETOF record
 LANGUAGE C STABLE PARALLEL RESTRICTED COST 10000 ROWS 10
 AS 'MODULE_PATHNAME', 'recsys_best_sellers';
-COMMENT ON FUNCTION best_sellers(text, interval, integer, timestamptz, bigint[], bigint[], text) IS
+COMMENT ON FUNCTION best_sellers(text, interval, integer, timestamptz, bigint[], bigint[], text, text) IS
 	'the n items that most users had in a period, which ends now or at as_of';
 
 CREATE FUNCTION best_sellers(witness anyelement, name text, period interval,
 	n integer DEFAULT NULL, as_of timestamptz DEFAULT NULL, deny text[] DEFAULT NULL,
-	allow text[] DEFAULT NULL, filter text DEFAULT NULL, OUT item anyelement, OUT users bigint)
+	allow text[] DEFAULT NULL, filter text DEFAULT NULL, category text DEFAULT NULL,
+	OUT item anyelement, OUT users bigint)
 RETURNS SETOF record
 LANGUAGE C STABLE PARALLEL RESTRICTED COST 10000 ROWS 10
 AS 'MODULE_PATHNAME', 'recsys_best_sellers_typed';
-COMMENT ON FUNCTION best_sellers(anyelement, text, interval, integer, timestamptz, text[], text[], text) IS
+COMMENT ON FUNCTION best_sellers(anyelement, text, interval, integer, timestamptz, text[], text[], text, text) IS
 	'the n items that most users had in a period, for items of the type of the first argument';

@@ -42,7 +42,7 @@ struct Scoring
 	uint32	   *numbers;		/* of the neighbours of one item */
 	int			max_numbers;
 	double		rounder;		/* adding and subtracting it rounds a contribution */
-	double	   *factors;		/* of each candidate, at most 1; NULL: all are 1 */
+	double	   *factors;		/* of each candidate; NULL: all are 1 */
 };
 
 static inline double
@@ -58,7 +58,7 @@ contribution(const Scoring *scoring, double weight, float4 score)
  * that magnitude are 2^(e - 51) apart, and so are the rounded contributions.
  */
 static double
-choose_rounder(const Recommender *recommender, const HistoryItem *history, int n)
+choose_rounder(const Recommender *recommender, const HistoryItem *history, int n, double factor)
 {
 	double		greatest = 0;
 	double		bound;
@@ -67,7 +67,7 @@ choose_rounder(const Recommender *recommender, const HistoryItem *history, int n
 
 	for (i = 0; i < n; i++)
 		greatest = Max(greatest, fabs(history[i].weight));
-	bound = greatest * recommender->max_score * Max(n, 1);
+	bound = greatest * recommender->max_score * Max(n, 1) * factor;
 	if (!(bound < 1e300))
 		ereport(ERROR,
 				(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
@@ -172,7 +172,7 @@ scoring_create(Recommender *recommender, const HistoryItem *history, int n)
 	scoring->nhistory = n;
 	scoring->history = history;
 	scoring->first = palloc_array(Size, n + 1);
-	scoring->rounder = choose_rounder(recommender, history, n);
+	scoring->rounder = choose_rounder(recommender, history, n, 1);
 
 	/* about as many candidates as such a history leads to */
 	item_table_reserve(scoring->items,
@@ -195,6 +195,25 @@ scoring_create(Recommender *recommender, const HistoryItem *history, int n)
 	return scoring;
 }
 
+/* Adds up all contributions anew, with the factors. */
+static void
+apply_factors(Scoring *scoring)
+{
+	ItemEntry  *entries = scoring->items->entries;
+	Product    *products = scoring->recommender->products;
+	uint32		i;
+	int			h;
+	Size		k;
+
+	for (i = 0; i < scoring->items->n; i++)
+		entries[i].score = 0;
+	for (h = 0; h < scoring->nhistory; h++)
+		for (k = scoring->first[h]; k < scoring->first[h + 1]; k++)
+			entries[products[k].item].score +=
+				contribution(scoring, scoring->history[h].weight * scoring->factors[products[k].item],
+							 products[k].score);
+}
+
 /*
  * Divides scores by popularity ^ damping, contribution by contribution, so that
  * they still add up.  Nobody has an item that is not in the model: it stays.
@@ -204,10 +223,8 @@ scoring_damp(Scoring *scoring, double damping)
 {
 	uint32		n = scoring->items->n;
 	ItemEntry  *entries = scoring->items->entries;
-	Product    *products = scoring->recommender->products;
 	ModelReader reader;
 	uint32		i;
-	int			h;
 
 	scoring->factors = MemoryContextAllocHuge(CurrentMemoryContext,
 											  Max((Size) n, 1) * sizeof(double));
@@ -220,18 +237,25 @@ scoring_damp(Scoring *scoring, double damping)
 			CHECK_FOR_INTERRUPTS();
 			scoring->factors[i] = pow(Max(model_popularity(&reader, entries[i].item), 1), -damping);
 		}
-		entries[i].score = 0;
 	}
 	model_close(&reader);
-	for (h = 0; h < scoring->nhistory; h++)
-	{
-		Size		k;
+	apply_factors(scoring);
+}
 
-		for (k = scoring->first[h]; k < scoring->first[h + 1]; k++)
-			entries[products[k].item].score +=
-				contribution(scoring, scoring->history[h].weight * scoring->factors[products[k].item],
-							 products[k].score);
-	}
+/* Multiplies scores by a number, contribution by contribution. */
+void
+scoring_scale(Scoring *scoring, double factor)
+{
+	uint32		n = scoring->items->n;
+	uint32		i;
+
+	scoring->factors = MemoryContextAllocHuge(CurrentMemoryContext,
+											  Max((Size) n, 1) * sizeof(double));
+	for (i = 0; i < n; i++)
+		scoring->factors[i] = factor;
+	scoring->rounder = choose_rounder(scoring->recommender, scoring->history, scoring->nhistory,
+									  factor);
+	apply_factors(scoring);
 }
 
 /* Order of two candidates: greater score first, ties by item. */

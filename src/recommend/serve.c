@@ -143,11 +143,10 @@ read_exclude(Call *call, TimestampTz now, Exclusion *exclusion)
 }
 
 /* half_life in seconds, months and days as PostgreSQL's extract(epoch) has them. */
-static double
-read_half_life(Call *call)
+double
+call_get_half_life(const Call *call, int argument)
 {
 	FunctionCallInfo fcinfo = call->fcinfo;
-	int			argument = call->first + ARG_HALF_LIFE;
 	Interval   *interval;
 	double		seconds;
 
@@ -245,7 +244,7 @@ call_recommend(Call *call, Datum user, bool isnull, Oid usertype)
 	options.cut = !PG_ARGISNULL(first + ARG_AS_OF);
 	options.now = options.cut ? PG_GETARG_TIMESTAMPTZ(first + ARG_AS_OF) :
 		GetCurrentTransactionStartTimestamp();
-	options.half_life = read_half_life(call);
+	options.half_life = call_get_half_life(call, first + ARG_HALF_LIFE);
 	read_exclude(call, options.now, &exclusion);
 	options.need_ts = options.cut || options.half_life > 0 || exclusion.recent;
 
@@ -344,8 +343,8 @@ recsys_recommend_basket_typed(PG_FUNCTION_ARGS)
 }
 
 /* Puts the neighbours of an item into the table; their numbers, in order. */
-static uint32 *
-put_neighbours(Call *call, Datum item, uint32 *n)
+uint32 *
+call_put_neighbours(Call *call, Datum item, uint32 *n)
 {
 	ItemTable  *table = &call->recommender->table;
 	const IdType *type = &call->recommender->item;
@@ -394,7 +393,7 @@ similar_items(Call *call)
 		!call_item_in(call, PG_GETARG_DATUM(first + 1),
 					  get_fn_expr_argtype(fcinfo->flinfo, first + 1), &item))
 		return;
-	neighbours = put_neighbours(call, item, &found);
+	neighbours = call_put_neighbours(call, item, &found);
 	call_read_limits(call, first + 3);
 	required = call->has_allow ? ITEM_ALLOWED : 0;
 	for (i = 0; i < found; i++)

@@ -112,6 +112,8 @@ typedef struct Stream
 extern Datum call_run(FunctionCallInfo fcinfo, int first, int item_column, CallBody body);
 extern void call_recommend(Call *call, Datum user, bool isnull, Oid usertype);
 extern int64 call_get_n(const Call *call, int argument);
+extern double call_get_half_life(const Call *call, int argument);
+extern uint32 *call_put_neighbours(Call *call, Datum item, uint32 *n);
 extern void call_read_limits(Call *call, int argument);
 
 /* consent.c */
@@ -119,6 +121,7 @@ extern bool consent_given(Call *call);
 
 /* bestsellers.c */
 extern void call_best_sellers(Call *call);
+extern uint32 *call_take_best_sellers(Call *call, TimestampTz since, TimestampTz until, uint32 *n);
 
 /* rung.c */
 extern const char *rung_name(Rung rung);
@@ -142,12 +145,15 @@ extern Datum call_id_out(Datum id, int16 typlen, const IdType *out);
 extern void call_check_result_type(Call *call, int item_column);
 extern bool call_item_in(const Call *call, Datum value, Oid type, Datum *item);
 extern Datum call_item_out(const Call *call, Datum item);
+extern uint32 *call_put_items(Call *call, ArrayType *array, int *n);
 extern uint32 *call_put_array(Call *call, int argument, int *n);
 extern void call_put_row(Call *call, Datum *values, bool *nulls);
 extern int	call_compare_scores(const void *a, const void *b, void *arg);
+extern int	call_compare_texts(Datum a, Datum b);
 extern void call_take_eligible(Call *call, uint32 *items, uint32 *n, int64 limit);
 extern void call_put_candidate(Call *call, const Candidate *candidate, Datum source);
 extern void call_put_item(Call *call, uint32 item, Datum source);
+extern void call_answer_rungs(Call *call, Scoring *scoring, Rung first, Rung last);
 extern void call_answer(Call *call, const HistoryItem *history, int nhistory);
 
 #endif							/* RECSYS_RECOMMEND_SERVE_H */

@@ -56,6 +56,38 @@ SELECT item, source, because FROM recommend_basket('shop', ARRAY[4, 5], 2);
 
 SELECT * FROM best_sellers('shop', '14 days', 3, as_of => '2024-05-14');
 
+SELECT item, round(score::numeric, 3) AS score, round(base::numeric, 3) AS base, round(taste::numeric, 3) AS taste, because
+FROM rerank('shop', 106, ARRAY[5, 4, 7, 2]);
+
+CREATE TABLE looks (session int, product_id bigint);
+INSERT INTO looks VALUES (1, 1), (1, 4), (2, 1), (2, 4), (3, 1), (3, 2), (4, 4), (4, 5), (5, 1), (5, 4);
+CREATE INDEX ON looks (session);
+CREATE VIEW baskets AS SELECT format('%s/%s', customer_id, ordered_at::date) AS basket, product_id FROM order_lines;
+
+SELECT create_recommender('baskets_model', 'TABLE baskets', similarity_options('cosine'),
+  items => 'SELECT id, category, price, in_stock AS available FROM products');
+SELECT create_recommender('looks_model', 'TABLE looks', similarity_options('cosine'));
+
+SELECT b.item, p.title, round(b.score::numeric, 2) AS score, round(b.bought::numeric, 2) AS bought, round(b.viewed::numeric, 2) AS viewed
+FROM bundle('baskets_model', 1, 3, views => 'looks_model') WITH ORDINALITY b JOIN products p ON p.id = b.item ORDER BY b.ordinality;
+
+SELECT items, total, overshoot, round(score::numeric, 2) AS score FROM cart_topup('shop', ARRAY[2, 3], 7.50, 3);
+
+CREATE TABLE searches (customer_id bigint, term text);
+INSERT INTO searches VALUES (101, 'breakfast'), (102, 'breakfast'), (105, 'breakfast'), (103, 'gift'), (104, 'gift'), (101, 'gift');
+CREATE TABLE shop_terms AS
+SELECT s.item AS term, s.neighbour AS item, s.score
+FROM (SELECT cross_similarity_agg(customer_id, term, product_id, similarity_options('conditional')) AS a
+      FROM (SELECT customer_id, term, NULL::bigint AS product_id FROM searches
+            UNION ALL SELECT customer_id, NULL, product_id FROM order_lines) events) q, unnest(a) s;
+CREATE INDEX ON shop_terms (term);
+
+SELECT item, round(score::numeric, 2) AS score, source, because
+FROM searched_also_bought('shop', 'TABLE shop_terms', '{breakfast, gift}', 3);
+
+SELECT slot, scene, item, source FROM recommend_page('shop', 106, ARRAY[
+  page_slot('similar', 2, items => '{5}'), page_slot('recommend', 2), page_slot('popular', 2, filter => 'category = ''drinks''')]);
+
 SELECT "user", array_agg(item) AS items
 FROM recommend_all('shop', 2)
 GROUP BY "user" ORDER BY "user" LIMIT 3;
@@ -69,11 +101,14 @@ FROM (SELECT DISTINCT customer_id FROM order_lines) c,
   LATERAL recommend('shop', c.customer_id, 2) WITH ORDINALITY r
 GROUP BY c.customer_id ORDER BY c.customer_id LIMIT 3;
 
-SELECT l.customer_id, to_char(l.last_order, 'YYYY-MM-DD') AS last_order, r.item
-FROM (SELECT customer_id, max(ordered_at) AS last_order FROM order_lines GROUP BY customer_id
-      HAVING max(ordered_at) < timestamptz '2024-05-31' - interval '28 days' AND sum(quantity) > 1) l,
-  LATERAL recommend('shop', l.customer_id, 1) r
-ORDER BY l.customer_id;
+WITH value AS (
+  SELECT o.customer_id, max(o.ordered_at) AS last_order, sum(o.quantity * p.price) AS spent
+  FROM order_lines o JOIN products p ON p.id = o.product_id GROUP BY o.customer_id)
+SELECT v.customer_id, to_char(v.last_order, 'YYYY-MM-DD') AS last_order, v.spent, array(SELECT r.item FROM recommend('shop', v.customer_id, 2) r) AS offer
+FROM value v
+WHERE v.last_order < timestamptz '2024-06-05' - interval '28 days'
+  AND v.spent >= (SELECT percentile_cont(0.5) WITHIN GROUP (ORDER BY spent) FROM value)
+ORDER BY v.spent DESC;
 
 CREATE TABLE views (customer_id bigint, product_id bigint, seen_at timestamptz);
 INSERT INTO views VALUES (101, 5, '2024-05-25'), (103, 4, '2024-05-26'), (104, 5, '2024-05-01'), (106, 7, '2024-05-30');
@@ -91,7 +126,10 @@ FROM (SELECT customer_id, product_id, max(ordered_at) AS last,
 WHERE o.last + o.pause BETWEEN '2024-05-29' AND '2024-06-05';
 
 SELECT refresh_recommender('shop');
+SELECT drop_recommender('baskets_model'), drop_recommender('looks_model');
 SELECT name, rows, users, items FROM recommenders;
 
 SELECT drop_recommender('shop');
+DROP TABLE looks, searches, shop_terms;
+DROP VIEW baskets;
 DROP TABLE order_lines, products, customers, views;
