@@ -1,12 +1,13 @@
 /*-------------------------------------------------------------------------
  *
  * best.c
- *		The best n of many candidates.
+ *		The greatest n of many keys.
  *
- * Candidates that are not below a bound are collected; when there are some
- * times n of them, Hoare's selection throws away all but the best n, the worst
- * of which is the new bound.  That costs a few steps for each candidate that
- * passes, where a heap would cost a walk through its levels.
+ * Keys above a bound are collected; when there are some times n of them, a
+ * selection throws away all but the greatest n, the least of which is the new
+ * bound.  That costs a few steps for each key that passes, where a heap would
+ * cost a walk through its levels, and none of the steps is a branch that
+ * depends on the keys.
  *
  *-------------------------------------------------------------------------
  */
@@ -22,85 +23,92 @@ best_init(Best *best, int n)
 {
 	best->n = n;
 	best->capacity = 2 * n + 200;
-	best->list = palloc_array(Candidate, best->capacity);
+	best->keys = palloc_array(uint64, best->capacity);
+	best->scratch = palloc_array(uint64, best->capacity);
 	best->seed = 1;
 	best_reset(best);
 }
 
-static inline bool
-better(const Candidate *a, const Candidate *b)
-{
-	return a->score > b->score || (a->score == b->score && a->rank < b->rank);
-}
-
 static void
-insertion_sort(Candidate *list, int count)
+insertion_sort(uint64 *keys, int count)
 {
 	int			i;
 
 	for (i = 1; i < count; i++)
 	{
-		Candidate	moving = list[i];
+		uint64		key = keys[i];
 		int			place = i;
 
-		while (place > 0 && better(&moving, &list[place - 1]))
+		while (place > 0 && key > keys[place - 1])
 		{
-			list[place] = list[place - 1];
+			keys[place] = keys[place - 1];
 			place--;
 		}
-		list[place] = moving;
+		keys[place] = key;
 	}
+}
+
+/* One of the keys, by chance, so that no data is bad: the middle one of three. */
+static uint64
+choose_pivot(Best *best, int low, int high)
+{
+	uint64		picks[3];
+	int			i;
+
+	for (i = 0; i < 3; i++)
+	{
+		best->seed = best->seed * 1664525 + 1013904223;
+		picks[i] = best->keys[low + (int) (((uint64) best->seed * (uint32) (high - low)) >> 32)];
+	}
+	return Max(Min(picks[0], picks[1]), Min(Max(picks[0], picks[1]), picks[2]));
+}
+
+/* Puts what is above the pivot first; the place of the first that is not. */
+static int
+partition(Best *best, int low, int high, uint64 pivot)
+{
+	uint64	   *keys = best->keys;
+	uint64	   *scratch = best->scratch;
+	int			left = low;
+	int			right = 0;
+	int			i;
+
+	for (i = low; i < high; i++)
+	{
+		uint64		key = keys[i];
+		int			above = key > pivot;
+
+		keys[left] = key;
+		left += above;
+		scratch[right] = key;
+		right += 1 - above;
+	}
+	memcpy(keys + left, scratch, right * sizeof(uint64));
+	return left;
 }
 
 /*
  * Puts the places from first to last - 1 in order, and what belongs before or
  * behind them there, without any order: quicksort that leaves out what nobody
- * looks at.  Pivots are random, so that no data is bad.
+ * looks at.
  */
 static void
 sort_part(Best *best, int low, int high, int first, int last)
 {
-	Candidate  *list = best->list;
-
 	while (high - low > SHORT)
 	{
-		Candidate	pivot;
-		int			i = low;
-		int			j = high - 1;
+		int			middle = partition(best, low, high, choose_pivot(best, low, high));
 
-		best->seed = best->seed * 1664525 + 1013904223;
-		pivot = list[low + (int) (((uint64) best->seed * (uint32) (high - low)) >> 32)];
-		while (i <= j)
-		{
-			while (better(&list[i], &pivot))
-				i++;
-			while (better(&pivot, &list[j]))
-				j--;
-			if (i <= j)
-			{
-				Candidate	swap = list[i];
-
-				list[i++] = list[j];
-				list[j--] = swap;
-			}
-		}
-		/* low to j, maybe the pivot between, i to high - 1 */
-		if (last <= i)
-			high = j + 1;
-		else if (first > j)
-			low = i;
-		else
-		{
-			sort_part(best, low, j + 1, first, last);
-			low = i;
-		}
-		if (last <= low || first >= high)
+		if (first < middle && low < middle)
+			sort_part(best, low, middle, first, last);
+		if (last <= middle)
 			return;
+		low = middle;
 	}
-	insertion_sort(list + low, high - low);
+	insertion_sort(best->keys + low, high - low);
 }
 
-/* Throws away all but the best n. */
+/* Throws away all but the greatest n. */
 void
 best_cut(Best *best)
 {
@@ -108,10 +116,10 @@ best_cut(Best *best)
 		return;
 	sort_part(best, 0, best->count, best->n - 1, best->n);
 	best->count = best->n;
-	best->bound = best->list[best->n - 1].score;
+	best->bound = best->keys[best->n - 1];
 }
 
-/* The best n, the very best first. */
+/* The greatest n, in falling order. */
 void
 best_sort(Best *best)
 {

@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * best.h
- *		Inside of similarity/: the best n of many candidates.
+ *		Inside of similarity/: the greatest n of many keys.
  *
  *-------------------------------------------------------------------------
  */
@@ -10,22 +10,14 @@
 
 #include "core/compat.h"
 
-/* Positive scores are in the order of their bits. */
-typedef struct Candidate
-{
-	uint64		score;			/* bits of a double above 0 */
-	uint32		rank;			/* equal scores: the lower one is better; all differ */
-	uint32		target;
-	uint32		together;
-} Candidate;
-
 typedef struct Best
 {
-	Candidate  *list;
+	uint64	   *keys;			/* no two are the same */
+	uint64	   *scratch;
 	int			n;
 	int			count;
 	int			capacity;
-	uint64		bound;			/* what is below is not among the best */
+	uint64		bound;			/* what is not above is not among the greatest */
 	uint32		seed;			/* of the choice of pivots */
 } Best;
 
@@ -40,16 +32,13 @@ best_reset(Best *best)
 	best->bound = 0;
 }
 
-/* Offers a candidate; one below the bound makes no difference. */
+/* Offers a key, other than 0. */
 static inline void
-best_offer(Best *best, uint64 score, uint32 rank, uint32 target, uint32 together)
+best_offer(Best *best, uint64 key)
 {
-	Candidate  *candidate = &best->list[best->count++];
-
-	candidate->score = score;
-	candidate->rank = rank;
-	candidate->target = target;
-	candidate->together = together;
+	/* no branch: which of them pass nobody can predict */
+	best->keys[best->count] = key;
+	best->count += key > best->bound;
 	if (best->count == best->capacity)
 		best_cut(best);
 }

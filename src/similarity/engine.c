@@ -29,6 +29,7 @@
 #include <float.h>
 #include <math.h>
 
+#include "port/pg_bitutils.h"
 #include "utils/lsyscache.h"
 #include "utils/timestamp.h"
 
@@ -210,6 +211,9 @@ lay_out(const SimilarityBuild *build, Product *product, const Side *rows, const 
 	PLACE(columns, cols->nitems, Column);
 	PLACE(row_count, rows->nitems, uint32);
 	PLACE(row_col, rows->nitems, uint32);
+	product->rank_col = product->row_col;
+	if (rows != cols)
+		PLACE(rank_col, cols->nitems, uint32);
 	PLACE(user_items, entries, uint32);
 	PLACE(row_users, row_entries, uint32);
 	if (build->user_weights)
@@ -249,6 +253,7 @@ fill_items(SimilarityBuild *build, Product *product, const Side *rows, const Sid
 			swapped ? similarity_source_factor(build, i) : similarity_target_factor(build, i);
 		column->count = cols->count[i];
 		column->rank = cols->rank[i];
+		PART(product, uint32, rank_col)[column->rank] = i;
 	}
 }
 
@@ -272,6 +277,7 @@ fill_product(SimilarityBuild *build, Product *product, const Side *rows, const S
 	product->self = rows == cols;
 	product->swapped = rows_are_targets(build);
 	product->ncols = cols->nitems;
+	product->rank_bits = Max(SCORE_LOW_BITS, pg_leftmost_one_pos32(Max(cols->nitems, 1)) + 1);
 	fill_items(build, product, rows, cols);
 	if (build->validation)
 		similarity_settings_fill(build, PART(product, char, settings));

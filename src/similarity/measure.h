@@ -12,6 +12,9 @@
 #include "core/parallel.h"
 #include "similarity/similarity.h"
 
+/* Of the 64 bits of a score so many are always 0, or more where there are more columns. */
+#define SCORE_LOW_BITS 22
+
 /*
  * What the product of rows works on, without pointers: offsets in bytes from
  * its own start, 0 for an array that is not there.  Rows are numbered in the
@@ -42,6 +45,8 @@ typedef struct Product
 	Size		row_factor;		/* double [all rows] */
 	Size		row_count;		/* uint32 [all rows]: users */
 	Size		row_col;		/* uint32 [all rows]: the same item as a column */
+	Size		rank_col;		/* uint32 [columns]: column of a rank */
+	int			rank_bits;		/* of a score's 64 that a rank takes */
 	Size		columns;		/* Column [columns] */
 	Size		settings;		/* SettingList: rows are for all of these (settings.c); 0: for one */
 } Product;
@@ -62,19 +67,39 @@ typedef struct Neighbour
 	uint32		together;
 } Neighbour;
 
+/* measure.c */
+extern double similarity_llr(double both, double a, double b, double all);
+extern double similarity_count_score(SimilarityMeasure measure, double both, double a, double b,
+									 double all);
+
+/* product.c */
 #define PRODUCT_KERNEL "recsys_similarity_kernel"
 extern PGDLLEXPORT const ParallelKernel recsys_similarity_kernel;
 
-/* To 30 significant bits: see measure.c. */
-static inline double
-similarity_round(double score)
+/* The bits of a score with so many of the last ones 0: see product.c. */
+static inline uint64
+score_bits(double score, int low_bits)
 {
 	uint64		bits;
 
 	memcpy(&bits, &score, sizeof(bits));
-	bits = (bits + (UINT64CONST(1) << 21)) & ~((UINT64CONST(1) << 22) - 1);
-	memcpy(&score, &bits, sizeof(bits));
+	return (bits + (UINT64CONST(1) << (low_bits - 1))) & ~((UINT64CONST(1) << low_bits) - 1);
+}
+
+static inline double
+bits_score(uint64 bits)
+{
+	double		score;
+
+	memcpy(&score, &bits, sizeof(score));
 	return score;
+}
+
+/* To 30 significant bits. */
+static inline double
+similarity_round(double score)
+{
+	return bits_score(score_bits(score, SCORE_LOW_BITS));
 }
 
 static inline Size

@@ -1,0 +1,37 @@
+-- Many items: rows that touch few of them are added up in a small table, others in the large one.
+SET client_min_messages = warning;
+SELECT setseed(0.3);
+CREATE TABLE sl_rows AS
+SELECT u, (power(random(), 4) * 70000)::int AS i, 1 + (random() * 2)::int AS w
+FROM generate_series(1, 80) u, generate_series(1, 60) g;
+-- so that their accumulators are large
+INSERT INTO sl_rows SELECT 80 + i, i, 1 FROM generate_series(0, 70000) i;
+CREATE TABLE sl_x AS SELECT u, i, sum(w)::float8 AS x FROM sl_rows GROUP BY u, i;
+ANALYZE sl_x;
+CREATE TABLE sl_pairs AS
+SELECT a.i AS item, b.i AS neighbour, count(*) AS together, sum(a.x * b.x) AS dot
+FROM sl_x a JOIN sl_x b ON a.u = b.u AND a.i <> b.i GROUP BY 1, 2;
+ANALYZE sl_pairs;
+CREATE TABLE sl_items AS SELECT i, count(*)::float8 AS n, sum(x * x) AS g FROM sl_x GROUP BY i;
+ANALYZE sl_items;
+-- additions of a row: both kinds are there
+SELECT count(*) FILTER (WHERE steps <= 4096) > 1000 AS small, count(*) FILTER (WHERE steps > 4096) > 10 AS large
+FROM (SELECT i, sum(n) AS steps FROM sl_x JOIN (SELECT u, count(*) AS n FROM sl_x GROUP BY u) q USING (u) GROUP BY i) s;
+CREATE FUNCTION sl_check(query text, measure text, score text, OUT pairs bigint, OUT differ bigint, OUT one bigint)
+LANGUAGE plpgsql AS $$
+BEGIN
+  EXECUTE format('SELECT count(*), count(*) FILTER (WHERE r.item IS NULL OR p.item IS NULL OR r.together <> p.together
+      OR abs(r.score - p.score) > 1e-8 * r.score)
+    FROM item_similarity(%L, n => 10000, measure => %L) r
+    FULL JOIN (SELECT p.*, %s AS score FROM sl_pairs p JOIN sl_items a ON a.i = p.item JOIN sl_items b ON b.i = p.neighbour) p
+    USING (item, neighbour)', query, measure, score) INTO pairs, differ;
+  -- the very best, ties by the neighbour
+  EXECUTE format('SELECT count(*) FROM (SELECT item, neighbour FROM item_similarity(%L, n => 1, measure => %L)
+    EXCEPT SELECT * FROM (SELECT DISTINCT ON (item) item, neighbour FROM item_similarity(%L, n => 10000, measure => %L)
+      ORDER BY item, score DESC, neighbour) b) q', query, measure, query, measure) INTO one;
+END $$;
+SELECT * FROM sl_check('SELECT u, i FROM sl_x', 'cosine', 'p.together / sqrt(a.n * b.n)');
+SELECT * FROM sl_check('SELECT u, i FROM sl_x', 'jaccard', 'p.together / (a.n + b.n - p.together)');
+SELECT * FROM sl_check('SELECT u, i, w FROM sl_rows ORDER BY md5((u, i)::text)', 'cosine', 'p.dot / sqrt(a.g * b.g)');
+DROP FUNCTION sl_check;
+DROP TABLE sl_rows, sl_x, sl_pairs, sl_items;
