@@ -112,6 +112,13 @@ extern void recsys_materialized_srf(FunctionCallInfo fcinfo);
 #define form_minimal_tuple(desc, values, nulls) heap_form_minimal_tuple(desc, values, nulls, 0)
 #endif
 
+/* takes the table itself since 17 */
+#if PG_VERSION_NUM < 170000
+#define identity_sequence(rel, attno) getIdentitySequence(RelationGetRelid(rel), attno, true)
+#else
+#define identity_sequence(rel, attno) getIdentitySequence(rel, attno, true)
+#endif
+
 /* the resource owner takes the place of a flag since 14 */
 #if PG_VERSION_NUM < 140000
 #define release_unowned_plan(plan) ReleaseCachedPlan(plan, false)

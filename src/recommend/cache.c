@@ -73,6 +73,7 @@ destroy(Recommender *recommender)
 		query_forget(recommender->history);
 	ladder_forget(recommender);
 	consent_forget(recommender);
+	log_forget(recommender);
 	eligible_forget(recommender);
 	MemoryContextDelete(recommender->cxt);
 }
@@ -264,6 +265,8 @@ load(Relation rel, TupleTableSlot *slot)
 	if (!isnull[Anum_definition_consent_query - 1])
 		recommender->consent_query =
 			TextDatumGetCString(values[Anum_definition_consent_query - 1]);
+	if (!isnull[Anum_definition_log - 1])
+		recommender->log = DatumGetObjectId(values[Anum_definition_log - 1]);
 	if (!isnull[Anum_definition_lists - 1])
 		recommender->lists = DatumGetObjectId(values[Anum_definition_lists - 1]);
 	recommender->items = isnull[Anum_definition_items - 1] ? 0 :

@@ -322,6 +322,26 @@ write_definition(Oid relid, const char *query, const char *items_query, const ch
 				 errhint("Drop the recommender and create it again.")));
 }
 
+/* Gives a recommender a log, or takes it away. */
+static void
+write_log(Oid relid, bool wanted, const UserQuery *query)
+{
+	Oid			type = TEXTOID;
+	Datum		value = (Datum) 0;
+
+	if (wanted)
+		value = CStringGetTextDatum(log_create(relid, query_column_type(query, 0),
+											   query_column_collation(query, 0),
+											   query_column_type(query, 1),
+											   query_column_collation(query, 1)));
+	else
+		drop_table(relid, "log");
+	if (SPI_execute_with_args(psprintf("UPDATE ONLY %s SET log = $1::pg_catalog.regclass",
+									   qualified_relation_name(relid)),
+							  1, &type, &value, wanted ? " " : "n", false, 0) != SPI_OK_UPDATE)
+		elog(ERROR, "could not write the definition");
+}
+
 /* Creates the table of a definition; errors where the name is taken. */
 static Oid
 create_definition(RangeVar *rangevar, Oid schema, Oid definition_type)
@@ -400,7 +420,8 @@ check_items_query(const char *text, Oid item_type, Oid item_collation)
 
 /*
  * create_recommender(name text, query text, options similarity_options,
- *					  items text, replace boolean, users text, consent text)
+ *					  items text, replace boolean, users text, consent text,
+ *					  log boolean)
  * returns bigint, the number of items
  */
 RECSYS_FUNCTION(recsys_create_recommender);
@@ -485,6 +506,9 @@ recsys_create_recommender(PG_FUNCTION_ARGS)
 	}
 	write_definition(relid, restricted, items_query, restricted_users, consent, PG_GETARG_DATUM(2),
 					 get_fn_expr_argtype(fcinfo->flinfo, 2), model, exists);
+	/* a log that is there stays, if it can */
+	if (!PG_ARGISNULL(7) || (exists && OidIsValid(definition_table(relid, "log"))))
+		write_log(relid, PG_ARGISNULL(7) || PG_GETARG_BOOL(7), query);
 	SetUserIdAndSecContext(save_user, save_context);
 	nitems = recommender_build(relid, deftype, false);
 	notice_scan(rangevar->relname, "history", qualified, query_column_count(query), usertype);
@@ -534,6 +558,7 @@ recsys_drop_recommender(PG_FUNCTION_ARGS)
 	if (SPI_connect() != SPI_OK_CONNECT)
 		elog(ERROR, "SPI_connect failed");
 	/* after a restore from a dump nothing but the definition leads to the model */
+	drop_table(relid, "log");
 	drop_table(relid, "lists");
 	drop_table(relid, "model");
 	execute(psprintf("DROP TABLE %s", qualified_relation_name(relid)));
@@ -551,6 +576,7 @@ recsys_rename_recommender(PG_FUNCTION_ARGS)
 	RangeVar   *rangevar = recommender_name(PG_GETARG_TEXT_PP(1));
 	Oid			model;
 	Oid			lists;
+	Oid			log;
 
 	if (rangevar->schemaname)
 		ereport(ERROR,
@@ -562,10 +588,12 @@ recsys_rename_recommender(PG_FUNCTION_ARGS)
 		elog(ERROR, "SPI_connect failed");
 	model = definition_table(relid, "model");
 	lists = definition_table(relid, "lists");
+	log = definition_table(relid, "log");
 	execute(psprintf("ALTER TABLE %s RENAME TO %s", qualified_relation_name(relid),
 					 quote_identifier(rangevar->relname)));
 	rename_table(model, rangevar->relname, "model");
 	rename_table(lists, rangevar->relname, "lists");
+	rename_table(log, rangevar->relname, "log");
 	SPI_finish();
 	PG_RETURN_VOID();
 }

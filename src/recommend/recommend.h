@@ -15,6 +15,7 @@
 #include "access/relscan.h"
 #include "access/skey.h"
 #include "datatype/timestamp.h"
+#include "executor/spi.h"
 #include "executor/tuptable.h"
 #include "nodes/primnodes.h"
 #include "storage/itemptr.h"
@@ -42,10 +43,11 @@ typedef enum
 	Anum_definition_lists,		/* regclass: see lists.c; NULL where there is none */
 	Anum_definition_build_mode, /* text: full or incremental */
 	Anum_definition_changed,	/* bigint: rows of the model that the build wrote or removed */
-	Anum_definition_consent_query	/* text: users, see consent.c; NULL where there is none */
+	Anum_definition_consent_query,	/* text: users, see consent.c; NULL where there is none */
+	Anum_definition_log			/* regclass: see log.c; NULL where there is none */
 } DefinitionColumn;
 
-#define Natts_definition 15
+#define Natts_definition 16
 
 /* A type of ids and what is needed to handle its values. */
 typedef struct IdType
@@ -202,6 +204,11 @@ typedef struct Recommender
 	char	   *consent_query;	/* or NULL */
 	LadderPlan	consent;
 
+	/* the log: see log.c */
+	Oid			log;			/* or InvalidOid */
+	SPIPlanPtr	log_plan;
+	Oid			log_types[2];	/* of user and items it is for */
+
 	/* the plans that tell which of some items may be recommended, and what they are */
 	EligiblePlan eligible[3];
 } Recommender;
@@ -335,6 +342,11 @@ extern char *check_consent_query(const char *text, Oid usertype);
 extern char *consent_restrict(const char *text, int ncolumns, Oid usertype, const char *consent);
 extern char *consent_pairs(const char *consent);
 extern void consent_forget(Recommender *recommender);
+
+/* log.c */
+extern char *log_create(Oid relid, Oid usertype, Oid usercollation, Oid itemtype,
+						Oid itemcollation);
+extern void log_forget(Recommender *recommender);
 
 /* ladder.c */
 extern void ladder_forget(Recommender *recommender);

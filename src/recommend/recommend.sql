@@ -15,18 +15,20 @@ CREATE TYPE recommender_definition AS (
 	lists regclass,
 	build_mode text,
 	changed bigint,
-	consent_query text
+	consent_query text,
+	log regclass
 );
 COMMENT ON TYPE recommender_definition IS
 	'row of the table that is a recommender: its query, its options and what was built last';
 
 CREATE FUNCTION create_recommender(name text, query text,
 	options similarity_options DEFAULT similarity_options(), items text DEFAULT NULL,
-	replace boolean DEFAULT false, users text DEFAULT NULL, consent text DEFAULT NULL)
+	replace boolean DEFAULT false, users text DEFAULT NULL, consent text DEFAULT NULL,
+	log boolean DEFAULT NULL)
 RETURNS bigint
 LANGUAGE C VOLATILE PARALLEL UNSAFE COST 100000
 AS 'MODULE_PATHNAME', 'recsys_create_recommender';
-COMMENT ON FUNCTION create_recommender(text, text, similarity_options, text, boolean, text, text) IS
+COMMENT ON FUNCTION create_recommender(text, text, similarity_options, text, boolean, text, text, boolean) IS
 	'creates a recommender over the rows (user, item [, weight [, ts]]) of a query, builds its model and returns the number of its items';
 
 CREATE FUNCTION refresh_recommender(name text, incremental boolean DEFAULT false)
@@ -53,7 +55,7 @@ COMMENT ON FUNCTION rename_recommender(text, text) IS
 CREATE FUNCTION list_recommenders(OUT name regclass, OUT query text, OUT items_query text, OUT options jsonb,
 	OUT model regclass, OUT built_at timestamptz, OUT build_time interval, OUT rows bigint,
 	OUT users bigint, OUT items bigint, OUT max_score double precision, OUT users_query text, OUT lists regclass,
-	OUT build_mode text, OUT changed bigint, OUT consent_query text)
+	OUT build_mode text, OUT changed bigint, OUT consent_query text, OUT log regclass)
 RETURNS SETOF record
 LANGUAGE C STABLE STRICT PARALLEL RESTRICTED ROWS 10
 AS 'MODULE_PATHNAME', 'recsys_list_recommenders';
@@ -61,7 +63,7 @@ COMMENT ON FUNCTION list_recommenders() IS
 	'the recommenders that the caller may read';
 
 CREATE VIEW recommenders AS
-SELECT l.name, l.query, l.items_query, l.users_query, l.consent_query, l.options, l.model, l.built_at,
+SELECT l.name, l.query, l.items_query, l.users_query, l.consent_query, l.options, l.model, l.log, l.built_at,
 	pg_catalog.statement_timestamp() OPERATOR(pg_catalog.-) l.built_at AS age,
 	l.build_time, l.build_mode, l.changed, l.rows, l.users, l.items
 FROM list_recommenders() l;
@@ -75,12 +77,13 @@ CREATE FUNCTION recommend(name text, "user" anycompatible, n integer DEFAULT NUL
 	half_life interval DEFAULT NULL, as_of timestamptz DEFAULT NULL,
 	fallback boolean DEFAULT true, lambda double precision DEFAULT NULL, per_category integer DEFAULT NULL,
 	explore double precision DEFAULT NULL, seed bigint DEFAULT 0, damping double precision DEFAULT NULL, tags text[] DEFAULT NULL,
+	log boolean DEFAULT false,
 	OUT item bigint, OUT score double precision, OUT source text, OUT because bigint[],
 	OUT contributions double precision[])
 RETURNS SETOF record
-LANGUAGE C STABLE PARALLEL RESTRICTED COST 1000 ROWS 10
+LANGUAGE C VOLATILE PARALLEL RESTRICTED COST 1000 ROWS 10
 AS 'MODULE_PATHNAME', 'recsys_recommend';
-COMMENT ON FUNCTION recommend(text, anycompatible, integer, text, bigint[], bigint[], text, bigint[], double precision, interval, timestamptz, boolean, double precision, integer, double precision, bigint, double precision, text[]) IS
+COMMENT ON FUNCTION recommend(text, anycompatible, integer, text, bigint[], bigint[], text, bigint[], double precision, interval, timestamptz, boolean, double precision, integer, double precision, bigint, double precision, text[], boolean) IS
 	'the n best items for a user, with the items of the history that speak for each and what each contributes to the score';
 
 CREATE FUNCTION recommend(witness anyelement, name text, "user" anycompatible,
@@ -90,12 +93,13 @@ CREATE FUNCTION recommend(witness anyelement, name text, "user" anycompatible,
 	half_life interval DEFAULT NULL, as_of timestamptz DEFAULT NULL,
 	fallback boolean DEFAULT true, lambda double precision DEFAULT NULL, per_category integer DEFAULT NULL,
 	explore double precision DEFAULT NULL, seed bigint DEFAULT 0, damping double precision DEFAULT NULL, tags text[] DEFAULT NULL,
+	log boolean DEFAULT false,
 	OUT item anyelement, OUT score double precision, OUT source text, OUT because anyarray,
 	OUT contributions double precision[])
 RETURNS SETOF record
-LANGUAGE C STABLE PARALLEL RESTRICTED COST 1000 ROWS 10
+LANGUAGE C VOLATILE PARALLEL RESTRICTED COST 1000 ROWS 10
 AS 'MODULE_PATHNAME', 'recsys_recommend_typed';
-COMMENT ON FUNCTION recommend(anyelement, text, anycompatible, integer, text, text[], text[], text, text[], double precision, interval, timestamptz, boolean, double precision, integer, double precision, bigint, double precision, text[]) IS
+COMMENT ON FUNCTION recommend(anyelement, text, anycompatible, integer, text, text[], text[], text, text[], double precision, interval, timestamptz, boolean, double precision, integer, double precision, bigint, double precision, text[], boolean) IS
 	'the n best items for a user, for items of the type of the first argument';
 
 CREATE FUNCTION recommend_all(name text, n integer, users text DEFAULT NULL,
@@ -184,3 +188,21 @@ LANGUAGE C STABLE PARALLEL RESTRICTED COST 10000 ROWS 10
 AS 'MODULE_PATHNAME', 'recsys_best_sellers_typed';
 COMMENT ON FUNCTION best_sellers(anyelement, text, interval, integer, timestamptz, text[], text[], text, text) IS
 	'the n items that most users had in a period, for items of the type of the first argument';
+
+CREATE FUNCTION log_recommendation(name text, "user" anycompatible, items anyarray, scene text,
+	sources text[] DEFAULT NULL, scores double precision[] DEFAULT NULL)
+RETURNS bigint
+LANGUAGE C VOLATILE PARALLEL UNSAFE
+AS 'MODULE_PATHNAME', 'recsys_log_recommendation';
+COMMENT ON FUNCTION log_recommendation(text, anycompatible, anyarray, text, text[], double precision[]) IS
+	'writes into the log of a recommender that a user was shown some items, and returns the id they have there';
+
+CREATE FUNCTION recommender_report(name text, within interval DEFAULT '7 days', orders text DEFAULT NULL,
+	clicks text DEFAULT NULL, since timestamptz DEFAULT NULL, until timestamptz DEFAULT NULL,
+	OUT scene text, OUT source text, OUT impressions bigint, OUT clicks bigint, OUT click_through double precision,
+	OUT conversions bigint, OUT conversion double precision, OUT revenue double precision)
+RETURNS SETOF record
+LANGUAGE C STABLE PARALLEL RESTRICTED COST 100000 ROWS 10
+AS 'MODULE_PATHNAME', 'recsys_recommender_report';
+COMMENT ON FUNCTION recommender_report(text, interval, text, text, timestamptz, timestamptz) IS
+	'what came of what was logged, by scene and source: an order or a click counts for the last time its user was shown its item';

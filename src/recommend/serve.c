@@ -52,6 +52,8 @@ call_run(FunctionCallInfo fcinfo, int first, int item_column, CallBody body)
 		item_table_reset(&call.recommender->table, &call.recommender->item,
 						 call.recommender->cxt, cxt);
 		body(&call);
+		if (call.log)
+			log_call(&call);
 		MemoryContextSwitchTo(old);
 		MemoryContextDelete(cxt);
 	}
@@ -278,8 +280,10 @@ call_recommend(Call *call, Datum user, bool isnull, Oid usertype)
 static void
 recommend(Call *call)
 {
-	NullableDatum *user = &call->fcinfo->args[call->first + ARG_USER];
+	NullableDatum *args = &call->fcinfo->args[call->first];
+	NullableDatum *user = &args[ARG_USER];
 
+	call->log = !args[ARG_LOG].isnull && DatumGetBool(args[ARG_LOG].value);
 	call_recommend(call, user->value, user->isnull,
 				   get_fn_expr_argtype(call->fcinfo->flinfo, call->first + ARG_USER));
 }

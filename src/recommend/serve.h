@@ -62,7 +62,8 @@ enum
 	ARG_AS_OF,
 	ARG_FALLBACK,
 	ARG_DIVERSITY,				/* lambda, per_category, explore, seed, damping */
-	ARG_TAGS = ARG_DIVERSITY + 5
+	ARG_TAGS = ARG_DIVERSITY + 5,
+	ARG_LOG
 };
 
 /* One call: what is being answered and where the rows go. */
@@ -86,6 +87,7 @@ typedef struct Call
 	const HistoryItem *history;
 	int			nhistory;
 	Diversity  *diversity;		/* or NULL */
+	bool		log;			/* rows are to be logged */
 
 	/* where rows go, if not into the function's result */
 	void		(*sink) (struct Call *call, Datum *values, bool *nulls);
@@ -118,6 +120,9 @@ extern void call_read_limits(Call *call, int argument);
 
 /* consent.c */
 extern bool consent_given(Call *call);
+
+/* log.c */
+extern void log_call(Call *call);
 
 /* bestsellers.c */
 extern void call_best_sellers(Call *call);
