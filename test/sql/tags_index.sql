@@ -100,6 +100,24 @@ SELECT plan($$SELECT * FROM tag_split WHERE tags @@ 'u8 & all & !often'$$);
 SELECT plan($$SELECT * FROM tag_split WHERE tags @@ 't1 & (u* | all>0.5) & !seldom'$$);
 SELECT plan($$SELECT * FROM tag_split WHERE tags @@ 'u8 & !seldom' OR tags @@ 'u9'$$);
 SELECT plan($$SELECT * FROM tag_split WHERE NOT tags @@ 'u8 & !seldom' AND tags @@ 'u8'$$);
+-- partitions, a view with a security barrier, the inner side of an outer join, a subquery: each is split on its own
+CREATE TABLE tag_parts (id int, tags tagset) PARTITION BY RANGE (id);
+CREATE TABLE tag_parts_low PARTITION OF tag_parts FOR VALUES FROM (0) TO (10000);
+CREATE TABLE tag_parts_high PARTITION OF tag_parts FOR VALUES FROM (10000) TO (20001);
+INSERT INTO tag_parts TABLE tag_split;
+CREATE INDEX ON tag_parts USING gin (tags);
+ANALYZE tag_parts;
+CREATE VIEW tag_view WITH (security_barrier) AS SELECT * FROM tag_split WHERE id > 100;
+SELECT plan($$SELECT * FROM tag_parts WHERE tags @@ 't1 & all & !often'$$);
+SELECT plan($$SELECT * FROM tag_view WHERE tags @@ 'u8 & !often'$$);
+SELECT place, found = expected AS same, found > 0 AS some FROM (VALUES
+  ('partitions', (SELECT count(*) FROM tag_parts WHERE tags @@ 't1 & all & !often'), (SELECT count(*) FROM tag_parts WHERE 't1 & all & !often'::tagquery @@ tags)),
+  ('view', (SELECT count(*) FROM tag_view WHERE tags @@ 't1 & !often'), (SELECT count(*) FROM tag_view WHERE 't1 & !often'::tagquery @@ tags)),
+  ('outer join', (SELECT count(b.id) FROM tag_split a LEFT JOIN tag_parts b ON b.id = a.id AND b.tags @@ 't1 & !often'), (SELECT count(b.id) FROM tag_split a LEFT JOIN tag_parts b ON b.id = a.id AND 't1 & !often'::tagquery @@ b.tags)),
+  ('subquery', (SELECT sum((SELECT count(*) FROM tag_split b WHERE b.id = a.id AND a.tags @@ 't1 & !often' AND b.tags @@ 'all & !seldom')) FROM tag_split a WHERE a.id < 50), (SELECT sum((SELECT count(*) FROM tag_split b WHERE b.id = a.id AND 't1 & !often'::tagquery @@ a.tags AND 'all & !seldom'::tagquery @@ b.tags)) FROM tag_split a WHERE a.id < 50)),
+  ('select list', (SELECT count(*) FILTER (WHERE c) FROM (SELECT tags @@ 't1 & !often' AS c FROM tag_split GROUP BY tags @@ 't1 & !often', id) q), (SELECT count(*) FROM tag_split WHERE 't1 & !often'::tagquery @@ tags))) v(place, found, expected);
+DROP VIEW tag_view;
+DROP TABLE tag_parts;
 -- an expression has its statistics with the index: one call, for which the index is asked the same
 CREATE TABLE tag_arrays AS SELECT id, tags::text[] AS tags FROM tag_split;
 CREATE INDEX tag_arrays_gin ON tag_arrays USING gin ((tags::tagset));
