@@ -55,7 +55,12 @@ struct ParallelArea
 	int			nworkers;		/* 0: data is private memory */
 	dsm_segment *segment;
 	void	   *data;
+	dsm_segment *more_segment;	/* what parallel_area_extend() added */
+	void	   *more;
 };
+
+/* The same in the process that is in a kernel's begin(). */
+static const void *extension = NULL;
 
 typedef struct Slot
 {
@@ -67,6 +72,8 @@ typedef struct Slot
 typedef struct Control
 {
 	dsm_handle	data;
+	bool		extended;
+	dsm_handle	more;
 	uint32		nblocks;
 	uint32		nslots;
 	Size		result_size;	/* of a slot, aligned */
@@ -197,9 +204,42 @@ parallel_area_segment(ParallelArea *area)
 	return area->segment;
 }
 
+/*
+ * Adds memory to an area, once: what comes first need not be as large as what
+ * is known later.  Kernels get at it through parallel_extension().  Where there
+ * is not enough shared memory for it the caller will work alone.
+ */
+void *
+parallel_area_extend(ParallelArea *area, Size size)
+{
+	Assert(area->more == NULL);
+	size = Max(size, 1);
+	if (area->nworkers > 0)
+		area->more_segment = create_segment(size);
+	if (area->more_segment)
+		area->more = dsm_segment_address(area->more_segment);
+	else
+	{
+		area->nworkers = 0;
+		area->more = MemoryContextAllocHuge(CurrentMemoryContext, size);
+	}
+	return area->more;
+}
+
+/* For begin() of a kernel: start of what was added to its area. */
+const void *
+parallel_extension(void)
+{
+	return extension;
+}
+
 void
 parallel_area_free(ParallelArea *area)
 {
+	if (area->more_segment)
+		dsm_detach(area->more_segment);
+	else if (area->more)
+		pfree(area->more);
 	if (area->segment)
 		dsm_detach(area->segment);
 	else
@@ -306,6 +346,14 @@ recsys_parallel_main(Datum arg)
 	data = dsm_attach(control->data);
 	if (data == NULL)
 		proc_exit(0);
+	if (control->extended)
+	{
+		dsm_segment *more = dsm_attach(control->more);
+
+		if (more == NULL)
+			proc_exit(0);
+		extension = dsm_segment_address(more);
+	}
 
 	PG_TRY();
 	{
@@ -376,6 +424,9 @@ create_control(ParallelArea *area, const char *name, uint32 nblocks, Size result
 		return NULL;
 	control = dsm_segment_address(*segment);
 	control->data = dsm_segment_handle(area->segment);
+	control->extended = area->more_segment != NULL;
+	if (control->extended)
+		control->more = dsm_segment_handle(area->more_segment);
 	control->nblocks = nblocks;
 	control->nslots = nslots;
 	control->result_size = slot_size;
@@ -488,6 +539,7 @@ void
 parallel_area_run(ParallelArea *area, const char *name, const ParallelKernel *kernel,
 				  uint32 nblocks, Size result_size, ParallelResult emit, void *arg)
 {
+	extension = area->more;
 	if (area->nworkers > 0 && nblocks > 1)
 		run_parallel(area, name, kernel, nblocks, result_size, emit, arg);
 	else if (nblocks > 0)

@@ -33,6 +33,8 @@ extern int	parallel_workers(double work);
 extern ParallelArea *parallel_area_create(Size size, int nworkers);
 extern void *parallel_area_data(ParallelArea *area);
 extern struct dsm_segment *parallel_area_segment(ParallelArea *area);
+extern void *parallel_area_extend(ParallelArea *area, Size size);
+extern const void *parallel_extension(void);
 extern void parallel_area_run(ParallelArea *area, const char *name, const ParallelKernel *kernel,
 							  uint32 nblocks, Size result_size, ParallelResult emit, void *arg);
 extern void parallel_area_free(ParallelArea *area);

@@ -192,10 +192,10 @@ similarity_target_factor(const SimilarityBuild *build, uint32 item)
 	return side->square[item] > 0 ? pow(side->square[item], -options->beta) : 0;
 }
 
-/* Places for the arrays of a product; the size of all. */
+/* Places for the arrays of a product, but for the users of rows; the size of all. */
 static Size
 lay_out(const SimilarityBuild *build, Product *product, const Side *rows, const Side *cols,
-		uint64 entries, uint64 row_entries, uint32 nusers)
+		uint64 entries, uint32 nusers)
 {
 	Size		end = MAXALIGN(sizeof(Product));
 
@@ -215,13 +215,10 @@ lay_out(const SimilarityBuild *build, Product *product, const Side *rows, const 
 	if (rows != cols)
 		PLACE(rank_col, cols->nitems, uint32);
 	PLACE(user_items, entries, uint32);
-	PLACE(row_users, row_entries, uint32);
 	if (build->user_weights)
 		PLACE(user_weights, nusers, double);
 	if (cols->matrix->values)
 		PLACE(user_values, entries, float);
-	if (rows->matrix->values)
-		PLACE(row_values, row_entries, float);
 	if (build->validation)
 		PLACE(settings, similarity_settings_size(build), char);
 #undef PLACE
@@ -302,6 +299,7 @@ fill_product(SimilarityBuild *build, Product *product, const Side *rows, const S
 		place += count;
 		user_start[++user] = place;
 	}
+	product->nusers = user;
 }
 
 /* How much there is to multiply. */
@@ -345,45 +343,82 @@ measure_extent(SimilarityBuild *build, const Side *rows, const Side *cols, uint6
 	return extent;
 }
 
-/* Fills rows first to first + nrows - 1 with their users, ascending. */
+/* The part of the rows that is being filled. */
+typedef struct Filling
+{
+	const uint32 *rank;			/* of rows, by number */
+	const bool *wanted;			/* by number, or NULL */
+	uint32		first;
+	uint32		nrows;
+	uint64	   *places;			/* of the next user of a row */
+	uint32	   *row_users;
+	float	   *row_values;		/* or NULL */
+} Filling;
+
+static inline void
+fill_user(Filling *filling, uint32 user, const uint32 *items, const float *values, uint64 count)
+{
+	uint64		k;
+
+	for (k = 0; k < count; k++)
+	{
+		/* below first it wraps around */
+		uint32		row = filling->rank[items[k]] - filling->first;
+
+		if (row >= filling->nrows || (filling->wanted && !filling->wanted[items[k]]))
+			continue;
+		if (filling->row_values)
+			filling->row_values[filling->places[row]] = values[k];
+		filling->row_users[filling->places[row]++] = user;
+	}
+}
+
+/*
+ * Fills rows first to first + nrows - 1 with their users, ascending.  Where
+ * columns are the same items it is they that tell who the users are.
+ */
 static void
 fill_rows(SimilarityBuild *build, Product *product, const Side *rows, const uint64 *starts,
-		  uint32 first, uint32 nrows)
+		  uint32 first, uint32 nrows, void *row_area)
 {
 	SparseMatrix *matrix = rows->matrix;
 	uint64	   *row_start = PART(product, uint64, row_start);
-	uint32	   *row_users = PART(product, uint32, row_users);
-	float	   *row_values = product->row_values ? PART(product, float, row_values) : NULL;
-	uint64	   *places = MemoryContextAllocHuge(build->cxt, (Size) nrows * sizeof(uint64));
-	uint32		user = 0;
+	const uint64 *user_start = PART(product, uint64, user_start);
+	const uint32 *user_items = PART(product, uint32, user_items);
+	const float *user_values = product->user_values ? PART(product, float, user_values) : NULL;
+	Filling		filling = {rows->rank, build->wanted, first, nrows};
+	uint32		user;
 	uint32		i;
 
 	for (i = 0; i <= nrows; i++)
 		row_start[i] = starts[first + i] - starts[first];
-	memcpy(places, row_start, (Size) nrows * sizeof(uint64));
-	for (i = 0; i < matrix->nrows; i++)
+	filling.places = MemoryContextAllocHuge(build->cxt, (Size) nrows * sizeof(uint64));
+	memcpy(filling.places, row_start, (Size) nrows * sizeof(uint64));
+	filling.row_users = row_area;
+	if (product->row_values)
+		filling.row_values = (float *) ((char *) row_area + product->row_values);
+	for (user = 0; product->self && user < product->nusers; user++)
+	{
+		uint64		start = user_start[user];
+
+		if ((user & 0xfff) == 0)
+			CHECK_FOR_INTERRUPTS();
+		fill_user(&filling, user, user_items + start, user_values ? user_values + start : NULL,
+				  user_start[user + 1] - start);
+	}
+	for (i = 0, user = 0; !product->self && i < matrix->nrows; i++)
 	{
 		uint32		from = build->order[i];
-		uint64		k;
+		uint64		start = matrix->start[from];
 
 		if ((i & 0xfff) == 0)
 			CHECK_FOR_INTERRUPTS();
-		if (!similarity_user_counts(build, from))
-			continue;
-		for (k = matrix->start[from]; k < matrix->start[from + 1]; k++)
-		{
-			/* below first it wraps around */
-			uint32		row = rows->rank[matrix->cols[k]] - first;
-
-			if (row >= nrows || (build->wanted && !build->wanted[matrix->cols[k]]))
-				continue;
-			if (row_values)
-				row_values[places[row]] = matrix->values[k];
-			row_users[places[row]++] = user;
-		}
-		user++;
+		if (similarity_user_counts(build, from))
+			fill_user(&filling, user++, matrix->cols + start,
+					  matrix->values ? matrix->values + start : NULL,
+					  matrix->start[from + 1] - start);
 	}
-	pfree(places);
+	pfree(filling.places);
 	product->first_row = first;
 	product->nrows = nrows;
 	product->block_rows = build->block_rows;
@@ -491,67 +526,87 @@ rows_that_fit(const uint64 *starts, uint32 first, uint32 nrows, uint64 entries)
 }
 
 /*
- * How many entries of rows may be in memory at once, beside a fixed size.  An
- * error where that is too few to get on.
+ * How many entries of rows may be in memory at once.  An error where that is
+ * too few to get on.  area is the size of all but the rows, freed what will be
+ * given back when that is filled.
  */
 static uint64
 row_budget(SimilarityBuild *build, const Side *rows, const uint64 *starts, uint64 entries,
-		   Size fixed)
+		   Size area, Size freed)
 {
 	Size		width = rows->matrix->values ? 8 : 4;
 	Size		limit = similarity_memory_limit();
-	Size		used = MemoryContextMemAllocated(build->cxt, true) + fixed;
+	Size		most = MemoryContextMemAllocated(build->cxt, true) + area;
+	Size		used = most - freed;
 	Size		left = limit > used ? limit - used : 0;
 	uint64		largest = 0;
 	uint32		i;
 
-	if (left / width >= entries)
+	if (left / width >= entries && most <= limit)
 		return entries;
 	for (i = 0; i < rows->nitems; i++)
 		largest = Max(largest, starts[i + 1] - starts[i]);
 	/* reading all users for each part takes time: not more than 64 parts */
 	largest = Max(largest, entries / 64);
-	if (left / width < largest)
+	if (left / width < largest || most > limit)
 		ereport(ERROR,
 				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
 				 errmsg("not enough memory for the similarity of " UINT64_FORMAT " interactions of %u users with %u items",
 						entries, rows->matrix->nrows, rows->nitems),
 				 errhint("Set maintenance_work_mem to at least %zu MB.",
-						 (Size) ((used + largest * width) / (1024 * 1024)) + 1)));
+						 (Size) (Max(used + largest * width, most) / (1024 * 1024)) + 1)));
 	return left / width;
+}
+
+/* Gives back what the area has now. */
+static void
+free_matrix(SimilarityBuild *build, Side *side)
+{
+	sparse_free(side->matrix);
+	side->matrix = NULL;
+	pfree(build->order);
+	build->order = NULL;
 }
 
 /* Works out all rows; each goes to the caller, or into the lists. */
 void
 similarity_multiply(SimilarityBuild *build)
 {
-	const Side *rows = rows_are_targets(build) ? &build->targets : build->sources;
-	const Side *cols = rows_are_targets(build) ? build->sources : &build->targets;
+	Side	   *rows = rows_are_targets(build) ? &build->targets : build->sources;
+	Side	   *cols = rows_are_targets(build) ? build->sources : &build->targets;
 	uint64	   *starts = MemoryContextAllocExtended(build->cxt,
 													((Size) rows->nitems + 1) * sizeof(uint64),
 													MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
 	Extent		extent = measure_extent(build, rows, cols, starts);
+	/* a trial is not the last product, and rows of another kind need to know who counts */
+	bool		last = build->validation == NULL && rows == cols;
+	bool		valued = rows->matrix->values != NULL;
 	Product		layout = {0};
+	Size		size = lay_out(build, &layout, rows, cols, extent.entries, extent.users);
+	uint64		budget = row_budget(build, rows, starts, extent.row_entries, size,
+									last ? sparse_memory(cols->matrix) : 0);
 	ParallelArea *area;
 	Product    *product;
-	uint64		budget;
+	void	   *row_area;
 	uint32		first;
 
-	budget = row_budget(build, rows, starts, extent.row_entries,
-						lay_out(build, &layout, rows, cols, extent.entries, 0, extent.users));
-	area = parallel_area_create(lay_out(build, &layout, rows, cols, extent.entries, budget,
-										extent.users),
-								parallel_workers(extent.steps * SECONDS_PER_STEP));
+	area = parallel_area_create(size, parallel_workers(extent.steps * SECONDS_PER_STEP));
 	product = parallel_area_data(area);
 	*product = layout;
 	fill_product(build, product, rows, cols);
+	if (last)
+		free_matrix(build, cols);
+	if (valued)
+		product->row_values = MAXALIGN(Max(budget, 1) * sizeof(uint32));
+	row_area = parallel_area_extend(area, MAXALIGN(Max(budget, 1) * sizeof(uint32)) +
+									(valued ? budget * sizeof(float) : 0));
 	build->block_rows = Max(Min(1000 / build->options.n, 64), 1);
 	build->rows_done = 0;
 	progress_phase("product", rows->nitems);
 	for (first = 0; first < rows->nitems; first += build->nrows)
 	{
 		fill_rows(build, product, rows, starts, first,
-				  rows_that_fit(starts, first, rows->nitems, budget));
+				  rows_that_fit(starts, first, rows->nitems, budget), row_area);
 		parallel_area_run(area, PRODUCT_KERNEL, &recsys_similarity_kernel,
 						  (build->nrows - 1) / build->block_rows + 1,
 						  product_result_size(build->block_rows, build->options.n),

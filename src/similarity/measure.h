@@ -19,7 +19,8 @@
  * What the product of rows works on, without pointers: offsets in bytes from
  * its own start, 0 for an array that is not there.  Rows are numbered in the
  * order of their values; columns by falling number of users, so that what is
- * touched most lies together.
+ * touched most lies together.  The users of rows are in the extension of the
+ * area: uint32 [], and if there are values float [] after them.
  */
 typedef struct Product
 {
@@ -34,10 +35,10 @@ typedef struct Product
 	uint32		first_row;		/* rows of this run: first_row and on */
 	uint32		nrows;
 	uint32		ncols;
+	uint32		nusers;			/* who add to any pair */
 	uint32		block_rows;
-	Size		row_start;		/* uint64 [nrows + 1]: into row_users */
-	Size		row_users;		/* uint32: users of a row, ascending */
-	Size		row_values;		/* float */
+	Size		row_start;		/* uint64 [nrows + 1]: into the users of rows, ascending */
+	Size		row_values;		/* float: in the extension */
 	Size		user_start;		/* uint64 [users + 1]: into user_items */
 	Size		user_items;		/* uint32: columns of a user */
 	Size		user_values;	/* float */

@@ -53,6 +53,8 @@ typedef struct Cell
 typedef struct Worker
 {
 	const Product *product;
+	const uint32 *row_users;
+	const float *row_values;	/* or NULL */
 	bool		weighted;		/* not all that is added is 1 */
 	bool		hashes;			/* the accumulator of all columns is large */
 	Cell	   *table;			/* accumulators: a hash table for small rows */
@@ -123,10 +125,11 @@ prefetch_user(const Product *product, uint32 user)
  * have their items, and the items of the users of the next row.
  */
 static void
-prefetch_rows(const Product *product, uint32 row)
+prefetch_rows(const Worker *worker, uint32 row)
 {
+	const Product *product = worker->product;
 	const uint64 *row_start = PART(product, uint64, row_start);
-	const uint32 *row_users = PART(product, uint32, row_users);
+	const uint32 *row_users = worker->row_users;
 	uint64		k;
 
 	for (k = row_start[Min(row + 2, product->nrows)];
@@ -146,8 +149,8 @@ accumulate(Worker *worker, Accumulator kind, uint32 row)
 	const Product *product = worker->product;
 	const Column *columns = PART(product, Column, columns);
 	const uint64 *row_start = PART(product, uint64, row_start);
-	const uint32 *row_users = PART(product, uint32, row_users);
-	const float *row_values = PART(product, float, row_values);
+	const uint32 *row_users = worker->row_users;
+	const float *row_values = worker->row_values;
 	const uint64 *user_start = PART(product, uint64, user_start);
 	const uint32 *user_items = PART(product, uint32, user_items);
 	const float *user_values = PART(product, float, user_values);
@@ -366,6 +369,10 @@ product_begin(const void *shared)
 	Size		targets = Max(product->ncols, 1);
 
 	worker->product = product;
+	worker->row_users = parallel_extension();
+	if (product->row_values)
+		worker->row_values = (const float *) ((const char *) worker->row_users +
+											  product->row_values);
 	worker->weighted = product->row_values || product->user_values || product->user_weights;
 	if (worker->weighted)
 		worker->cells = alloc_places(targets * sizeof(Cell));
@@ -390,7 +397,7 @@ fits_table(Worker *worker, uint32 row)
 {
 	const Product *product = worker->product;
 	const uint64 *row_start = PART(product, uint64, row_start);
-	const uint32 *row_users = PART(product, uint32, row_users);
+	const uint32 *row_users = worker->row_users;
 	const uint64 *user_start = PART(product, uint64, user_start);
 	uint64		limit = 1 << (TABLE_BITS - 1);
 	uint64		end = row_start[row + 1];
@@ -421,7 +428,7 @@ product_run(void *local, uint32 block, void *result)
 		Neighbour  *neighbours = (Neighbour *) (out + sizeof(uint64));
 		int			count;
 
-		prefetch_rows(product, row);
+		prefetch_rows(worker, row);
 		if (fits_table(worker, row))
 			count = work_out_row(worker, IN_TABLE, row, neighbours);
 		else if (worker->weighted)
