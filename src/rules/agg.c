@@ -256,12 +256,15 @@ finish(FunctionCallInfo fcinfo, bool rules)
 	else
 		rules_options_defaults(&options, rules);
 	progress_begin(rules ? "association rules" : "frequent itemsets");
-	result = rules ? mine_rules(&state->baskets, &options) :
-		mine_itemsets(&state->baskets, &options);
+	/* the result is an array in memory */
+	result = rules ? mine_rules(&state->baskets, &options, false) :
+		mine_itemsets(&state->baskets, &options, false);
 	progress_phase("output", 0);
 	output_open(&output, result);
 	MemoryContextSwitchTo(old);
 	array = output_array(&output, get_element_type(get_func_rettype(fcinfo->flinfo->fn_oid)));
+	if (result->sorted)
+		sorted_rows_free(result->sorted, result->budget);
 	progress_end();
 	MemoryContextDelete(run);
 	PG_RETURN_DATUM(array);

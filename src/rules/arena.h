@@ -18,6 +18,9 @@ typedef struct MemoryBudget
 	Size		elsewhere;		/* of these in use outside of the context: in shared memory */
 } MemoryBudget;
 
+/* The part of a budget for the sort of what has no place in memory. */
+#define SPILL_MEMORY(limit) Max((limit) / 8, (Size) 64 * 1024)
+
 typedef struct ArenaBlock
 {
 	char	   *memory;

@@ -132,7 +132,7 @@ add_set(ClosedMiner *miner, uint32 parent, uint32 item, uint32 count)
 				 errmsg("closed itemset has more than %d items", ITEMSET_MAX_LENGTH),
 				 errhint("Raise min_support or min_count.")));
 	if (store->nsets == store->capacity)
-		itemset_store_reserve(store, (uint64) store->nsets + 1, miner->budget);
+		itemset_store_reserve(store, 1, parent, miner->budget);
 	set = &store->sets[store->nsets];
 	set->parent = parent;
 	set->item = item;

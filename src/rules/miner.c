@@ -41,19 +41,114 @@
 void
 itemset_store_init(ItemsetStore *store)
 {
+	memset(store, 0, sizeof(*store));
 	store->cxt = CurrentMemoryContext;
-	store->nsets = 0;
 	store->capacity = 1024;
 	store->sets = palloc_array(Itemset, store->capacity);
 }
 
-/* Makes room for so many sets in all. */
-pg_noinline void
-itemset_store_reserve(ItemsetStore *store, uint64 wanted, const MemoryBudget *budget)
+/* A set by its number, which is in sets[] or kept. */
+static inline const Itemset *
+get_set(const ItemsetStore *store, uint32 number)
 {
+	uint32		low = 0;
+	uint32		high = store->nkept;
+
+	if (number >= store->base)
+		return &store->sets[number - store->base];
+	while (low + 1 < high)
+	{
+		uint32		middle = low + (high - low) / 2;
+
+		if (store->kept[middle].number <= number)
+			low = middle;
+		else
+			high = middle;
+	}
+	Assert(store->kept[low].number == number);
+	return &store->kept[low].set;
+}
+
+uint32
+itemset_length(const ItemsetStore *store, uint32 number)
+{
+	return get_set(store, number)->length;
+}
+
+static int
+compare_kept(const void *a, const void *b)
+{
+	uint32		x = ((const KeptSet *) a)->number;
+	uint32		y = ((const KeptSet *) b)->number;
+
+	return (x > y) - (x < y);
+}
+
+/*
+ * Hands over all sets and empties the store, but keeps those that sets to come
+ * may extend: the path up to parent, and what is pinned.
+ */
+void
+itemset_store_spill(ItemsetStore *store, uint32 parent)
+{
+	KeptSet    *kept = MemoryContextAlloc(store->cxt, (ITEMSET_MAX_LENGTH + store->npinned) *
+										  sizeof(KeptSet));
+	uint32	   *items = palloc_array(uint32, ITEMSET_MAX_LENGTH);
+	uint32		n = 0;
+	uint32		i;
+
+	for (; parent != NO_ITEMSET; parent = kept[n - 1].set.parent)
+	{
+		kept[n].number = parent;
+		kept[n++].set = *get_set(store, parent);
+	}
+	for (i = 0; i < store->npinned; i++)
+		if (store->pinned[i] != NO_ITEMSET)
+		{
+			kept[n].number = store->pinned[i];
+			kept[n++].set = *get_set(store, store->pinned[i]);
+		}
+	qsort(kept, n, sizeof(KeptSet), compare_kept);
+
+	for (i = 0; i < store->nsets; i++)
+	{
+		const Itemset *set = &store->sets[i];
+		uint32		length = 0;
+		uint32		number;
+
+		if ((i & 0xff) == 0)
+			parallel_check_interrupts();
+		for (number = store->base + i; number != NO_ITEMSET;)
+		{
+			const Itemset *part = get_set(store, number);
+
+			items[length++] = part->item;
+			number = part->parent;
+		}
+		store->longest = Max(store->longest, length);
+		store->spill(store->spill_arg, items, length, set->count);
+	}
+	pfree(items);
+	if (store->kept)
+		pfree(store->kept);
+	store->kept = kept;
+	store->nkept = n;
+	store->base += store->nsets;
+	store->nsets = 0;
+}
+
+/*
+ * Makes room for some more sets, which are to extend the path up to parent;
+ * the store spills if it may and has to.
+ */
+pg_noinline void
+itemset_store_reserve(ItemsetStore *store, uint32 more, uint32 parent,
+					  const MemoryBudget *budget)
+{
+	uint64		wanted = (uint64) store->nsets + more;
 	uint64		capacity = store->capacity;
 
-	if (wanted > PG_UINT32_MAX / 2)
+	if (store->base + wanted > PG_UINT32_MAX / 2)
 		ereport(ERROR,
 				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
 				 errmsg("more than %u frequent itemsets", PG_UINT32_MAX / 2),
@@ -62,9 +157,17 @@ itemset_store_reserve(ItemsetStore *store, uint64 wanted, const MemoryBudget *bu
 		return;
 	while (capacity < wanted)
 		capacity *= 2;
-	/* the old array and the new one may both be there for a moment */
-	budget_check(budget, capacity * sizeof(Itemset), "frequent itemsets");
 	parallel_check_interrupts();
+	/* the old array and the new one may both be there for a moment */
+	if (store->spill && !budget_has_room(budget, capacity * sizeof(Itemset) + store->reserve))
+	{
+		itemset_store_spill(store, parent);
+		for (capacity = store->capacity; capacity < more;)
+			capacity *= 2;
+		if (capacity == store->capacity)
+			return;
+	}
+	budget_check(budget, capacity * sizeof(Itemset), "frequent itemsets");
 	store->sets = repalloc_huge(store->sets, capacity * sizeof(Itemset));
 	store->capacity = capacity;
 }
@@ -135,7 +238,7 @@ emit_one(Miner *miner, uint32 parent, uint32 item, uint32 count)
 	Itemset    *set;
 
 	if (parent != NO_ITEMSET)
-		length += store->sets[parent].length;
+		length += get_set(store, parent)->length;
 	if (length > miner->max_length || SET_GRADE(count, length) < miner->bar)
 		return NO_ITEMSET;
 	if (miner->best && length > 1)
@@ -144,14 +247,31 @@ emit_one(Miner *miner, uint32 parent, uint32 item, uint32 count)
 		miner_raise_bar(miner, best_grades_bar(miner->best));
 	}
 	if (store->nsets == store->capacity)
-		itemset_store_reserve(store, (uint64) store->nsets + 1, miner->budget);
+		itemset_store_reserve(store, 1, parent, miner->budget);
 	set = &store->sets[store->nsets];
 	set->parent = parent;
 	set->item = item;
 	set->count = count;
 	set->length = length;
 	set->flags = 0;
-	return store->nsets++;
+	return store->base + store->nsets++;
+}
+
+/* Adds the unions of a set with the perfect extensions from one on. */
+static void
+emit_extended(Miner *miner, uint32 parent, uint32 count, uint32 from)
+{
+	uint32		i;
+
+	parallel_check_interrupts();
+	check_stack_depth();
+	for (i = from; i < miner->nextensions; i++)
+	{
+		uint32		set = emit_one(miner, parent, miner->extensions[i], count);
+
+		if (set != NO_ITEMSET && i + 1 < miner->nextensions)
+			emit_extended(miner, set, count, i + 1);
+	}
 }
 
 /* Adds a set and its unions with every combination of the perfect extensions. */
@@ -159,22 +279,9 @@ uint32
 miner_emit(Miner *miner, uint32 parent, uint32 item, uint32 count)
 {
 	uint32		first = emit_one(miner, parent, item, count);
-	uint32		i;
 
-	if (first == NO_ITEMSET)
-		return first;
-	for (i = 0; i < miner->nextensions; i++)
-	{
-		uint32		end = miner->store->nsets;
-		uint32		set;
-
-		for (set = first; set < end; set++)
-		{
-			emit_one(miner, set, miner->extensions[i], count);
-			if ((set & 0xffff) == 0)
-				parallel_check_interrupts();
-		}
-	}
+	if (first != NO_ITEMSET && miner->nextensions > 0)
+		emit_extended(miner, first, count, 0);
 	return first;
 }
 

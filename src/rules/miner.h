@@ -61,12 +61,36 @@ typedef struct Itemset
 #define ITEMSET_NOT_CLOSED	1
 #define ITEMSET_NOT_MAXIMAL 2
 
+/* Takes a set that there is no room for: its items, in no particular order. */
+typedef void (*SetSpill) (void *arg, const uint32 *items, uint32 length, uint32 count);
+
+/* A set that was spilled and is still being extended. */
+typedef struct KeptSet
+{
+	uint32		number;
+	Itemset		set;
+} KeptSet;
+
+/*
+ * Sets by number.  Those from base on are in sets[].  Where a store may spill
+ * those before are gone, but for the few that are kept; without spill base is 0.
+ */
 typedef struct ItemsetStore
 {
 	MemoryContext cxt;
 	Itemset    *sets;
-	uint32		nsets;
+	uint32		nsets;			/* of sets[] */
 	uint32		capacity;
+	uint32		base;
+	SetSpill	spill;			/* NULL: everything has to be in memory */
+	void	   *spill_arg;
+	Size		reserve;		/* memory that is left to the taker of what is spilled */
+	KeptSet    *kept;			/* ascending */
+	uint32		nkept;
+	uint32		longest;		/* length of the longest set that was spilled */
+	/* sets that are still to be extended besides the path: numbers, or NO_ITEMSET */
+	const uint32 *pinned;
+	uint32		npinned;
 } ItemsetStore;
 
 /*
@@ -88,7 +112,9 @@ typedef struct BestGrades
 typedef struct Miner Miner;
 
 extern void itemset_store_init(ItemsetStore *store);
-extern void itemset_store_reserve(ItemsetStore *store, uint64 wanted, const MemoryBudget *budget);
+extern void itemset_store_reserve(ItemsetStore *store, uint32 more, uint32 parent,
+								  const MemoryBudget *budget);
+extern void itemset_store_spill(ItemsetStore *store, uint32 parent);
 extern BestGrades *best_grades_create(uint32 wanted, const Transactions *db, bool singles,
 									  const MemoryBudget *budget);
 extern void best_grades_add(BestGrades *best, uint64 grade);

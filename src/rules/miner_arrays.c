@@ -153,7 +153,7 @@ mine_array_item(Miner *miner, Projection *projection, uint32 e, uint32 parent)
 	nfrequent = sort_out(miner, projection, e, nfrequent);
 	set = miner_emit(miner, parent, global, projection->support[e]);
 
-	if (set != NO_ITEMSET && miner->store->sets[set].length + 1 >= miner->max_length)
+	if (set != NO_ITEMSET && itemset_length(miner->store, set) + 1 >= miner->max_length)
 	{
 		/* pairs of what is there already are all that is wanted */
 		for (i = 0; i < nfrequent; i++)

@@ -80,6 +80,7 @@ struct Miner
 };
 
 /* miner.c */
+extern uint32 itemset_length(const ItemsetStore *store, uint32 number);
 extern uint32 miner_emit(Miner *miner, uint32 parent, uint32 item, uint32 count);
 extern void miner_push_extension(Miner *miner, uint32 item);
 

@@ -60,12 +60,14 @@ mine_table(Miner *miner, uint32 *counts, int nbits, const uint32 *global,
 
 	/* a combination extends the one without its most frequent item, a smaller number */
 	sets[0] = parent;
+	miner->store->pinned = sets;
 	for (combination = 1; combination < size; combination++)
 	{
 		int			bit;
 		uint32		rest;
 
 		sets[combination] = NO_ITEMSET;
+		miner->store->npinned = combination;
 		if (counts[combination] < miner->min_count)
 			continue;
 		bit = pg_rightmost_one_pos32(combination);
@@ -74,6 +76,7 @@ mine_table(Miner *miner, uint32 *counts, int nbits, const uint32 *global,
 			continue;
 		sets[combination] = miner_emit(miner, sets[rest], global[bit], counts[combination]);
 	}
+	miner->store->npinned = 0;
 	arena_release(&miner->arena, mark);
 }
 
@@ -236,7 +239,7 @@ mine_word_item(Miner *miner, const WordProjection *words, int bit, uint32 parent
 	}
 
 	set = miner_emit(miner, parent, words->global[bit], support);
-	if (sub.items != 0 && set != NO_ITEMSET && miner->store->sets[set].length < miner->max_length)
+	if (sub.items != 0 && set != NO_ITEMSET && itemset_length(miner->store, set) < miner->max_length)
 	{
 		uint32		kept = 0;
 

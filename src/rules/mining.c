@@ -43,8 +43,11 @@
 #define ALONE_PART 32
 
 /* Parts of the budget: for all processes' own memory, and for results under way. */
-#define OWN_MEMORY(limit) ((limit) / 4)
-#define RESULTS_MEMORY(limit) ((limit) / 8)
+#define OWN_MEMORY(limit) ((limit) / 8)
+#define RESULTS_MEMORY(limit) ((limit) / 16)
+
+/* With less of its own a process had better not begin. */
+#define MIN_OWN_MEMORY ((Size) 512 * 1024)
 
 #define RESULTS_SIZE ((Size) 64 * 1024)
 
@@ -237,18 +240,20 @@ add_sets(Collector *collector, const Itemset *found, uint32 nsets)
 	const MiningJob *job = collector->job;
 	ItemsetStore *store = job->store;
 	uint64		bar = miner_bar(collector->miner);
+	Itemset    *sets;
 	uint32	   *place;
+	uint32		first;
 	uint32		i;
 
-	itemset_store_reserve(store, (uint64) store->nsets + nsets, job->budget);
+	itemset_store_reserve(store, nsets, NO_ITEMSET, job->budget);
+	sets = store->sets + store->nsets;
+	first = store->base + store->nsets;
 	if (!job->raises && job->best == 0)
 	{
-		Itemset    *sets = store->sets + store->nsets;
-
 		memcpy(sets, found, (Size) nsets * sizeof(Itemset));
 		for (i = 0; i < nsets; i++)
 			if (sets[i].parent != NO_ITEMSET)
-				sets[i].parent += store->nsets;
+				sets[i].parent += first;
 		store->nsets += nsets;
 		return;
 	}
@@ -256,14 +261,14 @@ add_sets(Collector *collector, const Itemset *found, uint32 nsets)
 	place = MemoryContextAllocHuge(CurrentMemoryContext, (Size) nsets * sizeof(uint32));
 	for (i = 0; i < nsets; i++)
 	{
-		Itemset    *set = &store->sets[store->nsets];
-
 		if (SET_GRADE(found[i].count, found[i].length) < bar)
 			continue;
-		*set = found[i];
-		if (set->parent != NO_ITEMSET)
-			set->parent = place[set->parent];
-		place[i] = store->nsets++;
+		*sets = found[i];
+		if (sets->parent != NO_ITEMSET)
+			sets->parent = place[sets->parent];
+		sets++;
+		place[i] = first++;
+		store->nsets++;
 	}
 	pfree(place);
 }
@@ -368,7 +373,8 @@ share_transactions(const MiningJob *job, int nworkers)
 	ParallelArea *area;
 
 	layout.memory_limit = OWN_MEMORY(budget->limit) / (nworkers + 1);
-	if (!budget_has_room(budget, whole) || job->best > layout.memory_limit / 64)
+	if (layout.memory_limit < MIN_OWN_MEMORY || job->best > layout.memory_limit / 64 ||
+		!budget_has_room(budget, whole))
 		return NULL;
 	area = parallel_area_create(size, nworkers);
 	if (parallel_area_segment(area) == NULL)

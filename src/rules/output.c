@@ -18,6 +18,7 @@
 
 #include "core/aggregate.h"
 #include "rules/output.h"
+#include "rules/sort.h"
 
 /* The measures that rows of rules have, in the order of their columns. */
 static const RuleMeasure shown_measures[] = {
@@ -49,6 +50,8 @@ output_open(RuleOutput *output, const MiningResult *result)
 	uint32		i;
 
 	output->result = result;
+	output->next = 0;
+	output->facts = palloc0_object(RuleFacts);
 	output->bigint_items = iddict_type(result->dict) != TEXTOID;
 	output->no_limits = result->limits == NULL;
 	output->limits = output->no_limits ? (Datum) 0 : CStringGetTextDatum(result->limits);
@@ -68,12 +71,10 @@ output_open(RuleOutput *output, const MiningResult *result)
 	}
 }
 
-/* Items of a set, in order, as bigint[] or text[]. */
+/* Items by their places, as bigint[] or text[]. */
 static Datum
-items_array(RuleOutput *output, uint32 set)
+items_array(RuleOutput *output, const uint32 *ranks, uint32 n)
 {
-	uint32		ranks[ITEMSET_MAX_LENGTH];
-	uint32		n = itemset_ranks(output->result, set, ranks);
 	uint32		i;
 
 	if (output->bigint_items)
@@ -111,38 +112,38 @@ put_float(double value, Datum *datum, bool *null)
 }
 
 static void
-itemset_row(RuleOutput *output, uint32 set, Datum *values, bool *nulls)
+itemset_row(RuleOutput *output, Datum *values, bool *nulls)
 {
 	const MiningResult *result = output->result;
-	uint32		count = result->store->sets[set].count;
+	const RuleFacts *set = output->facts;
 
-	values[0] = items_array(output, set);
-	values[1] = Int64GetDatum(count);
+	values[0] = items_array(output, set->lhs, set->nlhs);
+	values[1] = Int64GetDatum(set->both);
 	values[2] = Int64GetDatum(result->encoded->nbaskets);
-	values[3] = Float8GetDatum((double) count / result->encoded->nbaskets);
+	values[3] = Float8GetDatum((double) set->both / result->encoded->nbaskets);
 	values[4] = Int64GetDatum(result->min_count);
 	values[5] = output->limits;
 	nulls[5] = output->no_limits;
 }
 
 static void
-rule_row(RuleOutput *output, const Rule *rule, Datum *values, bool *nulls)
+rule_row(RuleOutput *output, Datum *values, bool *nulls)
 {
 	const MiningResult *result = output->result;
-	const Itemset *sets = result->store->sets;
+	const RuleFacts *rule = output->facts;
 	RuleTable	table;
 	int			column = 6;
 	int			i;
 
-	table.both = sets[rule->set].count;
-	table.lhs = sets[rule->lhs].count;
-	table.rhs = sets[rule->rhs].count;
+	table.both = rule->both;
+	table.lhs = rule->lhs_count;
+	table.rhs = rule->rhs_count;
 	table.n = result->encoded->nbaskets;
-	values[0] = items_array(output, rule->lhs);
-	values[1] = items_array(output, rule->rhs);
-	values[2] = Int64GetDatum(sets[rule->set].count);
-	values[3] = Int64GetDatum(sets[rule->lhs].count);
-	values[4] = Int64GetDatum(sets[rule->rhs].count);
+	values[0] = items_array(output, rule->lhs, rule->nlhs);
+	values[1] = items_array(output, rule->rhs, rule->nrhs);
+	values[2] = Int64GetDatum(rule->both);
+	values[3] = Int64GetDatum(rule->lhs_count);
+	values[4] = Int64GetDatum(rule->rhs_count);
 	values[5] = Int64GetDatum(result->encoded->nbaskets);
 	for (i = 0; i < lengthof(shown_measures); i++, column++)
 		put_float(rule_measure(shown_measures[i], &table), &values[column], &nulls[column]);
@@ -159,23 +160,59 @@ rule_row(RuleOutput *output, const Rule *rule, Datum *values, bool *nulls)
 	Assert(column == RULE_FIELDS);
 }
 
+/* Finds what the next row has to say; false at the end. */
+static bool
+next_facts(RuleOutput *output)
+{
+	const MiningResult *result = output->result;
+	const Itemset *sets = result->store->sets;
+	RuleFacts  *facts = output->facts;
+	const Rule *rule;
+
+	if (output->next == result->n)
+		return false;
+	if (result->sorted)
+		return result->has_rules ? get_sorted_rule(result->sorted, facts) :
+			get_sorted_itemset(result->sorted, facts);
+	if (result->itemsets)
+	{
+		facts->both = sets[result->itemsets[output->next]].count;
+		facts->nlhs = itemset_ranks(result, result->itemsets[output->next], facts->lhs);
+		return true;
+	}
+	rule = &result->rules[output->next];
+	facts->both = sets[rule->set].count;
+	facts->lhs_count = sets[rule->lhs].count;
+	facts->rhs_count = sets[rule->rhs].count;
+	facts->nlhs = itemset_ranks(result, rule->lhs, facts->lhs);
+	facts->nrhs = itemset_ranks(result, rule->rhs, facts->rhs);
+	facts->improvement = rule->improvement;
+	facts->p = rule->p;
+	return true;
+}
+
 /*
- * Fields of the i-th row, in the memory context of the row, which is emptied
- * first.
+ * Fields of the next row, in the memory context of the row, which is emptied
+ * first; false where there is none.
  */
-void
-output_row(RuleOutput *output, uint64 i, Datum *values, bool *nulls)
+bool
+output_next(RuleOutput *output, Datum *values, bool *nulls)
 {
 	MemoryContext old;
 
+	CHECK_FOR_INTERRUPTS();
+	if (!next_facts(output))
+		return false;
+	output->next++;
 	MemoryContextReset(output->cxt);
 	old = MemoryContextSwitchTo(output->cxt);
 	memset(nulls, 0, OUTPUT_MAX_FIELDS * sizeof(bool));
-	if (output->result->rules)
-		rule_row(output, &output->result->rules[i], values, nulls);
+	if (output->result->has_rules)
+		rule_row(output, values, nulls);
 	else
-		itemset_row(output, output->result->itemsets[i], values, nulls);
+		itemset_row(output, values, nulls);
 	MemoryContextSwitchTo(old);
+	return true;
 }
 
 /* All rows as one array of a composite type, in the current memory context. */
@@ -184,23 +221,19 @@ output_array(RuleOutput *output, Oid element_type)
 {
 	TupleDesc	tupdesc = lookup_rowtype_tupdesc_copy(element_type, -1);
 	ArrayBuildState *state = initArrayResult(element_type, CurrentMemoryContext, false);
-	uint64		i;
+	Datum		values[OUTPUT_MAX_FIELDS];
+	bool		nulls[OUTPUT_MAX_FIELDS];
 
-	if (tupdesc->natts != (output->result->rules ? RULE_FIELDS : ITEMSET_FIELDS))
+	if (tupdesc->natts != (output->result->has_rules ? RULE_FIELDS : ITEMSET_FIELDS))
 		elog(ERROR, "unexpected row type of itemsets or rules");
 	/* a state of another aggregate, damaged on its way, would be one of other items */
 	if (get_typbyval(get_element_type(TupleDescAttr(tupdesc, 0)->atttypid)) !=
 		get_typbyval(iddict_type(output->result->dict)))
 		damaged_state_error();
-	for (i = 0; i < output->result->n; i++)
+	while (output_next(output, values, nulls))
 	{
-		Datum		values[OUTPUT_MAX_FIELDS];
-		bool		nulls[OUTPUT_MAX_FIELDS];
-		HeapTuple	tuple;
+		HeapTuple	tuple = heap_form_tuple(tupdesc, values, nulls);
 
-		CHECK_FOR_INTERRUPTS();
-		output_row(output, i, values, nulls);
-		tuple = heap_form_tuple(tupdesc, values, nulls);
 		accumArrayResult(state, HeapTupleGetDatum(tuple), false, element_type,
 						 CurrentMemoryContext);
 		pfree(tuple);

@@ -21,6 +21,8 @@ typedef union RankedItem
 typedef struct RuleOutput
 {
 	const MiningResult *result;
+	uint64		next;			/* row */
+	RuleFacts  *facts;			/* of the row */
 	bool		bigint_items;	/* or text */
 	RankedItem *by_rank;		/* items in the order of their places */
 	Datum		limits;
@@ -33,7 +35,7 @@ typedef struct RuleOutput
 #define OUTPUT_MAX_FIELDS RULE_FIELDS
 
 extern void output_open(RuleOutput *output, const MiningResult *result);
-extern void output_row(RuleOutput *output, uint64 i, Datum *values, bool *nulls);
+extern bool output_next(RuleOutput *output, Datum *values, bool *nulls);
 extern Datum output_array(RuleOutput *output, Oid element_type);
 
 #endif							/* RECSYS_RULES_OUTPUT_H */

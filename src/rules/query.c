@@ -165,8 +165,9 @@ mine_query(FunctionCallInfo fcinfo, bool rules)
 	RulesOptions options;
 	MiningResult *result;
 	RuleOutput	output;
+	Datum		values[OUTPUT_MAX_FIELDS];
+	bool		nulls[OUTPUT_MAX_FIELDS];
 	int			query_arg;
-	uint64		i;
 
 	InitMaterializedSRF(fcinfo, 0);
 	rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
@@ -189,7 +190,8 @@ mine_query(FunctionCallInfo fcinfo, bool rules)
 
 	progress_begin(rules ? "association rules" : "frequent itemsets");
 	read_query(text_to_cstring(PG_GETARG_TEXT_PP(query_arg)), query_arg == 0, &baskets, &budget);
-	result = rules ? mine_rules(&baskets, &options) : mine_itemsets(&baskets, &options);
+	result = rules ? mine_rules(&baskets, &options, true) :
+		mine_itemsets(&baskets, &options, true);
 	if (result->n == 0 && result->limits)
 		ereport(NOTICE,
 				(errmsg("nothing was found, and a limit was met"),
@@ -197,16 +199,13 @@ mine_query(FunctionCallInfo fcinfo, bool rules)
 
 	progress_phase("output", result->n);
 	output_open(&output, result);
-	for (i = 0; i < result->n; i++)
+	while (output_next(&output, values, nulls))
 	{
-		Datum		values[OUTPUT_MAX_FIELDS];
-		bool		nulls[OUTPUT_MAX_FIELDS];
-
-		CHECK_FOR_INTERRUPTS();
-		output_row(&output, i, values, nulls);
 		tuplestore_putvalues(rsinfo->setResult, rsinfo->setDesc, values, nulls);
-		progress_update(i);
+		progress_update(output.next);
 	}
+	if (result->sorted)
+		sorted_rows_free(result->sorted, result->budget);
 	progress_end();
 	MemoryContextSwitchTo(old);
 	MemoryContextDelete(run);

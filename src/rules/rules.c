@@ -11,7 +11,10 @@
  * rules are made while the miner runs, after each of its items, and the count
  * at which the k-th best could just be reached becomes the new bar.
  *
- * Results are in a total order that depends on counts and items only.
+ * Results are in a total order that depends on counts and items only.  Where
+ * there are more than memory holds they are put in that order on disk: see
+ * sortedrows.c; and rules of more sets than memory holds are made there, too:
+ * see rulejoin.c.
  *
  *-------------------------------------------------------------------------
  */
@@ -27,8 +30,10 @@
 #include "rules/closed.h"
 #include "rules/itemlists.h"
 #include "rules/mining.h"
+#include "rules/rulejoin.h"
 #include "rules/rules.h"
 #include "rules/setindex.h"
+#include "rules/simpler.h"
 #include "rules/sort.h"
 
 /* A run that makes rules. */
@@ -36,15 +41,19 @@ typedef struct RuleMaker
 {
 	MiningResult *result;
 	const RulesOptions *options;
-	const MemoryBudget *budget;
+	MemoryBudget *budget;
 	SetIndex   *index;
+	SimplerRules *simpler;		/* NULL where rules are not compared */
 	ItemLists  *lists;
 	uint32		nmade;			/* sets that have been made into rules */
 	uint64		capacity;
 	double		threshold;		/* rules below are not among the best k */
 	bool		keeps_best;		/* only the best k are kept */
+	bool		raises;			/* and they raise the bar of the miner */
+	bool		may_spill;		/* rules may be sorted on disk */
 	uint64		capacity_p;
 	uint32	   *chosen;			/* positions of the right side */
+	RuleFacts	facts;			/* of one that is spilled */
 } RuleMaker;
 
 /* Lowest count at which a rule can still have the key. */
@@ -68,18 +77,69 @@ keep_best(RuleMaker *maker)
 	maker->threshold = result->rules[result->n - 1].key;
 }
 
+/* The rule goes to those that are sorted on disk. */
+static void
+spill_rule(RuleMaker *maker, const Rule *rule)
+{
+	MiningResult *result = maker->result;
+	const Itemset *sets = result->store->sets;
+	RuleFacts  *facts = &maker->facts;
+
+	facts->both = sets[rule->set].count;
+	facts->lhs_count = sets[rule->lhs].count;
+	facts->rhs_count = sets[rule->rhs].count;
+	facts->improvement = rule->improvement;
+	facts->nlhs = itemset_ranks(result, rule->lhs, facts->lhs);
+	facts->nrhs = itemset_ranks(result, rule->rhs, facts->rhs);
+	put_sorted_rule(result->sorted, rule->key, facts);
+}
+
+/* There is no memory for more rules: these and all to come are sorted on disk. */
+static void
+spill_rules(RuleMaker *maker)
+{
+	MiningResult *result = maker->result;
+	uint64		i;
+
+	result->sorted = sorted_rows_create(maker->budget, SPILL_MEMORY(maker->budget->limit),
+										result->encoded->transactions.nitems,
+										maker->options->max_length);
+	for (i = 0; i < result->n; i++)
+	{
+		CHECK_FOR_INTERRUPTS();
+		spill_rule(maker, &result->rules[i]);
+	}
+	pfree(result->rules);
+	result->rules = NULL;
+	result->n = 0;
+}
+
 static void
 add_rule(RuleMaker *maker, const Rule *rule)
 {
 	MiningResult *result = maker->result;
 
+	if (result->sorted)
+	{
+		spill_rule(maker, rule);
+		return;
+	}
 	if (result->n == maker->capacity)
 	{
+		Size		more = maker->capacity * sizeof(Rule);
+
 		if (maker->keeps_best && result->n >= 2 * (uint64) maker->options->top_k)
 			keep_best(maker);
+		else if (maker->may_spill &&
+				 !budget_has_room(maker->budget, more + SPILL_MEMORY(maker->budget->limit)))
+		{
+			spill_rules(maker);
+			spill_rule(maker, rule);
+			return;
+		}
 		else
 		{
-			budget_check(maker->budget, maker->capacity * sizeof(Rule), "rules");
+			budget_check(maker->budget, more, "rules");
 			maker->capacity *= 2;
 			result->rules = repalloc_huge(result->rules, maker->capacity * sizeof(Rule));
 		}
@@ -100,66 +160,6 @@ add_p(RuleMaker *maker, double p)
 		result->p_values = repalloc_huge(result->p_values, maker->capacity_p * sizeof(double));
 	}
 	result->p_values[result->ntested++] = p;
-}
-
-/*
- * How much more confident the rule is than the most confident one with the
- * same right side and fewer items on the left, none among them.  Sets *better
- * where it is more confident than all, decided in whole numbers.
- */
-static double
-improvement(RuleMaker *maker, const uint32 *rhs, uint32 nrhs, uint32 nboth, uint32 nlhs,
-			bool *better)
-{
-	SetIndex   *index = maker->index;
-	const Itemset *sets = index->store->sets;
-	uint32		length = index->length;
-	uint32		nleft = length - nrhs;
-	uint32		left[ITEMSET_MAX_LENGTH];
-	uint32		positions[ITEMSET_MAX_LENGTH];
-	uint32		n = 0;
-	uint64		best_both;
-	uint64		best_lhs = maker->result->encoded->nbaskets;
-	uint64		subset;
-	uint32		i;
-	uint32		k;
-
-	/* positions that are not on the right side, which ascend there */
-	for (i = 0, k = 0; i < length; i++)
-		if (k < nrhs && rhs[k] == i)
-			k++;
-		else
-			left[n++] = i;
-	if (nleft > 30)
-		ereport(ERROR,
-				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
-				 errmsg("rules of more than 30 items on the left cannot be compared with all simpler ones"),
-				 errhint("Lower max_lhs or max_length.")));
-
-	best_both = sets[set_index_find(index, rhs, nrhs, false)].count;
-	for (subset = 1; subset + 1 < UINT64CONST(1) << nleft; subset++)
-	{
-		uint64		lhs;
-		uint64		both;
-
-		n = 0;
-		for (i = 0; i < nleft; i++)
-			if (subset >> i & 1)
-				positions[n++] = left[i];
-		lhs = sets[set_index_find(index, positions, n, false)].count;
-		for (i = 0; i < nrhs; i++)
-			positions[n++] = rhs[i];
-		both = sets[set_index_find(index, positions, n, false)].count;
-		if (both * best_lhs > best_both * lhs)
-		{
-			best_both = both;
-			best_lhs = lhs;
-		}
-		if ((subset & 0xff) == 0)
-			CHECK_FOR_INTERRUPTS();
-	}
-	*better = (uint64) nboth * best_lhs > best_both * nlhs;
-	return (double) nboth / nlhs - (double) best_both / best_lhs;
 }
 
 /*
@@ -206,11 +206,12 @@ make_rule(RuleMaker *maker, uint32 set, const uint32 *rhs, uint32 nrhs)
 		return confidence;
 	if (options->wants_improvement)
 	{
-		bool		better;
+		Confidence	own = {sets[set].count, sets[rule.lhs].count};
+		Confidence	best = nrhs == 1 ? simpler_rules_best(maker->simpler, rhs[0]) :
+			simpler_rules_search(maker->index, maker->result->encoded->nbaskets, rhs, nrhs);
 
-		rule.improvement = improvement(maker, rhs, nrhs, sets[set].count, sets[rule.lhs].count,
-									   &better);
-		if ((options->strictly_better && !better) ||
+		rule.improvement = (double) own.both / own.lhs - (double) best.both / best.lhs;
+		if ((options->strictly_better && !confidence_is_higher(own, best)) ||
 			rule.improvement < options->min_improvement)
 			return confidence;
 	}
@@ -243,25 +244,51 @@ choose_rhs(RuleMaker *maker, uint32 set, uint32 nchosen, uint32 from)
 	}
 }
 
+/* Makes rules of one set, unless it is not one to make them of. */
+static void
+make_rules_of(RuleMaker *maker, uint32 number)
+{
+	const RulesOptions *options = maker->options;
+	const Itemset *set = &maker->result->store->sets[number];
+
+	if (set->length > options->max_length || (set->length < 2 && maker->simpler == NULL))
+		return;
+	set_index_open(maker->index, number);
+	if (maker->simpler)
+		simpler_rules_open(maker->simpler, number);
+	if (set->length < 2 ||
+		(options->target == TARGET_CLOSED && (set->flags & ITEMSET_NOT_CLOSED)) ||
+		(options->target == TARGET_MAXIMAL && (set->flags & ITEMSET_NOT_MAXIMAL)))
+		return;
+	choose_rhs(maker, number, 0, 0);
+}
+
 /* Makes rules of all sets that have come to the store since the last time. */
 static void
 make_rules(RuleMaker *maker)
 {
 	const ItemsetStore *store = maker->result->store;
-	RulesTarget target = maker->options->target;
+	const RulesOptions *options = maker->options;
 
-	set_index_update(maker->index, maker->options->max_length > 2 || target != TARGET_ALL);
+	set_index_update(maker->index, options->max_length > 2 || options->target != TARGET_ALL);
+	if (maker->simpler)
+	{
+		uint32		n;
+		uint32	   *order = simpler_rules_extend(maker->simpler, options->max_length, &n);
+		uint32		i;
+
+		for (i = 0; i < n; i++)
+		{
+			progress_update(maker->nmade + i);
+			make_rules_of(maker, order[i]);
+		}
+		pfree(order);
+		maker->nmade = store->nsets;
+	}
 	for (; maker->nmade < store->nsets; maker->nmade++)
 	{
-		const Itemset *set = &store->sets[maker->nmade];
-
 		progress_update(maker->nmade);
-		if (set->length < 2 || set->length > maker->options->max_length ||
-			(target == TARGET_CLOSED && (set->flags & ITEMSET_NOT_CLOSED)) ||
-			(target == TARGET_MAXIMAL && (set->flags & ITEMSET_NOT_MAXIMAL)))
-			continue;
-		set_index_open(maker->index, maker->nmade);
-		choose_rhs(maker, maker->nmade, 0, 0);
+		make_rules_of(maker, maker->nmade);
 	}
 }
 
@@ -395,28 +422,26 @@ static void
 note_limits(MiningResult *result, const RulesOptions *options)
 {
 	StringInfoData buf;
+	uint32		longest = result->store->longest;
 	uint32		i;
 
 	initStringInfo(&buf);
 	if (result->encoded->nskipped > 0)
 		appendStringInfo(&buf, "max_basket: %u baskets of more than %u items left out",
 						 result->encoded->nskipped, options->max_basket);
-	if (options->max_length_given)
-		for (i = 0; i < result->store->nsets; i++)
-			if (result->store->sets[i].length >= options->max_length &&
-				result->store->sets[i].count >= result->min_count)
-			{
-				appendStringInfo(&buf, "%smax_length: sets of more than %u items not looked for",
-								 buf.len > 0 ? "; " : "", options->max_length);
-				break;
-			}
+	for (i = 0; i < result->store->nsets; i++)
+		if (result->store->sets[i].count >= result->min_count)
+			longest = Max(longest, result->store->sets[i].length);
+	if (options->max_length_given && longest >= options->max_length)
+		appendStringInfo(&buf, "%smax_length: sets of more than %u items not looked for",
+						 buf.len > 0 ? "; " : "", options->max_length);
 	result->limits = buf.len > 0 ? buf.data : NULL;
 }
 
 /* Encodes the baskets: what is then to be mined is in the result. */
 static void
 encode(MiningResult *result, Baskets *baskets, const RulesOptions *options,
-	   const MemoryBudget *budget, ItemLists *lists)
+	   MemoryBudget *budget, ItemLists *lists)
 {
 	EncodeOptions encode;
 
@@ -425,6 +450,7 @@ encode(MiningResult *result, Baskets *baskets, const RulesOptions *options,
 	encode.min_count = options->min_count;
 	encode.max_basket = options->max_basket;
 	encode.dropped = lists->dropped;
+	result->budget = budget;
 	progress_phase("encoding", 0);
 	result->dict = baskets->items;
 	result->encoded = encode_baskets(baskets, &encode, budget);
@@ -489,9 +515,12 @@ mine_targets(MiningResult *result, const RulesOptions *options, MemoryBudget *bu
 		mark_not_maximal(result->store, db->nitems, budget);
 }
 
-/* All frequent itemsets that the options ask for, in the current memory context. */
+/*
+ * All frequent itemsets that the options ask for, in the current memory
+ * context; those that have no place there are sorted on disk, if they may be.
+ */
 MiningResult *
-mine_itemsets(Baskets *baskets, const RulesOptions *options)
+mine_itemsets(Baskets *baskets, const RulesOptions *options, bool may_spill)
 {
 	MiningResult *result = palloc0_object(MiningResult);
 	MemoryBudget *budget = make_budget(baskets);
@@ -504,6 +533,12 @@ mine_itemsets(Baskets *baskets, const RulesOptions *options)
 		MiningJob	job = mining_job(result, options, budget);
 
 		job.best = options->top_k;
+		if (may_spill && options->top_k == 0)
+		{
+			result->store->spill = spill_itemset;
+			result->store->spill_arg = result;
+			result->store->reserve = SPILL_MEMORY(budget->limit);
+		}
 		mine_transactions(&job);
 	}
 	else
@@ -517,44 +552,73 @@ mine_itemsets(Baskets *baskets, const RulesOptions *options)
 	return result;
 }
 
-/* All rules that the options ask for, in the current memory context. */
-MiningResult *
-mine_rules(Baskets *baskets, const RulesOptions *options)
+/*
+ * Mines the sets that rules are made of, and makes these where they can raise
+ * the bar.
+ */
+static void
+mine_sets_of_rules(RuleMaker *maker)
 {
-	MiningResult *result = palloc0_object(MiningResult);
-	MemoryBudget *budget = make_budget(baskets);
-	RuleMaker	maker = {0};
-	MiningJob	job;
-	ItemLists	lists;
+	MiningResult *result = maker->result;
+	const RulesOptions *options = maker->options;
+	MiningJob	job = mining_job(result, options, maker->budget);
 
-	encode(result, baskets, options, budget, &lists);
-	maker.result = result;
-	maker.options = options;
-	maker.budget = budget;
-	maker.lists = &lists;
-	maker.index = set_index_create(result->store, result->encoded->transactions.nitems, budget);
-	maker.threshold = -get_float8_infinity();
-	maker.keeps_best = options->top_k > 0 && options->significance == SIGNIFICANCE_NONE;
-	maker.chosen = palloc_array(uint32, ITEMSET_MAX_LENGTH);
-	maker.capacity = maker.capacity_p = 1024;
-	result->rules = palloc_array(Rule, maker.capacity);
-	result->p_values = palloc_array(double, maker.capacity_p);
-	job = mining_job(result, options, budget);
-	job.raises = maker.keeps_best && options->target == TARGET_ALL &&
-		rule_measure_has_bound(options->rank_by, options->min_lift);
-	if (job.raises)
+	job.raises = maker->raises;
+	if (maker->raises)
 	{
 		job.done = rules_item_done;
-		job.arg = &maker;
+		job.arg = maker;
 	}
 	/* one item more shows which sets are not closed */
 	if (options->target != TARGET_ALL)
 		job.max_length++;
 	mine_transactions(&job);
+}
+
+/*
+ * All rules that the options ask for, in the current memory context; those that
+ * have no place there are sorted on disk, if they may be.
+ */
+MiningResult *
+mine_rules(Baskets *baskets, const RulesOptions *options, bool may_spill)
+{
+	MiningResult *result = palloc0_object(MiningResult);
+	MemoryBudget *budget = make_budget(baskets);
+	RuleMaker  *maker = palloc0_object(RuleMaker);
+	RuleJoin   *join = NULL;
+	ItemLists	lists;
+
+	encode(result, baskets, options, budget, &lists);
+	result->has_rules = true;
+	maker->result = result;
+	maker->options = options;
+	maker->budget = budget;
+	maker->lists = &lists;
+	maker->index = set_index_create(result->store, result->encoded->transactions.nitems, budget);
+	if (options->wants_improvement)
+		maker->simpler = simpler_rules_create(maker->index, result->encoded->nbaskets, budget);
+	maker->threshold = -get_float8_infinity();
+	maker->keeps_best = options->top_k > 0 && options->significance == SIGNIFICANCE_NONE;
+	maker->raises = maker->keeps_best && options->target == TARGET_ALL &&
+		rule_measure_has_bound(options->rank_by, options->min_lift);
+	maker->may_spill = may_spill && options->top_k == 0 && options->significance == SIGNIFICANCE_NONE;
+	maker->chosen = palloc_array(uint32, ITEMSET_MAX_LENGTH);
+	maker->capacity = maker->capacity_p = 1024;
+	result->rules = palloc_array(Rule, maker->capacity);
+	result->p_values = palloc_array(double, maker->capacity_p);
+	if (maker->may_spill)
+		join = rule_join_create(result, options, &lists);
+
+	mine_sets_of_rules(maker);
 	progress_phase("rules", result->store->nsets);
-	if (options->target != TARGET_ALL)
-		mark_targets(result->store, maker.index);
-	make_rules(&maker);
+	if (join && rule_join_is_needed(join))
+		rule_join_make_rules(join);
+	else
+	{
+		if (options->target != TARGET_ALL)
+			mark_targets(result->store, maker->index);
+		make_rules(maker);
+	}
 
 	progress_phase("sorting", 0);
 	if (options->significance != SIGNIFICANCE_NONE)
@@ -562,13 +626,18 @@ mine_rules(Baskets *baskets, const RulesOptions *options)
 		adjust_p_values(result, options->significance);
 		drop_insignificant(result, options->alpha);
 	}
-	order_sets(result, budget);
-	sort_rules(result);
+	if (result->sorted)
+		result->n = sorted_rows_sort(result->sorted);
+	else
+	{
+		order_sets(result, budget);
+		sort_rules(result);
+	}
 	if (options->top_k > 0)
 		result->n = Min(result->n, options->top_k);
-	if (job.raises && result->n == options->top_k)
+	if (maker->raises && result->n == options->top_k)
 		result->min_count = Max(result->min_count,
-								count_for_key(&maker, result->rules[result->n - 1].key));
+								count_for_key(maker, result->rules[result->n - 1].key));
 	note_limits(result, options);
 	return result;
 }

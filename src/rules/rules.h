@@ -11,6 +11,7 @@
 #include "core/compat.h"
 #include "rules/baskets.h"
 #include "rules/options.h"
+#include "rules/sortedrows.h"
 
 /* A rule that is to be shown: its sides and their union, in the store. */
 typedef struct Rule
@@ -27,6 +28,7 @@ typedef struct Rule
 typedef struct MiningResult
 {
 	EncodedBaskets *encoded;
+	MemoryBudget *budget;
 	IdDict	   *dict;
 	ItemsetStore *store;
 	uint32		min_count;		/* the bar, where it was in the end */
@@ -34,6 +36,8 @@ typedef struct MiningResult
 	/* one of these, sorted */
 	uint32	   *itemsets;
 	Rule	   *rules;
+	SortedRows *sorted;			/* of either, where there are too many */
+	bool		has_rules;		/* they are rules */
 	uint64		n;				/* number of these */
 	uint32	   *set_order;		/* by set: place in the order of items; NULL: not known */
 	/* p of all rules tested, ascending, and what each becomes for their number */
@@ -42,10 +46,24 @@ typedef struct MiningResult
 	uint64		ntested;
 } MiningResult;
 
+/* Counts and items of a rule, in the order of these. */
+typedef struct RuleFacts
+{
+	uint32		both;
+	uint32		lhs_count;
+	uint32		rhs_count;
+	uint32		nlhs;
+	uint32		nrhs;
+	double		improvement;
+	double		p;
+	uint32		lhs[ITEMSET_MAX_LENGTH];
+	uint32		rhs[ITEMSET_MAX_LENGTH];
+} RuleFacts;
+
 /* Items of a set as places in the order of items, ascending; returns how many. */
 extern uint32 itemset_ranks(const MiningResult *result, uint32 set, uint32 *ranks);
-extern MiningResult *mine_itemsets(Baskets *baskets, const RulesOptions *options);
-extern MiningResult *mine_rules(Baskets *baskets, const RulesOptions *options);
+extern MiningResult *mine_itemsets(Baskets *baskets, const RulesOptions *options, bool may_spill);
+extern MiningResult *mine_rules(Baskets *baskets, const RulesOptions *options, bool may_spill);
 extern double adjusted_p(const MiningResult *result, double p);
 
 #endif							/* RECSYS_RULES_RULES_H */

@@ -69,10 +69,17 @@ insert_set(SetIndex *index, uint32 set)
 	index->used++;
 }
 
+/* Bytes that the table of so many sets takes. */
+Size
+set_index_size(uint64 nsets)
+{
+	return pg_nextpower2_64(Max(nsets * 2, 1024)) * sizeof(uint32);
+}
+
 static void
 enlarge_table(SetIndex *index, uint64 wanted)
 {
-	uint64		size = pg_nextpower2_64(Max(wanted * 2, 1024));
+	uint64		size = set_index_size(wanted) / sizeof(uint32);
 	uint32		i;
 
 	if (size > (uint64) PG_INT32_MAX + 1)

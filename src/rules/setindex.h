@@ -32,6 +32,7 @@ typedef struct SetIndex
 
 extern SetIndex *set_index_create(const ItemsetStore *store, uint32 nitems,
 								  const MemoryBudget *budget);
+extern Size set_index_size(uint64 nsets);
 extern void set_index_update(SetIndex *index, bool longer);
 extern void set_index_open(SetIndex *index, uint32 set);
 extern uint32 set_index_find(SetIndex *index, const uint32 *positions, uint32 n, bool without);

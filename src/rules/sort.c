@@ -5,13 +5,15 @@
  *
  * The order is total and depends on counts and items only, never on how the
  * sets were found.  Sets are compared by their items as far as these fit into
- * two words, and item by item only where that does not decide.
+ * two words, and item by item only where that does not decide.  What there is
+ * no memory for becomes rows of bytes that compare in the same way.
  *
  *-------------------------------------------------------------------------
  */
 #include "core/compat.h"
 
 #include "port/pg_bitutils.h"
+#include "utils/float.h"
 
 #include "rules/sort.h"
 
@@ -139,11 +141,106 @@ pack_ranks(const uint32 *ranks, uint32 n, uint32 i, int bits)
 	return word;
 }
 
+/* Puts places in order: there are few in a set. */
+static void
+sort_ranks(uint32 *ranks, uint32 n)
+{
+	uint32		i;
+
+	for (i = 1; i < n; i++)
+	{
+		uint32		rank = ranks[i];
+		uint32		k = i;
+
+		for (; k > 0 && ranks[k - 1] > rank; k--)
+			ranks[k] = ranks[k - 1];
+		ranks[k] = rank;
+	}
+}
+
+/* A set that there is no room for in the store goes to result->sorted; arg is the result. */
+void
+spill_itemset(void *arg, const uint32 *items, uint32 length, uint32 count)
+{
+	MiningResult *result = arg;
+	uint32		ranks[ITEMSET_MAX_LENGTH];
+	uint8	   *p;
+	uint32		i;
+
+	if (result->sorted == NULL)
+		result->sorted = sorted_rows_create(result->budget, result->store->reserve,
+											result->encoded->transactions.nitems,
+											ITEMSET_MAX_LENGTH);
+	for (i = 0; i < length; i++)
+		ranks[i] = result->encoded->rank[items[i]];
+	sort_ranks(ranks, length);
+	p = sorted_rows_begin(result->sorted);
+	p = put_uint32(p, ~count);
+	p = put_uint32(p, length);
+	sorted_rows_put(result->sorted, put_ranks(result->sorted, p, ranks, length));
+}
+
+/* The next set that was spilled: its items are those of the left side. */
+bool
+get_sorted_itemset(SortedRows *rows, RuleFacts *set)
+{
+	const uint8 *p = sorted_rows_next(rows);
+	uint32		count;
+	uint32		length;
+
+	if (p == NULL)
+		return false;
+	p = get_uint32(p, &count);
+	p = get_uint32(p, &length);
+	set->both = ~count;
+	get_ranks(rows, p, set->lhs, &set->nlhs);
+	return true;
+}
+
+/* Adds a rule to those that are sorted on disk. */
+void
+put_sorted_rule(SortedRows *rows, double key, const RuleFacts *rule)
+{
+	uint8	   *p = put_descending(sorted_rows_begin(rows), key);
+	uint64		scaled = (uint64) rule->both << 31;
+
+	/*
+	 * 63 binary digits of the confidence: with counts below 2^31 two that
+	 * differ at all do so by 2^-62 at least.
+	 */
+	p = put_uint32(p, ~(uint32) (scaled / rule->lhs_count));
+	p = put_uint32(p, ~(uint32) ((scaled % rule->lhs_count << 32) / rule->lhs_count));
+	p = put_ranks(rows, p, rule->lhs, rule->nlhs);
+	p = put_ranks(rows, p, rule->rhs, rule->nrhs);
+	p = put_uint32(p, rule->both);
+	p = put_uint32(p, rule->lhs_count);
+	p = put_uint32(p, rule->rhs_count);
+	memcpy(p, &rule->improvement, sizeof(double));
+	sorted_rows_put(rows, p + sizeof(double));
+}
+
+bool
+get_sorted_rule(SortedRows *rows, RuleFacts *rule)
+{
+	const uint8 *p = sorted_rows_next(rows);
+
+	if (p == NULL)
+		return false;
+	p = get_ranks(rows, p + 16, rule->lhs, &rule->nlhs);
+	p = get_ranks(rows, p, rule->rhs, &rule->nrhs);
+	p = get_uint32(p, &rule->both);
+	p = get_uint32(p, &rule->lhs_count);
+	p = get_uint32(p, &rule->rhs_count);
+	memcpy(&rule->improvement, p, sizeof(double));
+	rule->p = get_float8_nan();
+	return true;
+}
+
 /* Puts the sets that are wanted in order. */
 void
-sort_itemsets(MiningResult *result, const RulesOptions *options, const MemoryBudget *budget)
+sort_itemsets(MiningResult *result, const RulesOptions *options, MemoryBudget *budget)
 {
-	const ItemsetStore *store = result->store;
+	ItemsetStore *store = result->store;
 	uint16		unwanted = options->target == TARGET_ALL ? 0 :
 		options->target == TARGET_CLOSED ? ITEMSET_NOT_CLOSED : ITEMSET_NOT_MAXIMAL;
 	int			bits = rank_bits(result);
@@ -152,6 +249,14 @@ sort_itemsets(MiningResult *result, const RulesOptions *options, const MemoryBud
 	uint32		n = 0;
 	uint32		i;
 
+	if (store->base > 0 ||
+		(store->spill && store->nsets > 0 &&
+		 !budget_has_room(budget, (Size) store->nsets * (sizeof(SetKey) + sizeof(uint32)))))
+	{
+		itemset_store_spill(store, NO_ITEMSET);
+		result->n = sorted_rows_sort(result->sorted);
+		return;
+	}
 	budget_check(budget, (Size) store->nsets * (sizeof(SetKey) + sizeof(uint32)),
 				 "frequent itemsets");
 	keys = MemoryContextAllocHuge(CurrentMemoryContext,
@@ -193,10 +298,10 @@ order_sets(MiningResult *result, const MemoryBudget *budget)
 	SetKey	   *keys;
 	uint32		i;
 
-	if (result->n < MANY_RULES)
+	/* without it they compare all the same, only slower */
+	if (result->n < MANY_RULES || result->n < store->nsets / 16 ||
+		!budget_has_room(budget, (Size) store->nsets * (sizeof(SetKey) + sizeof(uint32))))
 		return;
-	budget_check(budget, (Size) store->nsets * (sizeof(SetKey) + sizeof(uint32)),
-				 "frequent itemsets");
 	keys = MemoryContextAllocHuge(CurrentMemoryContext, (Size) store->nsets * sizeof(SetKey));
 	for (i = 0; i < store->nsets; i++)
 	{

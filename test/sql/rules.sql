@@ -316,6 +316,33 @@ SELECT lhs, rhs, together, conviction, zhang, phi FROM association_rules('SELECT
 SELECT count(*), max(cardinality(items)) FROM frequent_itemsets('SELECT b, i FROM generate_series(1, 3) b, generate_series(1, 12) i');
 SELECT count(*), sum(together) FROM frequent_itemsets('SELECT b, i FROM generate_series(1, 13) b, generate_series(1, 12) i WHERE b <> i', min_count => 1);
 
+-- more than memory holds: the same rows in the same order, through files
+CREATE TABLE wide AS SELECT b AS basket, i AS item FROM generate_series(1, 400) b, generate_series(1, 15) i
+WHERE ('x' || substr(md5(b || ',' || i), 1, 4))::bit(16)::int / 65536.0 < 0.5 + i * 0.025;
+CREATE FUNCTION digest(what text, memory text, OUT n bigint, OUT hash text) LANGUAGE plpgsql AS $$
+BEGIN
+  PERFORM set_config('maintenance_work_mem', memory, true);
+  EXECUTE format('SELECT count(*), md5(string_agg(s::text, chr(10) ORDER BY ordinality)) FROM %s WITH ORDINALITY s', what) INTO n, hash;
+END $$;
+SELECT o, little.n > 5000 AS many, little = enough AS same
+FROM unnest(ARRAY[
+    $$frequent_itemsets('TABLE rules_test.wide', min_count => 3)$$,
+    $$frequent_itemsets('TABLE rules_test.wide', min_count => 3, max_length => 9, exclude => '{3}')$$,
+    $$frequent_itemsets('SELECT 1, i FROM generate_series(1, 16) i')$$,
+    $$frequent_itemsets('SELECT b, i FROM generate_series(1, 17) b, generate_series(1, 16) i WHERE b <> i', min_count => 1)$$,
+    $$association_rules('TABLE rules_test.wide', min_count => 40, min_confidence => 0.3)$$,
+    $$association_rules('TABLE rules_test.wide', min_count => 30, rank_by => 'imbalance', max_lhs => 6, rhs_in => '{1,4,9}')$$,
+    $$association_rules('TABLE rules_test.wide', min_count => 30, rank_by => 'conviction', min_lift => 1.05)$$,
+    $$association_rules(NULL::text, 'SELECT basket, repeat(chr(item + 96), 3) FROM rules_test.wide', min_count => 12, rank_by => 'phi', lhs_in => '{ddd,eee,fff,ggg,hhh,iii,jjj,kkk,lll}')$$]) WITH ORDINALITY q(q, o),
+  digest(q, '1MB') little, digest(q, '64MB') enough ORDER BY o;
+-- with the sets in memory, rules in files
+SELECT o, little.n > 5000 AS many, little = enough AS same
+FROM unnest(ARRAY[
+    $$association_rules('TABLE rules_test.wide', min_count => 90, max_rhs => 3, rank_by => 'certainty')$$,
+    $$association_rules('TABLE rules_test.wide', min_count => 30, min_improvement => 0)$$,
+    $$association_rules('TABLE rules_test.wide', min_count => 60, target => 'closed')$$]) WITH ORDINALITY q(q, o),
+  digest(q, '2MB') little, digest(q, '64MB') enough ORDER BY o;
+
 -- errors
 \set VERBOSITY sqlstate
 SELECT rules_options(min_support => 1.5);
@@ -340,7 +367,9 @@ SELECT * FROM association_rules('SELECT 1, 2, 3');
 SELECT * FROM association_rules('DELETE FROM rules_test.lines');
 SELECT rule_measures(-1, 0, 0, 0);
 SET maintenance_work_mem = '1MB';
-SELECT count(*) FROM frequent_itemsets('SELECT b, i FROM generate_series(1, 3) b, generate_series(1, 25) i');
+SELECT count(*) FROM frequent_itemsets('SELECT b, i FROM generate_series(1, 3) b, generate_series(1, 25) i', target => 'maximal', hierarchy => '{{98,99}}');
+SELECT cardinality(frequent_itemsets_agg(b, i)) FROM generate_series(1, 3) b, generate_series(1, 25) i;
+SELECT count(*) FROM association_rules('SELECT b, i FROM generate_series(1, 3) b, generate_series(1, 25) i', redundant => false);
 SELECT frequent_itemsets_agg(b, i) FROM generate_series(1, 100000) b, generate_series(1, 3) i;
 RESET maintenance_work_mem;
 \set VERBOSITY default
