@@ -42,9 +42,10 @@ INSERT INTO store.state VALUES (0);
 SQL
 ask($node, 'shop', <<'SQL');
 SELECT create_recommender('shop', 'SELECT customer, product, quantity FROM orders WHERE crowd = -1 OR crowd = (SELECT crowd FROM state)',
-	items => 'SELECT DISTINCT product FROM orders');
+	items => 'SELECT DISTINCT product, product % 5 AS category FROM orders',
+	users => $$SELECT DISTINCT customer, ARRAY['group ' || customer % 4, 'size ' || customer % 7] FROM orders WHERE crowd = -1 OR crowd = (SELECT crowd FROM state)$$);
 GRANT USAGE ON SCHEMA store, recsys_home TO reader;
-GRANT SELECT ON shop, shop_model, orders, state TO reader;
+GRANT SELECT ON shop, shop_model, shop_lists, orders, state TO reader;
 SQL
 my $old = ask($node, 'shop', $everything);
 ask($node, 'shop', q{UPDATE state SET crowd = 1; SELECT refresh_recommender('shop')});
