@@ -275,11 +275,12 @@ call_put_item(Call *call, uint32 item, Datum source)
 	call_put_row(call, values, nulls);
 }
 
-/* Rows of some items of a rung in order, with reasons where a scoring has them. */
+/* Rows of some items of a rung in order, with reasons where it has them. */
 static void
 put_items(Call *call, const uint32 *items, uint32 n, Rung rung, Scoring *scoring)
 {
-	Candidate  *candidates = scoring ? scoring_explain(scoring, items, n) : NULL;
+	Candidate  *candidates = scoring ? scoring_explain(scoring, items, n) :
+		rung == RUNG_CATEGORY ? ladder_explain(call, items, n) : NULL;
 	Datum		source = CStringGetTextDatum(rung_name(rung));
 	MemoryContext cxt = AllocSetContextCreate(CurrentMemoryContext, "recsys row",
 											  ALLOCSET_SMALL_SIZES);

@@ -534,7 +534,9 @@ put_rows(Call *call, const Row *rows, int64 n, Scoring *scoring)
 {
 	uint32	   *scored = MemoryContextAllocHuge(CurrentMemoryContext, Max(n, 1) * sizeof(uint32));
 	uint32		nscored = 0;
+	uint32		nplaced = 0;	/* from the rung of categories */
 	Candidate  *candidate;
+	Candidate  *placed;
 	Datum		sources[NSOURCES];
 	int64		i;
 
@@ -545,9 +547,15 @@ put_rows(Call *call, const Row *rows, int64 n, Scoring *scoring)
 			scored[nscored++] = rows[i].item;
 	candidate = scoring_explain(scoring, scored, nscored);
 	for (i = 0; i < n; i++)
+		if (rows[i].rung == RUNG_CATEGORY)
+			scored[nplaced++] = rows[i].item;
+	placed = ladder_explain(call, scored, nplaced);
+	for (i = 0; i < n; i++)
 	{
 		if (rows[i].rung == RUNG_PERSONAL || rows[i].rung == SOURCE_EXPLORE)
 			call_put_candidate(call, candidate++, sources[rows[i].rung]);
+		else if (rows[i].rung == RUNG_CATEGORY)
+			call_put_candidate(call, placed++, sources[RUNG_CATEGORY]);
 		else
 			call_put_item(call, rows[i].item, sources[rows[i].rung]);
 	}

@@ -7,7 +7,7 @@
  *					that have a list, of the share of their users who have the item
  *		category	the categories of the history: the popularity of the item
  *					times the share that its category has in the weight of the
- *					history
+ *					history; each item of the history in it contributes
  *
  * Both add up a few short lists that were worked out with the model (lists.c).
  * The user's tags and the categories of the items are read live.  Sums are made
@@ -16,6 +16,8 @@
  *-------------------------------------------------------------------------
  */
 #include "core/compat.h"
+
+#include <math.h>
 
 #include "catalog/pg_collation.h"
 #include "catalog/pg_type.h"
@@ -62,7 +64,17 @@ typedef struct MentionList
 	Call	   *call;
 	KeyList    *keys;
 	int			nlists;			/* that were found */
+	double		greatest;		/* score in them */
 } MentionList;
+
+/* What the reasons of the rung of categories are made of. */
+struct Ladder
+{
+	MentionList list;			/* sorted by item */
+	KeyList		parts;			/* what each item of the history adds to a category */
+	int		   *first;			/* part of each category, and the end */
+	double		rounder;		/* adding and subtracting it rounds a contribution: score.c */
+};
 
 static void
 forget(LadderPlan *plan)
@@ -134,25 +146,18 @@ compare_keys(const void *a, const void *b)
 	return (x->item > y->item) - (x->item < y->item);
 }
 
-/* Sorts keys and makes one of those that are the same, with the sum of the weights. */
+/* Sorts keys and drops what is there twice. */
 static void
-merge_keys(KeyList *list)
+unite_keys(KeyList *list)
 {
 	int			n = 0;
 	int			i;
 
 	qsort(list->keys, list->n, sizeof(Key), compare_keys);
 	for (i = 0; i < list->n; i++)
-	{
-		if (n == 0 || call_compare_texts(list->keys[n - 1].key, list->keys[i].key) != 0)
+		if (n == 0 || list->keys[i].item != list->keys[n - 1].item ||
+			call_compare_texts(list->keys[n - 1].key, list->keys[i].key) != 0)
 			list->keys[n++] = list->keys[i];
-		/* an item may be more than once in the items query */
-		else if (list->keys[i].item != list->keys[n - 1].item)
-		{
-			list->keys[n - 1].item = list->keys[i].item;
-			list->keys[n - 1].weight += list->keys[i].weight;
-		}
-	}
 	list->n = n;
 }
 
@@ -262,6 +267,8 @@ add_list(void *arg, const Datum *values, const bool *nulls)
 			last = middle;
 	}
 	list->nlists++;
+	for (i = 0; i < ARR_DIMS(scores)[0]; i++)
+		list->greatest = Max(list->greatest, ((float8 *) ARR_DATA_PTR(scores))[i]);
 	n = ARR_DIMS(items)[0];
 	score = (float8 *) ARR_DATA_PTR(scores);
 	for (i = 0, p = ARR_DATA_PTR(items); i < n; i++)
@@ -399,7 +406,7 @@ ladder_crowd(Call *call, int64 *n)
 		read_tags(call, &tags);
 	if (tags.n == 0)
 		return NULL;
-	merge_keys(&tags);
+	unite_keys(&tags);
 	read_lists(call, "crowd", &tags, &list);
 	for (i = 0; i < tags.n; i++)
 		tags.keys[i].weight = 1.0 / Max(list.nlists, 1);
@@ -425,40 +432,212 @@ has_categories(Recommender *recommender)
 	return recommender->categories == CATEGORIES_SOME;
 }
 
+/* The categories of the parts, with the place of the first part of each. */
+static void
+list_categories(Ladder *ladder, KeyList *categories)
+{
+	KeyList    *parts = &ladder->parts;
+	int			i;
+
+	categories->cxt = parts->cxt;
+	ladder->first = palloc_array(int, parts->n + 1);
+	for (i = 0; i < parts->n; i++)
+		if (i == 0 || call_compare_texts(parts->keys[i - 1].key, parts->keys[i].key) != 0)
+		{
+			ladder->first[categories->n] = i;
+			add_key(categories, parts->keys[i].key, 0, 0);
+		}
+	ladder->first[categories->n] = parts->n;
+}
+
+static double
+part_contribution(const Ladder *ladder, const Key *part, const Mention *mention)
+{
+	double		sum = part->weight * mention->score + ladder->rounder;
+
+	return sum - ladder->rounder;
+}
+
+/* Scores items by contributions, rounded so that sums are exact; best first. */
+static uint32 *
+score_parts(Ladder *ladder, int64 *n)
+{
+	MentionList *list = &ladder->list;
+	ItemTable  *table = &list->call->recommender->table;
+	uint32	   *items = MemoryContextAllocHuge(CurrentMemoryContext,
+											   Max(list->n, 1) * sizeof(uint32));
+	int			exponent;
+	int64		i;
+
+	/* shares add up to 1, so no sum is greater than the greatest score */
+	frexp(list->greatest, &exponent);
+	ladder->rounder = ldexp(1.5, exponent + 1);
+	*n = 0;
+	qsort(list->mentions, list->n, sizeof(Mention), compare_mentions);
+	for (i = 0; i < list->n; i++)
+	{
+		const Mention *mention = &list->mentions[i];
+		ItemEntry  *entry = &table->entries[mention->item];
+		int			k;
+
+		CHECK_FOR_INTERRUPTS();
+		if (i == 0 || mention->item != list->mentions[i - 1].item)
+		{
+			entry->score = 0;
+			items[(*n)++] = mention->item;
+		}
+		for (k = ladder->first[mention->place]; k < ladder->first[mention->place + 1]; k++)
+			entry->score += part_contribution(ladder, &ladder->parts.keys[k], mention);
+	}
+	qsort_arg(items, *n, sizeof(uint32), call_compare_scores, table);
+	return items;
+}
+
 /* What sells in the categories of the history, best first, or NULL. */
 uint32 *
 ladder_category(Call *call, int64 *n)
 {
 	Recommender *recommender = call->recommender;
-	KeyList		categories = {0};
-	MentionList list = {0};
+	Ladder	   *ladder;
+	KeyList    *parts;
+	KeyList    *categories;
 	double		sum = 0;
 	uint32	   *items;
 	int			i;
 
 	if (!OidIsValid(recommender->lists) || call->nhistory == 0 || !has_categories(recommender))
 		return NULL;
+	ladder = palloc0_object(Ladder);
+	categories = palloc0_object(KeyList);
+	parts = &ladder->parts;
 	items = palloc_array(uint32, call->nhistory);
-	categories.cxt = CurrentMemoryContext;
-	categories.table = &recommender->table;
-	categories.nweights = recommender->table.n;
-	categories.weights = MemoryContextAllocHuge(CurrentMemoryContext,
-												categories.nweights * sizeof(double));
-	memset(categories.weights, 0, categories.nweights * sizeof(double));
+	parts->cxt = CurrentMemoryContext;
+	parts->table = &recommender->table;
+	parts->nweights = recommender->table.n;
+	parts->weights = MemoryContextAllocHuge(CurrentMemoryContext,
+											parts->nweights * sizeof(double));
+	memset(parts->weights, 0, parts->nweights * sizeof(double));
 	for (i = 0; i < call->nhistory; i++)
 	{
 		items[i] = call->history[i].item;
-		categories.weights[items[i]] = call->history[i].weight;
+		parts->weights[items[i]] = call->history[i].weight;
 	}
 	eligible_read(recommender, NULL, items, call->nhistory, ELIGIBLE_CATEGORY | ELIGIBLE_ANY,
-				  add_category, &categories);
-	if (categories.n == 0)
+				  add_category, parts);
+	if (parts->n == 0)
 		return NULL;
-	merge_keys(&categories);
-	for (i = 0; i < categories.n; i++)
-		sum += categories.keys[i].weight;
-	for (i = 0; i < categories.n; i++)
-		categories.keys[i].weight /= sum;
-	read_lists(call, "category", &categories, &list);
-	return list.n > 0 ? score_mentions(&list, n) : NULL;
+	/* an item may be there twice in the items query */
+	unite_keys(parts);
+	for (i = 0; i < parts->n; i++)
+		sum += parts->keys[i].weight;
+	for (i = 0; i < parts->n; i++)
+		parts->keys[i].weight /= sum;
+	list_categories(ladder, categories);
+	read_lists(call, "category", categories, &ladder->list);
+	if (ladder->list.n == 0)
+		return NULL;
+	call->ladder = ladder;
+	return score_parts(ladder, n);
+}
+
+typedef struct Reason
+{
+	Datum		item;
+	uint32		number;
+	double		contribution;
+} Reason;
+
+static int
+compare_numbers(const void *a, const void *b)
+{
+	const Reason *x = (const Reason *) a;
+	const Reason *y = (const Reason *) b;
+
+	return (x->number > y->number) - (x->number < y->number);
+}
+
+/* The greatest contribution first, ties by item. */
+static int
+compare_reasons(const void *a, const void *b, void *arg)
+{
+	const Reason *x = (const Reason *) a;
+	const Reason *y = (const Reason *) b;
+
+	if (x->contribution != y->contribution)
+		return x->contribution > y->contribution ? -1 : 1;
+	return idtype_compare((IdType *) arg, x->item, y->item);
+}
+
+/* The reasons for one item: those of its categories, added up. */
+static void
+explain_item(const Ladder *ladder, uint32 item, Candidate *candidate)
+{
+	const MentionList *list = &ladder->list;
+	ItemTable  *table = &list->call->recommender->table;
+	Reason	   *reasons;
+	int64		first = 0;
+	int64		last = list->n;
+	int			n = 0;
+	int			nunited = 0;
+	int64		i;
+	int			k;
+
+	while (first < last)
+	{
+		int64		middle = first + (last - first) / 2;
+
+		if (list->mentions[middle].item < item)
+			first = middle + 1;
+		else
+			last = middle;
+	}
+	for (i = first; i < list->n && list->mentions[i].item == item; i++)
+		n += ladder->first[list->mentions[i].place + 1] - ladder->first[list->mentions[i].place];
+	reasons = palloc_array(Reason, Max(n, 1));
+	n = 0;
+	for (i = first; i < list->n && list->mentions[i].item == item; i++)
+		for (k = ladder->first[list->mentions[i].place];
+			 k < ladder->first[list->mentions[i].place + 1]; k++)
+		{
+			const Key  *part = &ladder->parts.keys[k];
+
+			reasons[n].number = part->item;
+			reasons[n].item = table->entries[part->item].item;
+			reasons[n++].contribution = part_contribution(ladder, part, &list->mentions[i]);
+		}
+	qsort(reasons, n, sizeof(Reason), compare_numbers);
+	for (k = 0; k < n; k++)
+		if (k > 0 && reasons[k].number == reasons[nunited - 1].number)
+			reasons[nunited - 1].contribution += reasons[k].contribution;
+		else
+			reasons[nunited++] = reasons[k];
+	qsort_arg(reasons, nunited, sizeof(Reason), compare_reasons, table->type);
+
+	candidate->item = table->entries[item].item;
+	candidate->score = table->entries[item].score;
+	candidate->nreasons = nunited;
+	candidate->reasons = palloc_array(Datum, Max(nunited, 1));
+	candidate->contributions = palloc_array(double, Max(nunited, 1));
+	for (k = 0; k < nunited; k++)
+	{
+		candidate->reasons[k] = reasons[k].item;
+		candidate->contributions[k] = reasons[k].contribution;
+	}
+	pfree(reasons);
+}
+
+/* Items that ladder_category() has found with what contributed to each. */
+Candidate *
+ladder_explain(Call *call, const uint32 *items, uint32 n)
+{
+	Candidate  *candidates = MemoryContextAllocHuge(CurrentMemoryContext,
+													Max((Size) n, 1) * sizeof(Candidate));
+	uint32		i;
+
+	for (i = 0; i < n; i++)
+	{
+		CHECK_FOR_INTERRUPTS();
+		explain_item(call->ladder, items[i], &candidates[i]);
+	}
+	return candidates;
 }

@@ -66,6 +66,8 @@ enum
 	ARG_LOG
 };
 
+typedef struct Ladder Ladder;
+
 /* One call: what is being answered and where the rows go. */
 typedef struct Call
 {
@@ -87,6 +89,7 @@ typedef struct Call
 	const HistoryItem *history;
 	int			nhistory;
 	Diversity  *diversity;		/* or NULL */
+	Ladder	   *ladder;		/* what the rung of categories was made of */
 	bool		log;			/* rows are to be logged */
 
 	/* where rows go, if not into the function's result */
@@ -139,6 +142,7 @@ extern void stream_close(Stream *stream);
 /* ladder.c */
 extern uint32 *ladder_crowd(Call *call, int64 *n);
 extern uint32 *ladder_category(Call *call, int64 *n);
+extern Candidate *ladder_explain(Call *call, const uint32 *items, uint32 n);
 
 /* diversity.c */
 extern void call_read_diversity(Call *call, int argument);

@@ -99,6 +99,9 @@ FROM (SELECT ARRAY(SELECT r.source || ' ' || r.item FROM recommend('diverse_shop
 SELECT count(*) AS wrong FROM unnest(ARRAY[1, 5, 60]) c, unnest(ARRAY[1, 9, 30]) n
 WHERE ARRAY(SELECT r FROM recommend('diverse_shop', c, n, lambda => 0.4, per_category => 3) r)
 	IS DISTINCT FROM (ARRAY(SELECT r FROM recommend('diverse_shop', c, lambda => 0.4, per_category => 3) r))[:n];
+-- contributions add up on every rung that has them
+SELECT count(*) FILTER (WHERE (because IS NULL) <> (source = 'popular') OR score <> (SELECT sum(x) FROM unnest(contributions) x)) AS wrong, count(DISTINCT source) AS sources
+FROM generate_series(0, 62, 9) c, recommend('diverse_shop', c, 300, lambda => 0.5, explore => 0.1);
 -- options that change nothing
 SELECT count(*) AS wrong FROM generate_series(0, 62) c
 WHERE ARRAY(SELECT r FROM recommend('diverse_shop', c, 20, lambda => 1, explore => 0, damping => 0, per_category => 1000) r)

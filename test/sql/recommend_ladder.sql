@@ -44,17 +44,19 @@ WITH history AS (SELECT product, sum(quantity)::float8 AS w FROM ladder_orders W
 eligible AS (SELECT DISTINCT p.id FROM ladder_products p WHERE p.available AND NOT EXISTS (SELECT FROM history h WHERE h.product = p.id)),
 tags AS (SELECT DISTINCT t.tag FROM (SELECT unnest(given) UNION ALL SELECT tag FROM ladder_tags WHERE id = who AND given IS NULL) t(tag)
 	WHERE EXISTS (SELECT FROM ladder_shop_lists l WHERE l.kind = 'crowd' AND l.key = t.tag)),
-affinity AS (
-	SELECT category, sum(w ORDER BY w) AS w FROM (SELECT DISTINCT h.product, h.w, p.category FROM history h JOIN ladder_products p ON p.id = h.product
-		WHERE h.w > 0 AND p.category IS NOT NULL) q GROUP BY 1),
+parts AS (
+	SELECT category, product, w / sum(w) OVER () AS w FROM (SELECT DISTINCT h.product, h.w, p.category FROM history h JOIN ladder_products p ON p.id = h.product
+		WHERE h.w > 0 AND p.category IS NOT NULL) q),
+-- contributions are rounded to a multiple of a power of 2
+sold AS (SELECT l.key, u.item, u.score, 1.5 * 2 ^ (floor(log(2, max(u.score) OVER ()::numeric))::float8 + 2) AS r
+	FROM ladder_shop_lists l, unnest(l.items, l.scores) u(item, score) WHERE l.kind = 'category' AND l.key IN (SELECT category FROM parts)),
 rows AS (
 	SELECT r.item, r.score, 1 AS rung FROM recommend('ladder_plain', who, fallback => false) r
 	UNION ALL
 	SELECT u.item, sum(1.0::float8 / (SELECT count(*) FROM tags) * u.score ORDER BY tag COLLATE "C"), 2
 	FROM tags t JOIN ladder_shop_lists l ON l.kind = 'crowd' AND l.key = t.tag, unnest(l.items, l.scores) u(item, score) GROUP BY 1
 	UNION ALL
-	SELECT u.item, sum(a.w / (SELECT sum(w ORDER BY category COLLATE "C") FROM affinity) * u.score ORDER BY a.category COLLATE "C"), 3
-	FROM affinity a JOIN ladder_shop_lists l ON l.kind = 'category' AND l.key = a.category, unnest(l.items, l.scores) u(item, score) GROUP BY 1
+	SELECT s.item, sum(p.w * s.score + r - r), 3 FROM parts p JOIN sold s ON s.key = p.category GROUP BY 1
 	UNION ALL
 	SELECT m.item, m.users, 4 FROM ladder_shop_model m),
 best AS (SELECT DISTINCT ON (r.item) r.* FROM rows r JOIN eligible e ON e.id = r.item ORDER BY r.item, rung)
@@ -65,12 +67,19 @@ SELECT c AS customer, t AS tags, r.* FROM unnest(ARRAY[0, 2, 5, 30, 60, 77, 84, 
 	(VALUES (NULL), ('{sex:f,city:1,none,NULL,sex:f}'::text[]), ('{}')) v(t), recommend('ladder_shop', c, tags => t) WITH ORDINALITY r;
 SELECT count(*) > 10000 AS many, count(*) FILTER (WHERE (g.item, g.score, g.source) IS DISTINCT FROM (o.item, o.score, o.source)) AS wrong,
 	count(*) FILTER (WHERE g.source = 'crowd') > 1000 AS crowd, count(*) FILTER (WHERE g.source = 'category') > 1000 AS category,
-	count(*) FILTER (WHERE (g.because IS NULL) <> (g.source <> 'personal')) AS wrong_reasons
+	count(*) FILTER (WHERE (g.because IS NULL) <> (g.source NOT IN ('personal', 'category'))) AS wrong_reasons
 FROM (SELECT DISTINCT customer, tags FROM ladder_cases) c
 CROSS JOIN LATERAL (SELECT * FROM ladder_oracle(c.customer, c.tags) o
 	FULL JOIN (SELECT x.item AS g_item, x.* FROM ladder_cases x WHERE x.customer IS NOT DISTINCT FROM c.customer AND x.tags IS NOT DISTINCT FROM c.tags) g ON g.ordinality = o.rank) z(item, score, source, rank, g_item, customer, tags, item2, score2, source2, because, contributions, ordinality),
 LATERAL (SELECT z.item2, z.score2, z.source2, z.because) g(item, score, source, because), LATERAL (SELECT z.item, z.score, z.source) o(item, score, source);
 SELECT source, count(*) > 0 AS some FROM ladder_cases GROUP BY 1 ORDER BY 1;
+-- because: the items of the history that are of its categories, and what they contribute, which adds up
+SELECT count(*) FILTER (WHERE score <> (SELECT sum(x) FROM unnest(contributions) x) OR score <> (SELECT sum(x ORDER BY x) FROM unnest(contributions) x)) AS wrong_sums,
+	count(*) FILTER (WHERE contributions <> ARRAY(SELECT x FROM unnest(contributions) x ORDER BY x DESC)) AS out_of_order,
+	count(*) FILTER (WHERE ARRAY(SELECT x FROM unnest(because) x ORDER BY x) <> ARRAY(SELECT DISTINCT o.product FROM ladder_orders o JOIN ladder_products h ON h.id = o.product JOIN ladder_products p ON p.id = c.item AND p.category = h.category
+		JOIN ladder_shop_lists l ON l.kind = 'category' AND l.key = p.category AND c.item = ANY (l.items)
+		WHERE o.customer = c.customer AND (SELECT sum(quantity) FROM ladder_orders s WHERE s.customer = c.customer AND s.product = o.product) > 0 ORDER BY 1)) AS wrong_reasons
+FROM ladder_cases c WHERE source = 'category' AND tags IS NULL;
 -- n rows are the first n rows
 SELECT count(*) AS wrong FROM unnest(ARRAY[5, 84, 119]) c, unnest(ARRAY[1, 7, 50, 300]) n
 WHERE ARRAY(SELECT item FROM recommend('ladder_shop', c, n) r) IS DISTINCT FROM
