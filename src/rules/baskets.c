@@ -115,8 +115,14 @@ put_key(Baskets *baskets, Datum key)
 	if (baskets->ascending)
 	{
 		int64		value = integer_value(baskets->key_width, key);
+		bool		is_new = n == 0 || value > baskets->ascending[n - 1];
 
-		if ((n == 0 || value > baskets->ascending[n - 1]) && n < PG_INT32_MAX / 2)
+		/* a scan of a table may begin in its midst, and come to the least keys later */
+		if (baskets->wrapped)
+			is_new = is_new && value < baskets->ascending[0];
+		else if (n > 0 && value < baskets->ascending[0])
+			is_new = baskets->wrapped = true;
+		if (is_new && n < PG_INT32_MAX / 2)
 		{
 			if (n == baskets->ascending_capacity)
 			{

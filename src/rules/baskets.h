@@ -34,6 +34,7 @@ typedef struct Baskets
 	int			item_width;
 	int64	   *ascending;		/* keys by basket, not in the dictionary while they ascend; or NULL */
 	uint32		ascending_capacity;
+	bool		wrapped;		/* they ascend from the least one again, to the first of all */
 	uint32	   *small_items;	/* by item: number + 1, 0 where it is not known here */
 	uint32		nsmall;
 	uint64		nrows;

@@ -631,7 +631,10 @@ mine_rules(Baskets *baskets, const RulesOptions *options, bool may_spill)
 	else
 	{
 		order_sets(result, budget);
-		sort_rules(result);
+		if (options->top_k > 0)
+			sort_rules(result);
+		else
+			order_rules(result, budget);
 	}
 	if (options->top_k > 0)
 		result->n = Min(result->n, options->top_k);

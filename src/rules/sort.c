@@ -98,6 +98,126 @@ sort_rules(MiningResult *result)
 	qsort_arg(result->rules, result->n, sizeof(Rule), compare_rules, result);
 }
 
+/* All that a rule is sorted by, in numbers that ascend from the best. */
+typedef struct KeyedRule
+{
+	uint64		key;
+	uint64		confidence;
+	uint64		sides;			/* places of both among all sets */
+	uint64		rule;
+} KeyedRule;
+
+static int
+compare_tied_rules(const void *a, const void *b)
+{
+	const KeyedRule *x = a;
+	const KeyedRule *y = b;
+
+	CHECK_FOR_INTERRUPTS();
+	if (x->confidence != y->confidence)
+		return x->confidence < y->confidence ? -1 : 1;
+	return (x->sides > y->sides) - (x->sides < y->sides);
+}
+
+#define DIGIT_BITS 11
+#define DIGITS (1 << DIGIT_BITS)
+
+/* Sorts by key, digit by digit; the result is where the pointer returned shows. */
+static KeyedRule *
+sort_by_digits(KeyedRule *from, KeyedRule *to, uint64 n)
+{
+	uint64	   *next = palloc_array(uint64, DIGITS);
+	int			shift;
+	uint64		i;
+
+	for (shift = 0; shift < 64; shift += DIGIT_BITS)
+	{
+		uint64		place = 0;
+		KeyedRule  *swap = from;
+
+		memset(next, 0, DIGITS * sizeof(uint64));
+		for (i = 0; i < n; i++)
+		{
+			if ((i & 0xffff) == 0)
+				CHECK_FOR_INTERRUPTS();
+			next[from[i].key >> shift & (DIGITS - 1)]++;
+		}
+		if (next[from[0].key >> shift & (DIGITS - 1)] == n)
+			continue;
+		for (i = 0; i < DIGITS; i++)
+		{
+			uint64		count = next[i];
+
+			next[i] = place;
+			place += count;
+		}
+		for (i = 0; i < n; i++)
+		{
+			if ((i & 0xffff) == 0)
+				CHECK_FOR_INTERRUPTS();
+			to[next[from[i].key >> shift & (DIGITS - 1)]++] = from[i];
+		}
+		from = to;
+		to = swap;
+	}
+	pfree(next);
+	return from;
+}
+
+/* Puts the rules in order, many of them with more memory if there is some. */
+void
+order_rules(MiningResult *result, const MemoryBudget *budget)
+{
+	const Itemset *sets = result->store->sets;
+	const uint32 *place = result->set_order;
+	uint64		n = result->n;
+	KeyedRule  *rules;
+	KeyedRule  *spare;
+	KeyedRule  *sorted;
+	Rule	   *ordered;
+	uint64		i;
+	uint64		k;
+
+	if (n < DIGITS || place == NULL ||
+		!budget_has_room(budget, n * (sizeof(KeyedRule) + Max(sizeof(KeyedRule), sizeof(Rule)))))
+	{
+		sort_rules(result);
+		return;
+	}
+	rules = MemoryContextAllocHuge(CurrentMemoryContext, n * sizeof(KeyedRule));
+	spare = MemoryContextAllocHuge(CurrentMemoryContext, n * sizeof(KeyedRule));
+	for (i = 0; i < n; i++)
+	{
+		const Rule *rule = &result->rules[i];
+
+		if ((i & 0xfff) == 0)
+			CHECK_FOR_INTERRUPTS();
+		rules[i].key = descending_bits(rule->key);
+		rules[i].confidence = descending_quotient(sets[rule->set].count, sets[rule->lhs].count);
+		rules[i].sides = (uint64) place[rule->lhs] << 32 | place[rule->rhs];
+		rules[i].rule = i;
+	}
+	sorted = sort_by_digits(rules, spare, n);
+	pfree(sorted == rules ? spare : rules);
+	for (i = 0; i < n; i = k)
+	{
+		for (k = i + 1; k < n && sorted[k].key == sorted[i].key;)
+			k++;
+		if (k > i + 1)
+			qsort(sorted + i, k - i, sizeof(KeyedRule), compare_tied_rules);
+	}
+	ordered = MemoryContextAllocHuge(CurrentMemoryContext, n * sizeof(Rule));
+	for (i = 0; i < n; i++)
+	{
+		if ((i & 0xfff) == 0)
+			CHECK_FOR_INTERRUPTS();
+		ordered[i] = result->rules[sorted[i].rule];
+	}
+	pfree(sorted);
+	pfree(result->rules);
+	result->rules = ordered;
+}
+
 /* What a set is sorted by, as far as it fits; the rest is compared item by item. */
 typedef struct SetKey
 {
@@ -201,15 +321,10 @@ get_sorted_itemset(SortedRows *rows, RuleFacts *set)
 void
 put_sorted_rule(SortedRows *rows, double key, const RuleFacts *rule)
 {
-	uint8	   *p = put_descending(sorted_rows_begin(rows), key);
-	uint64		scaled = (uint64) rule->both << 31;
+	uint8	   *p = sorted_rows_begin(rows);
 
-	/*
-	 * 63 binary digits of the confidence: with counts below 2^31 two that
-	 * differ at all do so by 2^-62 at least.
-	 */
-	p = put_uint32(p, ~(uint32) (scaled / rule->lhs_count));
-	p = put_uint32(p, ~(uint32) ((scaled % rule->lhs_count << 32) / rule->lhs_count));
+	p = put_uint64(p, descending_bits(key));
+	p = put_uint64(p, descending_quotient(rule->both, rule->lhs_count));
 	p = put_ranks(rows, p, rule->lhs, rule->nlhs);
 	p = put_ranks(rows, p, rule->rhs, rule->nrhs);
 	p = put_uint32(p, rule->both);

@@ -19,5 +19,6 @@ extern void sort_itemsets(MiningResult *result, const RulesOptions *options,
 						  MemoryBudget *budget);
 extern void order_sets(MiningResult *result, const MemoryBudget *budget);
 extern void sort_rules(MiningResult *result);
+extern void order_rules(MiningResult *result, const MemoryBudget *budget);
 
 #endif							/* RECSYS_RULES_SORT_H */

@@ -127,19 +127,6 @@ put_uint64(uint8 *p, uint64 value)
 	return put_uint32(put_uint32(p, (uint32) (value >> 32)), (uint32) value);
 }
 
-/* A number that is no NaN, the larger the earlier. */
-uint8 *
-put_descending(uint8 *p, double value)
-{
-	uint64		bits;
-
-	value += 0.0;				/* -0 is 0 */
-	memcpy(&bits, &value, sizeof(bits));
-	/* as unsigned numbers these bits ascend with the value */
-	bits ^= bits >> 63 ? ~UINT64CONST(0) : UINT64CONST(1) << 63;
-	return put_uint64(p, ~bits);
-}
-
 uint8 *
 put_ranks(const SortedRows *rows, uint8 *p, const uint32 *ranks, uint32 n)
 {
@@ -174,4 +161,28 @@ get_ranks(const SortedRows *rows, const uint8 *p, uint32 *ranks, uint32 *n)
 			return p;
 		ranks[(*n)++] = value - 1;
 	}
+}
+
+/* Of a number that is no NaN. */
+uint64
+descending_bits(double value)
+{
+	uint64		bits;
+
+	value += 0.0;				/* -0 is 0 */
+	memcpy(&bits, &value, sizeof(bits));
+	return bits >> 63 ? bits : ~(bits | UINT64CONST(1) << 63);
+}
+
+/*
+ * Of x / y, which is 1 at most, exactly: these are its first 63 binary digits,
+ * and with numbers below 2^31 two quotients that differ at all do so by 2^-62
+ * at least.
+ */
+uint64
+descending_quotient(uint32 x, uint32 y)
+{
+	uint64		scaled = (uint64) x << 31;
+
+	return ~((scaled / y) << 32 | (scaled % y << 32) / y);
 }

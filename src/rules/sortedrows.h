@@ -25,8 +25,11 @@ extern void sorted_rows_free(SortedRows *rows, MemoryBudget *budget);
 extern uint8 *put_uint32(uint8 *p, uint32 value);
 extern const uint8 *get_uint32(const uint8 *p, uint32 *value);
 extern uint8 *put_uint64(uint8 *p, uint64 value);
-extern uint8 *put_descending(uint8 *p, double value);
 extern uint8 *put_ranks(const SortedRows *rows, uint8 *p, const uint32 *ranks, uint32 n);
 extern const uint8 *get_ranks(const SortedRows *rows, const uint8 *p, uint32 *ranks, uint32 *n);
+
+/* Numbers that are the less the larger the value is. */
+extern uint64 descending_bits(double value);
+extern uint64 descending_quotient(uint32 x, uint32 y);
 
 #endif							/* RECSYS_RULES_SORTEDROWS_H */

@@ -263,6 +263,12 @@ SELECT count(*), count(*) FILTER (WHERE (a.together, a.lift, a.phi) IS DISTINCT 
 FROM association_rules(NULL::text, 'TABLE rules_test.texts', min_count => 6, rank_by => 'phi') WITH ORDINALITY a
 FULL JOIN association_rules('TABLE rules_test.lines', min_count => 6, rank_by => 'phi') WITH ORDINALITY b USING (ordinality);
 
+-- keys of baskets in any order, ascending from the midst on, and of every width
+SELECT o, sets = array(SELECT s FROM frequent_itemsets('SELECT ' || k || ', item FROM rules_test.lines ORDER BY ' || o) s) AS same
+FROM expected, unnest(ARRAY['basket', 'basket', 'basket::bigint * 5000000000 - 100', 'basket::smallint', 'basket::int', 'basket', 'basket', '9223372036854775807 - basket']) WITH ORDINALITY k(k, i)
+JOIN unnest(ARRAY['basket', 'basket DESC', 'basket < 60, basket', 'basket < 60, basket, item', 'basket < 60, basket < 30, basket', 'basket % 7, basket', 'item', 'basket < 60, basket DESC, item'])
+  WITH ORDINALITY o(o, i) USING (i) ORDER BY i;
+
 -- GROUP BY and FILTER: each group as if it were alone
 SELECT g, rules = array(SELECT r FROM association_rules(
     format('SELECT * FROM rules_test.lines WHERE basket %% 3 = %s', g), min_count => 3) r) AS same
