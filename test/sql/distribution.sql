@@ -26,11 +26,11 @@ ANALYZE plain, parted;
 \set ECHO all
 SELECT count(*) > 60 AS many, count(*) FILTER (WHERE arguments ~ '\mNULL(,|$)') AS not_called FROM aggregate_call;
 INSERT INTO form VALUES
-  ('whole groups in partitions', 'Append.*Aggregate.*Scan', 'enable_partitionwise_aggregate=on,cpu_tuple_cost=100,cpu_operator_cost=0.0001',
+  ('whole groups in partitions', 'Append.*Aggregate.*Scan', 'enable_partitionwise_aggregate=on,cpu_tuple_cost=100,cpu_operator_cost=0.0001,work_mem=1048576',
    'SELECT d.f, %1$s(%2$s)::text FROM parted d GROUP BY 1', 'SELECT d.f, %1$s(%2$s)::text FROM plain d GROUP BY 1'),
-  ('parts of groups in partitions', 'Finalize.*Append.*Partial.*Scan', 'enable_partitionwise_aggregate=on,cpu_tuple_cost=100,cpu_operator_cost=0.0001',
+  ('parts of groups in partitions', 'Finalize.*Append.*Partial.*Scan', 'enable_partitionwise_aggregate=on,cpu_tuple_cost=100,cpu_operator_cost=0.0001,work_mem=1048576',
    'SELECT d.g, %1$s(%2$s)::text FROM parted d GROUP BY 1', 'SELECT d.g, %1$s(%2$s)::text FROM plain d GROUP BY 1'),
-  ('one group in partitions', 'Finalize.*Append.*Partial.*Scan', 'enable_partitionwise_aggregate=on,cpu_tuple_cost=100,cpu_operator_cost=0.0001',
+  ('one group in partitions', 'Finalize.*Append.*Partial.*Scan', 'enable_partitionwise_aggregate=on,cpu_tuple_cost=100,cpu_operator_cost=0.0001,work_mem=1048576',
    'SELECT %1$s(%2$s)::text FROM parted d', 'SELECT %1$s(%2$s)::text FROM plain d'),
   ('workers on partitions', 'Finalize.*Gather.*Append', 'enable_partitionwise_aggregate=on,cpu_tuple_cost=100,cpu_operator_cost=0.0001,parallel_setup_cost=0,parallel_tuple_cost=100,min_parallel_table_scan_size=0,max_parallel_workers_per_gather=2,parallel_leader_participation=off',
    'SELECT d.g, %1$s(%2$s)::text FROM parted d GROUP BY 1', 'SELECT d.g, %1$s(%2$s)::text FROM plain d GROUP BY 1');
