@@ -10,6 +10,9 @@ MODULE_big = recsys
 here := $(dir $(abspath $(lastword $(MAKEFILE_LIST))))
 EXTVERSION := $(shell sed -n "s/^default_version *= *'\(.*\)'.*/\1/p" $(here)recsys.control)
 
+# three numbers, as PGXN wants it
+DISTVERSION = $(shell sed -n 's/^  "version": "\(.*\)".*/\1/p' $(here)META.json)
+
 SQL_PARTS = \
 	src/install_head.sql \
 	$(SQL_RFM) \
@@ -87,7 +90,7 @@ help:
 	@echo 'make check-isolation only the isolation tests'
 	@echo 'make check-tap       only the TAP tests'
 	@echo 'make check-symbols   every exported symbol bears our prefix'
-	@echo 'make dist            recsys-$(EXTVERSION).zip for PGXN'
+	@echo 'make dist            recsys-$(DISTVERSION).zip for PGXN'
 	@echo 'Variables: PG_CONFIG, DESTDIR, PROFILE (extra flags, e.g. PROFILE=-Werror)'
 
 check-all:
@@ -105,4 +108,4 @@ check-symbols: $(shlib)
 	if [ -n "$$bad" ]; then echo "exported without our prefix: $$bad" >&2; exit 1; fi
 
 dist:
-	git -C $(here) archive --format=zip --prefix=recsys-$(EXTVERSION)/ -o $(here)recsys-$(EXTVERSION).zip HEAD
+	git -C $(here) archive --format=zip --prefix=recsys-$(DISTVERSION)/ -o $(here)recsys-$(DISTVERSION).zip HEAD
