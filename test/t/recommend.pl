@@ -1,5 +1,6 @@
 # A recommender through what happens to a database: dump and restore by a plain
 # user, replication, refreshes under readers, crash and cancel in a refresh.
+# RECSYS_READ_SECONDS is how long readers and refreshes go on (default 10).
 use strict;
 use warnings;
 use PostgreSQL::Test::Cluster;
@@ -39,18 +40,26 @@ INSERT INTO store.orders SELECT g % 2, 101 + (random() * 300)::int, (random() ^ 
 CREATE INDEX ON store.orders (customer);
 CREATE TABLE store.state (crowd int);
 INSERT INTO store.state VALUES (0);
+CREATE TABLE store.agreed (customer int PRIMARY KEY);
+INSERT INTO store.agreed SELECT g FROM generate_series(1, 500) g WHERE g % 10 > 0;
 SQL
 ask($node, 'shop', <<'SQL');
 SELECT create_recommender('shop', 'SELECT customer, product, quantity FROM orders WHERE crowd = -1 OR crowd = (SELECT crowd FROM state)',
 	items => 'SELECT DISTINCT product, product % 5 AS category FROM orders',
-	users => $$SELECT DISTINCT customer, ARRAY['group ' || customer % 4, 'size ' || customer % 7] FROM orders WHERE crowd = -1 OR crowd = (SELECT crowd FROM state)$$);
+	users => $$SELECT DISTINCT customer, ARRAY['group ' || customer % 4, 'size ' || customer % 7] FROM orders WHERE crowd = -1 OR crowd = (SELECT crowd FROM state)$$,
+	consent => 'SELECT customer FROM agreed', log => true);
 GRANT USAGE ON SCHEMA store, recsys_home TO reader;
-GRANT SELECT ON shop, shop_model, shop_lists, orders, state TO reader;
+GRANT SELECT ON shop, shop_model, shop_lists, orders, state, agreed TO reader;
 SQL
 my $old = ask($node, 'shop', $everything);
 ask($node, 'shop', q{UPDATE state SET crowd = 1; SELECT refresh_recommender('shop')});
 my $new = ask($node, 'shop', $everything);
 isnt($old, $new, 'the two crowds lead to different models');
+my $shown = 'SELECT md5(string_agg(l::text, chr(59) ORDER BY id, position)), count(*) FROM shop_log l';
+ask($node, 'shop', q{SELECT count(*) FROM generate_series(1, 30) c, recommend('shop', c, 3, log => true)});
+my $logged = ask($node, 'shop', $shown);
+like($logged, qr/\|90$/, 'what is shown is logged');
+is(ask($node, 'shop', 'SELECT count(DISTINCT "user") FROM shop_log'), '27', 'without names where there is no consent');
 
 # dump and restore, all by the owner of the database
 my $dump = PostgreSQL::Test::Utils::tempdir . '/dump.sql';
@@ -61,9 +70,14 @@ command_ok([ 'psql', '-X', '-q', '-v', 'ON_ERROR_STOP=1', '-U', 'shopkeeper', '-
 is(ask($node, 'restored', $everything), $new, 'the restored recommender says the same');
 is($node->safe_psql('restored', $everything, extra_params => [ '-U', 'reader' ]), $new, 'to those who were granted it, too');
 is(ask($node, 'restored', q{SELECT count(*) FROM shop s JOIN recommenders r ON r.name = 'shop'::regclass WHERE s.built_at = r.built_at}), '1', 'the definition came with it');
+is(ask($node, 'restored', $shown), $logged, 'and the log');
+is(ask($node, 'restored', q{SELECT count(*) FROM recommend('shop', 1, 3, log => true); SELECT count(DISTINCT id) FROM shop_log}), "3\n31", 'which goes on');
+is(ask($node, 'restored', q{SELECT refresh_recommender('shop', incremental => true) > 0; SELECT build_mode, changed FROM shop}), "t\nincremental|0", 'of which an incremental refresh has nothing to do');
+is(ask($node, 'restored', q{UPDATE agreed SET customer = 1000 WHERE customer = 1; SELECT DISTINCT source FROM recommend('shop', 1)}), 'popular', 'a consent withdrawn counts at once');
+is(ask($node, 'restored', 'UPDATE agreed SET customer = 1 WHERE customer = 1000'), '', 'and given back');
 is(ask($node, 'restored', q{UPDATE state SET crowd = 0; SELECT refresh_recommender('shop') > 0}), 't', 'and can be refreshed');
 is(ask($node, 'restored', $everything), $old, 'after which it says what it should');
-is(ask($node, 'restored', q{SELECT drop_recommender('shop'); SELECT count(*) FROM pg_class WHERE relname LIKE 'shop%'}), "\n0", 'and dropped, model and all');
+is(ask($node, 'restored', q{SELECT drop_recommender('shop'); SELECT count(*) FROM pg_class WHERE relname LIKE 'shop%'}), "\n0", 'and dropped, model, log and all');
 
 # a standby answers, and follows a refresh
 $node->backup('backup');
@@ -77,6 +91,8 @@ is($session->query_safe($everything), $new, 'the standby says the same');
 ask($node, 'shop', q{UPDATE state SET crowd = 0; SELECT refresh_recommender('shop')});
 $node->wait_for_catchup($standby, 'replay', $node->lsn('write'));
 is($session->query_safe($everything), $old, 'and follows a refresh');
+my ($status, undef, $error) = $standby->psql('shop', q{SELECT count(*) FROM recommend('shop', 1, 3, log => true)}, extra_params => [ '-U', 'shopkeeper' ]);
+like($error, qr/cannot be logged in a read-only transaction.*log_recommendation\(\) where data can be written/s, 'it says that it cannot log');
 $session->quit;
 $standby->stop;
 
@@ -96,12 +112,14 @@ append_to_file("$dir/read.sql", <<'SQL');
 SELECT 1 / count(*) FROM answers a WHERE a.customer = :customer AND a.answer = (SELECT string_agg(r::text, ';' ORDER BY ordinality) FROM recommend('shop', :customer::int) WITH ORDINALITY r);
 SQL
 append_to_file("$dir/refresh.sql", <<'SQL');
+\set incremental random(0, 1)
 UPDATE state SET crowd = 1 - crowd;
-SELECT refresh_recommender('shop');
+SELECT refresh_recommender('shop', incremental => :incremental::boolean);
 SQL
+my $seconds = $ENV{RECSYS_READ_SECONDS} // 10;
 my ($out, $err);
 my $ran = IPC::Run::run(
-	[ 'pgbench', '-n', '-M', 'prepared', '-c', '50', '-j', '2', '-T', '10', '-U', 'shopkeeper',
+	[ 'pgbench', '-n', '-M', 'prepared', '-c', '50', '-j', '2', '-T', $seconds, '-U', 'shopkeeper',
 		'-f', "$dir/read.sql\@60", '-f', "$dir/refresh.sql\@1", $node->connstr('shop') ],
 	'>', \$out, '2>', \$err);
 ok($ran && $out !~ /failed transactions: [1-9]/ && $err !~ /ERROR/, '50 clients read while others refresh, without an error or a wrong answer')
@@ -122,14 +140,16 @@ UPDATE state SET crowd = 1;
 CREATE FUNCTION slow() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN PERFORM pg_catalog.pg_sleep(0.1); RETURN NEW; END$$;
 CREATE TRIGGER slow BEFORE INSERT OR UPDATE ON shop_model FOR EACH ROW EXECUTE FUNCTION slow();
 SQL
-for my $how ('cancel', 'kill') {
+for my $attempt ('cancel full', 'kill full', 'cancel incremental', 'kill incremental') {
+	my ($how, $mode) = split ' ', $attempt;
+	my $incremental = $mode eq 'incremental' ? 'true' : 'false';
 	my $refresh = IPC::Run::start(
-		[ 'psql', '-X', '-U', 'shopkeeper', '-d', $node->connstr('shop'), '-c', q{SELECT refresh_recommender('shop')} ],
+		[ 'psql', '-X', '-U', 'shopkeeper', '-d', $node->connstr('shop'), '-c', "SELECT refresh_recommender('shop', $incremental)" ],
 		'>', \my $stdout, '2>', \my $stderr);
 	$node->poll_query_until('postgres',
 		q{SELECT EXISTS (SELECT FROM pg_stat_activity WHERE wait_event = 'PgSleep')}) or die 'no refresh to be seen';
 	usleep(300_000);
-	is(ask($node, 'shop', $everything), $old, "readers go on while it writes ($how)");
+	is(ask($node, 'shop', $everything), $old, "readers go on while it writes ($attempt)");
 	my $pid = $node->safe_psql('postgres', q{SELECT pid FROM pg_stat_activity WHERE wait_event = 'PgSleep'});
 	if ($how eq 'cancel') {
 		$node->safe_psql('postgres', "SELECT pg_cancel_backend($pid)");
@@ -138,9 +158,9 @@ for my $how ('cancel', 'kill') {
 		kill 'KILL', $pid;
 	}
 	$refresh->finish;
-	isnt($stderr, '', "the refresh ended with an error ($how)");
+	isnt($stderr, '', "the refresh ended with an error ($attempt)");
 	$node->poll_query_until('postgres', 'SELECT true') or die 'the server did not come back';
-	is(ask($node, 'shop', $everything), $old, "the old model is there ($how)");
+	is(ask($node, 'shop', $everything), $old, "the old model is there ($attempt)");
 }
 ask($node, 'shop', 'DROP TRIGGER slow ON shop_model; DROP FUNCTION slow()');
 is(ask($node, 'shop', 'SELECT count(*) FROM pg_class'), $tables, 'nothing was left behind');
