@@ -126,6 +126,35 @@ FROM (SELECT customer_id, product_id, max(ordered_at) AS last,
 WHERE o.last + o.pause BETWEEN '2024-05-29' AND '2024-06-05';
 
 SELECT refresh_recommender('shop');
+
+INSERT INTO order_lines VALUES (103, 7, 1, '2024-06-02');
+SELECT refresh_recommender('shop', incremental => true);
+SELECT name, build_mode, changed, items, age < interval '1 minute' AS fresh FROM recommenders WHERE name = 'shop'::regclass;
+
+CREATE TABLE agreed (customer_id bigint PRIMARY KEY);
+INSERT INTO agreed VALUES (101), (102), (104), (105), (106);
+SELECT create_recommender('fair', 'SELECT customer_id, product_id, quantity, ordered_at FROM order_lines',
+  consent => 'SELECT customer_id FROM agreed');
+SELECT (SELECT source FROM recommend('fair', 106, 1)) AS with_consent, (SELECT source FROM recommend('fair', 103, 1)) AS without;
+
+DELETE FROM agreed WHERE customer_id = 106;
+SELECT DISTINCT source FROM recommend('fair', 106, context => ARRAY[1]);
+
+SELECT create_recommender('fair', 'SELECT customer_id, product_id, quantity, ordered_at FROM order_lines', log => true, replace => true);
+SELECT count(*) FROM recommend('fair', 106, 2, log => true);
+SELECT id, "user", item, position, scene, source FROM fair_log ORDER BY id, position;
+
+SELECT log_recommendation('fair', 103, array_agg(s.item ORDER BY s.ordinality), 'beside a product', scores => array_agg(s.score ORDER BY s.ordinality))
+FROM similar_items('fair', 4, 2) WITH ORDINALITY s;
+
+INSERT INTO order_lines VALUES (106, 7, 2, now() + interval '1 hour'), (103, 2, 1, now() + interval '2 hours');
+SELECT scene, source, impressions, conversions, conversion, revenue
+FROM recommender_report('fair', within => '7 days',
+  orders => 'SELECT l.customer_id, l.product_id, l.quantity * p.price, l.ordered_at FROM order_lines l JOIN products p ON p.id = l.product_id');
+
+SELECT drop_recommender('fair');
+DROP TABLE agreed;
+
 SELECT drop_recommender('baskets_model'), drop_recommender('looks_model');
 SELECT name, rows, users, items FROM recommenders;
 
