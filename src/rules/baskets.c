@@ -711,12 +711,18 @@ number_items(EncodedBaskets *encoded, IdDict *dict, const uint32 *count, const b
 static void
 make_transactions(Distinct *distinct, const uint32 *number, Transactions *db)
 {
+	Size		nitems = Max(db->nitems, 1);
 	uint32	   *words = distinct->words;
 	const uint32 *word = words;
 	Size		used = 0;
 	uint32		kept = 0;
 	uint32		i;
+	Size		k;
 
+	db->noccurrences = MemoryContextAllocExtended(CurrentMemoryContext, nitems * sizeof(uint32),
+												  MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
+	db->work = MemoryContextAllocExtended(CurrentMemoryContext, nitems * sizeof(uint64),
+										  MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
 	for (i = 0; i < distinct->nkept; i++)
 	{
 		Size		begin = used + 1;
@@ -735,6 +741,11 @@ make_transactions(Distinct *distinct, const uint32 *number, Transactions *db)
 			continue;
 		db->npairs += (uint64) (end - begin) * (end - begin - 1) / 2;
 		sort_items(words + begin, end - begin);
+		for (k = begin; k < end; k++)
+		{
+			db->noccurrences[words[k]]++;
+			db->work[words[k]] += k - begin;
+		}
 		words[used] = TRANSACTION_MARK | kept++;
 		used = end;
 	}
@@ -763,7 +774,7 @@ encode_baskets(Baskets *baskets, const EncodeOptions *options, const MemoryBudge
 	Size		nwords = (Size) baskets->nrows + baskets->nbaskets + 1;
 	Size		size = (Size) Max(nitems, 1) * sizeof(uint32);
 
-	budget_check(budget, (nwords + 8 * (Size) nitems) * sizeof(uint32) +
+	budget_check(budget, (nwords + 11 * (Size) nitems) * sizeof(uint32) +
 				 (baskets->grouped ? 0 : (Size) baskets->nbaskets * sizeof(Size)), "baskets");
 	distinct.words = MemoryContextAllocHuge(CurrentMemoryContext, nwords * sizeof(uint32));
 	distinct.seen = MemoryContextAllocExtended(CurrentMemoryContext, size,

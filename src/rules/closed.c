@@ -329,7 +329,7 @@ mine_closed(Transactions *db, uint32 min_count, BestGrades *best, uint32 max_len
 	uint32		t;
 	uint32		i;
 
-	transactions_index(db, NULL, budget);
+	transactions_index(db, budget);
 	miner.min_count = Max(min_count, 1);
 	miner.best = best;
 	miner.max_length = max_length;

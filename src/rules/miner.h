@@ -29,8 +29,10 @@ typedef struct Transactions
 	uint64		npairs;			/* of items, in all transactions */
 	const uint32 *items;
 	const uint32 *support;		/* by item */
+	uint32	   *noccurrences;	/* by item: how often it is in items */
+	uint64	   *work;			/* by item: number of items before it in all transactions */
 	/* where each item occurs: set by transactions_index() */
-	uint32	   *occurrence_start;	/* nitems + 1; room for one more */
+	uint32	   *occurrence_start;	/* nitems + 1 */
 	uint32	   *occurrences;	/* places in items, ascending within an item */
 	/* items that must not be in one set, both ways round: NULL where there are none */
 	const uint32 *conflict_start;	/* nitems + 1 */
@@ -119,7 +121,9 @@ extern BestGrades *best_grades_create(uint32 wanted, const Transactions *db, boo
 									  const MemoryBudget *budget);
 extern void best_grades_add(BestGrades *best, uint64 grade);
 extern uint64 best_grades_bar(const BestGrades *best);
-extern void transactions_index(Transactions *db, uint64 *work, const MemoryBudget *budget);
+extern void transactions_index(Transactions *db, const MemoryBudget *budget);
+extern void transactions_begin_index(Transactions *db);
+extern void transactions_list(const Transactions *db, uint32 first, uint32 end);
 extern Miner *miner_create(const Transactions *db, uint32 max_length, ItemsetStore *store,
 						   const MemoryBudget *budget);
 extern void miner_want_best(Miner *miner, BestGrades *best);

@@ -91,8 +91,6 @@ extern void mine_reduced_words(Miner *miner, WordProjection *words, uint32 paren
 extern void mine_array_item(Miner *miner, Projection *projection, uint32 e, uint32 parent);
 
 /* projection.c */
-extern void list_occurrences(Projection *projection, uint32 *occurrence_start, uint32 *occurrences,
-							 uint64 *work);
 extern void projection_of_database(Projection *projection, const Transactions *db, Arena *arena);
 extern uint32 find_frequent(Projection *projection, uint32 e, uint64 seen, uint32 min_count,
 							uint64 *sum);

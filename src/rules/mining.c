@@ -51,6 +51,9 @@
 
 #define RESULTS_SIZE ((Size) 64 * 1024)
 
+/* So often a process waits 50 microseconds for another one's part of the lists. */
+#define PATIENCE 10000
+
 /* At the start of the shared area; offsets are from here. */
 typedef struct SharedMining
 {
@@ -59,6 +62,10 @@ typedef struct SharedMining
 	uint32		best;
 	Size		memory_limit;	/* of each process */
 	pg_atomic_uint64 bar;
+	/* lists of occurrences that are still to be made: parts, those taken, and done */
+	uint32		nparts;
+	pg_atomic_uint32 next_part;
+	pg_atomic_uint32 parts_done;
 	Size		items;
 	Size		support;
 	Size		occurrence_start;
@@ -108,6 +115,50 @@ find_arrays(SharedMining *shared, Transactions *db)
 	db->occurrences = shared_array(shared, shared->occurrences);
 }
 
+/* Lists the places of the items whose lists begin in one of the parts. */
+static void
+list_part(SharedMining *shared, const Transactions *db, uint32 part)
+{
+	uint64		total = db->occurrence_start[db->nitems];
+	uint32		first;
+	uint32		end;
+
+	for (first = 0; first < db->nitems && db->occurrence_start[first] * (uint64) shared->nparts <
+		 total * part; first++)
+		;
+	for (end = first; end < db->nitems && db->occurrence_start[end] * (uint64) shared->nparts <
+		 total * (part + 1); end++)
+		;
+	transactions_list(db, first, end);
+}
+
+/* Takes part in listing where items occur; all is listed when it comes back. */
+static void
+list_parts(SharedMining *shared, const Transactions *db)
+{
+	uint32		part;
+	int			waited = 0;
+
+	while ((part = pg_atomic_fetch_add_u32(&shared->next_part, 1)) < shared->nparts)
+	{
+		list_part(shared, db, part);
+		pg_atomic_fetch_add_u32(&shared->parts_done, 1);
+	}
+	while (pg_atomic_read_u32(&shared->parts_done) < shared->nparts)
+	{
+		parallel_check_interrupts();
+		pg_usleep(50);
+		/* whoever took it may be gone: all would write the same */
+		if (++waited == PATIENCE)
+		{
+			for (part = 0; part < shared->nparts; part++)
+				list_part(shared, db, part);
+			break;
+		}
+	}
+	pg_memory_barrier();
+}
+
 /* A miner with an empty store, in the memory of this process. */
 static void
 open_miner(LocalMining *local)
@@ -155,6 +206,7 @@ mining_begin(const void *data)
 	local->budget.cxt = AllocSetContextCreate(MemoryContextGetParent(CurrentMemoryContext),
 											  "recsys rules miner", ALLOCSET_DEFAULT_SIZES);
 	local->budget.limit = shared->memory_limit;
+	list_parts(shared, &local->db);
 	open_miner(local);
 	return local;
 }
@@ -339,7 +391,7 @@ lay_out(SharedMining *shared, const Transactions *db)
 
 	shared->items = place_array(&offset, db->nwords);
 	shared->support = place_array(&offset, db->nitems);
-	shared->occurrence_start = place_array(&offset, (Size) db->nitems + 2);
+	shared->occurrence_start = place_array(&offset, (Size) db->nitems + 1);
 	shared->occurrences = place_array(&offset, db->nwords);
 	if (db->conflict_start)
 	{
@@ -387,6 +439,8 @@ share_transactions(const MiningJob *job, int nworkers)
 	shared->max_length = job->max_length;
 	shared->best = job->best;
 	pg_atomic_init_u64(&shared->bar, COUNT_GRADE(job->min_count));
+	pg_atomic_init_u32(&shared->next_part, 0);
+	pg_atomic_init_u32(&shared->parts_done, 0);
 	put_array(shared, shared->items, db->items, db->nwords);
 	put_array(shared, shared->support, db->support, db->nitems);
 	if (db->conflict_start)
@@ -405,12 +459,12 @@ share_transactions(const MiningJob *job, int nworkers)
 /* Mines the items from first to end in several processes. */
 static void
 mine_shared(const MiningJob *job, Miner *miner, ParallelArea *area, int nworkers,
-			uint32 first, uint32 end, const uint64 *work, uint64 total)
+			uint32 first, uint32 end, uint64 total)
 {
 	SharedMining *shared = parallel_area_data(area);
 	Collector	collector = {0};
 	uint32	   *first_item = shared_array(shared, shared->first_item);
-	uint32		nblocks = divide_items(first, end, work, total,
+	uint32		nblocks = divide_items(first, end, job->db->work, total,
 									   BLOCKS_PER_PROCESS * (nworkers + 1), first_item);
 
 	collector.job = job;
@@ -430,13 +484,13 @@ mine_shared(const MiningJob *job, Miner *miner, ParallelArea *area, int nworkers
 
 /* Adds up the work of the items that are still to be mined and frequent enough. */
 static uint64
-work_left(const Transactions *db, const uint64 *work, uint32 first, uint32 min_count, uint32 *end)
+work_left(const Transactions *db, uint32 first, uint32 min_count, uint32 *end)
 {
 	uint64		total = 0;
 	uint32		i;
 
 	for (i = first; i < db->nitems && db->support[i] >= min_count; i++)
-		total += work[i] + 16;
+		total += db->work[i] + 16;
 	*end = i;
 	return total;
 }
@@ -471,18 +525,21 @@ mine_transactions(const MiningJob *job)
 		parallel_workers(db->npairs / PAIRS_PER_SECOND) : 0;
 	ParallelArea *area = nworkers > 0 ? share_transactions(job, nworkers) : NULL;
 	bool		shares = area != NULL;
-	uint64	   *work = NULL;
+	bool		rises = job->raises || job->best > 0;
 	uint64		total = 0;
 	uint64		done = 0;
 	Miner	   *miner;
 	uint32		item;
 	uint32		end;
 
-	if (shares)
-		work = MemoryContextAllocExtended(cxt, (Size) db->nitems * sizeof(uint64),
-										  MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
-	if (job->max_length > 1)
-		transactions_index(db, work, job->budget);
+	if (shares && !rises)
+	{
+		/* all processes list where items occur */
+		((SharedMining *) parallel_area_data(area))->nparts = nworkers + 1;
+		transactions_begin_index(db);
+	}
+	else if (job->max_length > 1)
+		transactions_index(db, job->budget);
 	miner = miner_create(db, job->max_length, job->store, job->budget);
 	miner_raise_bar(miner, COUNT_GRADE(job->min_count));
 	if (job->best > 0)
@@ -490,7 +547,7 @@ mine_transactions(const MiningJob *job)
 	if (shares)
 	{
 		miner_share_bar(miner, &((SharedMining *) parallel_area_data(area))->bar);
-		total = work_left(db, work, 0, job->min_count, &end);
+		total = work_left(db, 0, job->min_count, &end);
 	}
 
 	/* items after one that is not frequent enough are not either */
@@ -498,19 +555,18 @@ mine_transactions(const MiningJob *job)
 	{
 		if (shares && time_to_share(job, miner, done, total))
 		{
-			uint64		left = work_left(db, work, item, miner_bar(miner) >> 32, &end);
+			uint64		left = work_left(db, item, miner_bar(miner) >> 32, &end);
 
 			shares = false;
-			nworkers = Min(nworkers, parallel_workers(left / PAIRS_PER_SECOND));
-			if (nworkers > 0)
+			if (!rises || parallel_workers(left / PAIRS_PER_SECOND) > 0)
 			{
-				mine_shared(job, miner, area, nworkers, item, end, work, left);
+				mine_shared(job, miner, area, nworkers, item, end, left);
 				break;
 			}
 		}
 		miner_item(miner, item);
 		if (shares)
-			done += work[item];
+			done += db->work[item];
 		miner_raise_bar(miner, COUNT_GRADE(job->done(job->arg, item)));
 	}
 

@@ -20,16 +20,13 @@
 /*
  * Counting sort: the places where each item occurs.  occurrence_start has room
  * for nitems + 2: starts are kept two places on, and have moved one back at
- * the end.  work[], unless NULL, gets for each item the number of items before
- * it in all transactions.
+ * the end.
  */
-void
-list_occurrences(Projection *projection, uint32 *occurrence_start, uint32 *occurrences,
-				 uint64 *work)
+static void
+list_occurrences(Projection *projection, uint32 *occurrence_start, uint32 *occurrences)
 {
 	const uint32 *items = projection->items;
 	uint32	   *next = occurrence_start + 1;
-	uint32		mark = 0;
 	uint32		i;
 
 	memset(occurrence_start, 0, ((Size) projection->nitems + 2) * sizeof(uint32));
@@ -37,14 +34,8 @@ list_occurrences(Projection *projection, uint32 *occurrence_start, uint32 *occur
 	{
 		if ((i & 0xffff) == 0)
 			parallel_check_interrupts();
-		if (items[i] & TRANSACTION_MARK)
-			mark = i;
-		else
-		{
+		if ((items[i] & TRANSACTION_MARK) == 0)
 			next[items[i] + 1]++;
-			if (work)
-				work[items[i]] += i - mark - 1;
-		}
 	}
 	for (i = 0; i < projection->nitems; i++)
 		next[i + 1] += next[i];
@@ -265,6 +256,6 @@ project(const Projection *projection, uint32 e, uint32 nfrequent, uint64 seen,
 		*subrandom = merged;
 	occurrence_start = arena_alloc(arena, ((Size) nfrequent + 2) * sizeof(uint32));
 	occurrences = arena_alloc(arena, (Size) (used - kept - 1) * sizeof(uint32));
-	list_occurrences(sub, occurrence_start, occurrences, NULL);
+	list_occurrences(sub, occurrence_start, occurrences);
 	open_projection(sub, arena);
 }

@@ -158,6 +158,17 @@ fi
 
 if load mushroom mushroom.dat mushroom.dat.gz fimi_mushroom.dat.gz; then
   itemsets mushroom 0.1 574431
+  # all of memory, and a hundredth of what they take
+  for memory in 2GB 16MB; do
+    fastest "SET max_parallel_maintenance_workers = 0; SET maintenance_work_mem = '$memory'" \
+      "SELECT count(*) FROM association_rules('SELECT basket, item FROM mushroom', min_support => 0.1)"
+    check 4605982
+    report "mushroom, rules at 10 %, $memory"
+  done
+  fastest "SET max_parallel_maintenance_workers = 0" \
+    "SELECT count(*) FROM association_rules('SELECT basket, item FROM mushroom', min_support => 0.1, redundant => false)"
+  check 20926
+  report "  none of them redundant"
 fi
 if load chess chess.dat chess.dat.gz fimi_chess.dat.gz; then
   itemsets chess 0.6 254944
@@ -184,8 +195,11 @@ for workers in 0 1; do
   result=${result%%/*}
   report "shop, itemsets at 0.01 %, $((workers + 1)) proc."
 done
-fastest "SET max_parallel_maintenance_workers = 0" \
-  "SELECT count(*) FROM association_rules('SELECT basket, item FROM shop', top_k => 1000)"
-report "shop, best 1000 rules"
+for workers in 0 1; do
+  fastest "SET max_parallel_maintenance_workers = $workers" \
+    "SELECT count(*) FROM association_rules('SELECT basket, item FROM shop', top_k => 1000)"
+  check 1000
+  report "shop, best 1000 rules, $((workers + 1)) proc."
+done
 
 exit "$failed"
