@@ -40,6 +40,8 @@ SQL_RULES = src/rules/types.sql src/rules/aggregates.sql src/rules/functions.sql
 src/rules/projection.o: CFLAGS += $(CFLAGS_VECTORIZE)
 
 SQL_SIMILARITY = src/similarity/similarity.sql
+# loops over the targets of a row
+src/similarity/settings.o: CFLAGS += $(CFLAGS_VECTORIZE)
 
 SQL_RECOMMEND = src/recommend/recommend.sql src/recommend/scenes.sql
 

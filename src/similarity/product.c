@@ -307,7 +307,7 @@ select_for_settings(Worker *worker, Accumulator kind, uint32 row, uint32 ntouche
 		if (cell.target != same)
 			settings_offer(worker->settings, cell.target, cell.sum, cell.count);
 	}
-	return settings_select(worker->settings, result);
+	return settings_select(worker->settings, result, worker->product->n);
 }
 
 /* Writes the best n of what was touched, in order; how many they are. */

@@ -13,8 +13,12 @@
  */
 #include "core/compat.h"
 
+#include <float.h>
+
 #include "similarity/measure.h"
 #include "similarity/settings.h"
+
+#define FEW 128					/* common users that factors are looked up for */
 
 /* State of one process; arrays have a place for each target of a row. */
 struct Settings
@@ -25,7 +29,9 @@ struct Settings
 	uint32	   *targets;
 	uint32	   *together;
 	float	   *sums;
-	float	   *weighed;		/* sum by the factor of its evidence */
+	float	   *weighed;		/* sum by the factor of its column */
+	float	   *evidence[MAX_EVIDENCES];	/* factors */
+	float		few[MAX_EVIDENCES][FEW];	/* the same by the number of common users */
 	float	   *scores;
 	float	   *selection;		/* scratch */
 	uint32	   *best;			/* places of the best of the last setting, and maybe others */
@@ -39,18 +45,28 @@ settings_create(const SettingList *list, uint32 ncolumns)
 {
 	MemoryContext cxt = CurrentMemoryContext;
 	Settings   *settings = palloc0_object(Settings);
-	Size		places = Max(ncolumns, 1);
+	Size		size = Max((Size) ncolumns, 1) * sizeof(float);
+	uint32		i;
 
 	settings->list = list;
 	settings->ncolumns = ncolumns;
-	settings->targets = MemoryContextAllocHuge(cxt, places * sizeof(uint32));
-	settings->together = MemoryContextAllocHuge(cxt, places * sizeof(uint32));
-	settings->sums = MemoryContextAllocHuge(cxt, places * sizeof(float));
-	settings->weighed = MemoryContextAllocHuge(cxt, places * sizeof(float));
-	settings->scores = MemoryContextAllocHuge(cxt, places * sizeof(float));
-	settings->selection = MemoryContextAllocHuge(cxt, places * sizeof(float));
-	settings->best = MemoryContextAllocHuge(cxt, places * sizeof(uint32));
-	settings->kept = MemoryContextAllocHuge(cxt, places * sizeof(bool));
+	settings->targets = MemoryContextAllocHuge(cxt, size);
+	settings->together = MemoryContextAllocHuge(cxt, size);
+	settings->sums = MemoryContextAllocHuge(cxt, size);
+	settings->weighed = MemoryContextAllocHuge(cxt, size);
+	for (i = 0; i < list->nevidences; i++)
+	{
+		uint32		together;
+
+		settings->evidence[i] = MemoryContextAllocHuge(cxt, size);
+		for (together = 0; together < FEW; together++)
+			settings->few[i][together] = (float) evidence_factor(&list->evidences[i], together);
+	}
+	settings->scores = MemoryContextAllocHuge(cxt, size);
+	settings->selection = MemoryContextAllocHuge(cxt, size);
+	/* one more: see keep_best() */
+	settings->best = MemoryContextAllocHuge(cxt, size + sizeof(uint32));
+	settings->kept = MemoryContextAllocHuge(cxt, size);
 	return settings;
 }
 
@@ -108,65 +124,145 @@ settings_nth_largest(float *values, uint32 count, uint32 n)
 	return values[place];
 }
 
+/* Is a list of the best long enough to be sorted out? */
+static inline bool
+too_many(const Settings *settings)
+{
+	return settings->nbest > settings->list->n + settings->list->n / 2;
+}
+
+/* The n-th largest score of the best. */
+static float
+nth_best(Settings *settings)
+{
+	uint32		k;
+
+	for (k = 0; k < settings->nbest; k++)
+		settings->selection[k] = settings->scores[settings->best[k]];
+	return settings_nth_largest(settings->selection, settings->nbest, settings->list->n);
+}
+
 /*
- * Marks the best of one setting.  The settings follow each other in small
- * steps, so that the worst that the best of the last one now have is a bound
- * that few others pass: what does is kept, without sorting out those few.
+ * A score that n targets of the row reach at least.  The settings follow each
+ * other in small steps, so that the worst that the best of the last one now
+ * have is a close one mostly.
  */
+static float
+find_bound(const Settings *settings)
+{
+	float		bound = FLT_MAX;
+	uint32		k;
+
+	/* what has no score at all is not among the best */
+	if (settings->nbest < settings->list->n)
+		return FLT_MIN;
+	for (k = 0; k < settings->nbest; k++)
+		bound = Min(bound, settings->scores[settings->best[k]]);
+	return Max(bound, FLT_MIN);
+}
+
+#define BLOCK 16
+
+/* Finds the best of one setting, and a few more perhaps, and marks them. */
 static void
 keep_best(Settings *settings)
 {
-	const float *scores = settings->scores;
 	uint32		count = settings->count;
-	uint32		keep = settings->list->n;
-	float		bound;
+	/* floats from 0 on are in the order of their bits */
+	const int32 *bits = (const int32 *) settings->scores;
+	float		bound = find_bound(settings);
+	uint32	   *best = settings->best;
+	uint32		nbest = 0;
+	int32		bound_bits;
+	uint32		block;
 	uint32		k;
 
-	if (settings->nbest < keep)
-		memcpy(settings->selection, scores, count * sizeof(float));
-	else
-		for (k = 0; k < settings->nbest; k++)
-			settings->selection[k] = scores[settings->best[k]];
-	bound = settings_nth_largest(settings->selection,
-								   settings->nbest < keep ? count : settings->nbest, keep);
-	settings->nbest = 0;
-	for (k = 0; k < count; k++)
+	memcpy(&bound_bits, &bound, sizeof(bound));
+	for (block = 0; block < count; block += BLOCK)
 	{
-		if (scores[k] < bound || scores[k] <= 0)
-			continue;
-		settings->best[settings->nbest++] = k;
-		settings->kept[k] = true;
+		uint32		end = Min(block + BLOCK, count);
+
+		if (end - block == BLOCK)
+		{
+			int32		any = 0;
+
+			for (k = 0; k < BLOCK; k++)
+				any |= bits[block + k] >= bound_bits;
+			if (!any)
+				continue;
+		}
+		for (k = block; k < end; k++)
+		{
+			/* without a branch: the place of what does not pass is written over */
+			best[nbest] = k;
+			nbest += bits[k] >= bound_bits;
+		}
 	}
+	settings->nbest = nbest;
+	if (too_many(settings))
+	{
+		uint32		kept = 0;
+
+		bound = nth_best(settings);
+		for (k = 0; k < settings->nbest; k++)
+			if (settings->scores[settings->best[k]] >= bound)
+				settings->best[kept++] = settings->best[k];
+		settings->nbest = kept;
+	}
+	for (k = 0; k < settings->nbest; k++)
+		settings->kept[settings->best[k]] = true;
 }
 
-/* Writes what any setting has among its best, in the order of offers; how many they are. */
-int
-settings_select(Settings *settings, struct Neighbour *result)
+static void
+try_settings(Settings *settings)
 {
 	const SettingList *list = settings->list;
 	uint32		count = settings->count;
-	uint32		setting;
+	float	   *scores = settings->scores;
+	float	   *weighed = settings->weighed;
+	uint32		beta;
+	uint32		i;
 	uint32		k;
-	int			nresult = 0;
 
-	memset(settings->kept, count <= list->n, count * sizeof(bool));
-	for (setting = 0; setting < list->nevidences * list->nbetas && count > list->n; setting++)
-	{
-		uint32		evidence = setting / list->nbetas;
-		uint32		beta = setting % list->nbetas;
-		const float *factors = list->factors;
-
-		if (beta == 0)
-			for (k = 0; k < count; k++)
-				settings->weighed[k] = settings->sums[k] *
-					(float) evidence_factor(&list->evidences[evidence], settings->together[k]);
-		/* to and fro, for small steps */
-		factors += (Size) (evidence % 2 ? list->nbetas - 1 - beta : beta) * settings->ncolumns;
+	for (i = 0; i < list->nevidences; i++)
 		for (k = 0; k < count; k++)
-			settings->scores[k] = settings->weighed[k] * factors[settings->targets[k]];
-		keep_best(settings);
+			settings->evidence[i][k] = settings->together[k] < FEW ?
+				settings->few[i][settings->together[k]] :
+				(float) evidence_factor(&list->evidences[i], settings->together[k]);
+	for (beta = 0; beta < list->nbetas; beta++)
+	{
+		const float *factors = list->factors + (Size) beta * settings->ncolumns;
+
+		for (k = 0; k < count; k++)
+			weighed[k] = settings->sums[k] * factors[settings->targets[k]];
+		for (i = 0; i < list->nevidences; i++)
+		{
+			/* to and fro, for small steps */
+			const float *evidence =
+				settings->evidence[beta % 2 ? list->nevidences - 1 - i : i];
+
+			for (k = 0; k < count; k++)
+				scores[k] = weighed[k] * evidence[k];
+			keep_best(settings);
+		}
 	}
-	for (k = 0; k < count; k++)
+}
+
+/*
+ * Writes what any setting has among its best, in the order of offers; how many
+ * they are.  Where scores are equal they may be many: not more than max.
+ */
+int
+settings_select(Settings *settings, Neighbour *result, int max)
+{
+	bool		all = settings->count <= settings->list->n;
+	int			nresult = 0;
+	uint32		k;
+
+	memset(settings->kept, all, settings->count * sizeof(bool));
+	if (!all)
+		try_settings(settings);
+	for (k = 0; k < settings->count && nresult < max; k++)
 	{
 		if (!settings->kept[k])
 			continue;

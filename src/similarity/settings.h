@@ -38,7 +38,7 @@ typedef struct Settings Settings;
 extern Settings *settings_create(const SettingList *list, uint32 ncolumns);
 extern void settings_reset(Settings *settings);
 extern void settings_offer(Settings *settings, uint32 target, double sum, uint32 together);
-extern int	settings_select(Settings *settings, struct Neighbour *result);
+extern int	settings_select(Settings *settings, struct Neighbour *result, int max);
 extern float settings_nth_largest(float *values, uint32 count, uint32 n);
 
 static inline double

@@ -19,8 +19,8 @@
 
 #include "similarity/tune.h"
 
-#define SAMPLE_USERS 4000
-#define FIRST_USERS 1000		/* decide where to begin */
+#define SAMPLE_USERS 2000
+#define FIRST_USERS 500		/* decide where to begin */
 #define MIN_USERS 20			/* below, chance decides */
 
 static const double user_powers[] = {0, 0.25, 0.5, 0.75, 1, 1.25, 1.5};
@@ -29,7 +29,7 @@ static const double user_powers[] = {0, 0.25, 0.5, 0.75, 1, 1.25, 1.5};
 
 /* From much evidence that is needed, to weight for what is there, by ever more. */
 static const Evidence evidences[] = {
-	{0, 3}, {0, 2}, {0, 1}, {1, 1}, {2, 1}, {5, 1}, {10, 1}, {20, 1}
+	{0, 2}, {0, 1}, {2, 1}, {5, 1}, {10, 1}, {20, 1}
 };
 
 static const int lengths[] = {20, 50, 100, 200};
@@ -182,7 +182,8 @@ first_grid(Search *search)
 	memset(grid, 0, sizeof(TuneGrid));
 	grid->user_power = user_powers[FIRST_POWER];
 	around(grid->alphas, &grid->nalphas, 0.7, 0.1, 5);
-	around(grid->betas, &grid->nbetas, 0.3, 0.1, 3);
+	around(grid->betas, &grid->nbetas, 0.3, 0.1, 2);
+	/* 0.1 to 0.5 at first: the next grids go on where that is the edge */
 	if (options->shrink > 0 || options->min_together > 1)
 	{
 		grid->evidences[0].shrink = options->shrink;
@@ -216,7 +217,7 @@ next_grid(Search *search, double user_power, double step, bool fine)
 	grid->user_power = user_power;
 	point.place[ALPHA] = around(grid->alphas, &grid->nalphas, old.alphas[point.place[ALPHA]],
 								step, 4);
-	point.place[BETA] = around(grid->betas, &grid->nbetas, old.betas[point.place[BETA]], step, 2);
+	point.place[BETA] = around(grid->betas, &grid->nbetas, old.betas[point.place[BETA]], step, 1);
 	grid->nevidences = 0;
 	for (i = Max(place - 1, 0); i <= Min(place + 1, old.nevidences - 1); i++)
 	{
@@ -266,8 +267,8 @@ first_point(const Search *search, bool normalize)
 	Point		point = {{0}};
 
 	point.place[ALPHA] = 6;		/* 0.8 */
-	point.place[BETA] = normalize ? 3 : 2;	/* 0.3 or 0.2 */
-	point.place[EVIDENCE] = search->grid.nevidences > 1 ? (normalize ? 4 : 2) : 0;
+	point.place[BETA] = normalize ? 3 : 1;	/* 0.4 or 0.2 */
+	point.place[EVIDENCE] = search->grid.nevidences > 1 ? (normalize ? 3 : 1) : 0;
 	point.place[LENGTH] = search->grid.nlengths - 1;
 	point.normalize = normalize;
 	return point;
