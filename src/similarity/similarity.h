@@ -50,7 +50,7 @@ typedef enum SimilarityNormalize
 	NORMALIZE_NONE,
 	NORMALIZE_ITEM,				/* those of an item's neighbours */
 	NORMALIZE_NEIGHBOUR,		/* those of the items that have a neighbour */
-	NORMALIZE_DEFAULT			/* none, or what tuning finds */
+	NORMALIZE_DEFAULT			/* that of the measure, or what tuning finds */
 } SimilarityNormalize;
 
 /* Who keeps the n best. */
@@ -62,7 +62,7 @@ typedef enum SimilarityPrune
 
 /*
  * similarity_default_options() and similarity_read_options() fill them.  After
- * the former a NaN in user_power, alpha or beta, an n of 0, TRANSFORM_DEFAULT and
+ * the former a NaN in user_power, alpha, beta or shrink, an n of 0, TRANSFORM_DEFAULT and
  * NORMALIZE_DEFAULT stand for what the measure has; similarity_begin() puts that in its place.
  */
 typedef struct SimilarityOptions
@@ -84,7 +84,7 @@ typedef struct SimilarityOptions
 	int64		max_per_item;
 	double		half_life;		/* of weights, in microseconds; 0: they stay */
 	TimestampTz as_of;			/* DT_NOBEGIN: the newest time of all */
-	bool		tune;			/* find user_power, alpha, beta, and n where that is 0 */
+	bool		tune;			/* find the exponents, and the others where they are open */
 } SimilarityOptions;
 
 typedef struct SimilarityBuild SimilarityBuild;
@@ -110,6 +110,7 @@ extern void similarity_read_options(SimilarityOptions *options, Datum composite)
 extern void similarity_read_options_as(SimilarityOptions *options, Datum composite,
 									   SimilarityMeasure measure, double user_power);
 extern void similarity_settle_options(SimilarityOptions *options);
+extern void similarity_settle_lists(SimilarityOptions *options);
 extern bool similarity_options_are_valid(const SimilarityOptions *options);
 extern bool similarity_same_options(const SimilarityOptions *a, const SimilarityOptions *b);
 

@@ -4,7 +4,7 @@
  *		tune => true: the setting and the number of neighbours that predict best.
  *
  * A setting is judged by how well it predicts what was put aside (validate.c).
- * From the default, and from lists whose scores add up to 1, it goes uphill: one
+ * From the default, and from lists whose scores do not add up to 1, it goes uphill: one
  * of alpha, beta, evidence (shrink or min_together) and n at a time by one step
  * of a grid, as long as that helps.  This is done with the first user_power on
  * a part of the sample, then with the better of the two on all of it, then with
@@ -184,9 +184,9 @@ first_grid(Search *search)
 	around(grid->alphas, &grid->nalphas, 0.7, 0.1, 5);
 	around(grid->betas, &grid->nbetas, 0.3, 0.1, 2);
 	/* 0.1 to 0.5 at first: the next grids go on where that is the edge */
-	if (options->shrink > 0 || options->min_together > 1)
+	if (!isnan(options->shrink) || options->min_together > 1)
 	{
-		grid->evidences[0].shrink = options->shrink;
+		grid->evidences[0].shrink = isnan(options->shrink) ? 0 : options->shrink;
 		grid->evidences[0].min_together = options->min_together;
 		grid->nevidences = 1;
 	}
@@ -260,15 +260,15 @@ try_powers(Search *search, int step)
 	return power != FIRST_POWER + step;
 }
 
-/* The default, or what is like it where scores add up to 1. */
+/* The default, or what is like it where scores do not add up to 1. */
 static Point
 first_point(const Search *search, bool normalize)
 {
 	Point		point = {{0}};
 
 	point.place[ALPHA] = 6;		/* 0.8 */
-	point.place[BETA] = normalize ? 3 : 1;	/* 0.4 or 0.2 */
-	point.place[EVIDENCE] = search->grid.nevidences > 1 ? (normalize ? 3 : 1) : 0;
+	point.place[BETA] = normalize ? 3 : 2;	/* 0.4 or 0.3 */
+	point.place[EVIDENCE] = search->grid.nevidences > 1 ? (normalize ? 4 : 2) : 0;	/* 10 or 2 */
 	point.place[LENGTH] = search->grid.nlengths - 1;
 	point.normalize = normalize;
 	return point;
@@ -334,10 +334,7 @@ similarity_tune(SimilarityBuild *build)
 	nusers = validation_users(search.validation);
 	if (nusers < MIN_USERS)
 	{
-		if (options->n == 0)
-			options->n = SIMILARITY_DEFAULT_N;
-		if (options->normalize == NORMALIZE_DEFAULT)
-			options->normalize = NORMALIZE_NONE;
+		similarity_settle_lists(options);
 		if (validation_cut(search.validation))
 			ereport(NOTICE,
 					(errmsg("not enough memory to tune the measure of similarity, which is left as it is"),

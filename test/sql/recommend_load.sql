@@ -42,7 +42,7 @@ SELECT pg_get_indexdef(indexrelid), indisprimary FROM pg_index WHERE indrelid = 
 SELECT drop_recommender('rl');
 
 -- an error in the middle leaves nothing
-SELECT create_recommender('rl', 'SELECT u, i, CASE WHEN i < 900 THEN 1 ELSE 1e30 END FROM rl_rows', similarity_options(alpha => 0, beta => 0, transform => 'none'));
+SELECT create_recommender('rl', 'SELECT u, i, CASE WHEN i < 900 THEN 1 ELSE 1e30 END FROM rl_rows', similarity_options(alpha => 0, beta => 0, transform => 'none', normalization => 'none'));
 SELECT to_regclass('rl'), to_regclass('rl_model');
 
 DROP FUNCTION rl_check, rl_on_create;

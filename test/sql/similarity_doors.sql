@@ -137,8 +137,8 @@ SET client_min_messages = warning;
 -- the model is that of the setting that was said, with and without workers
 SET max_parallel_maintenance_workers = 0;
 SELECT count(*) FROM (SELECT row_number() OVER (), s::text FROM item_similarity('SELECT u, i FROM sd_tastes', tune => true) s
-  EXCEPT SELECT row_number() OVER (), s::text FROM item_similarity('SELECT u, i FROM sd_tastes', n => 200, user_power => 0.75,
-    alpha => 0.8, beta => 0.5, shrink => 1, normalization => 'item') s) d;
+  EXCEPT SELECT row_number() OVER (), s::text FROM item_similarity('SELECT u, i FROM sd_tastes', n => 100, user_power => 0,
+    beta => 0.55, shrink => 5, normalization => 'item') s) d;
 RESET max_parallel_maintenance_workers;
 
 -- row-level security and privileges are those of the caller
