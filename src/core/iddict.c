@@ -367,6 +367,13 @@ iddict_renumber(IdDict *dict, const uint32 *to)
 	dict->capacity = dict->count;
 }
 
+/* All values, by number; good while none is added. */
+const Datum *
+iddict_values(const IdDict *dict)
+{
+	return dict->values;
+}
+
 /* Value of a number; by reference it points into the dictionary. */
 Datum
 iddict_value(const IdDict *dict, uint32 id)

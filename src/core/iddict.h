@@ -23,6 +23,7 @@ extern uint32 iddict_count(const IdDict *dict);
 extern uint32 iddict_put(IdDict *dict, Datum value);
 extern void iddict_put_many(IdDict *dict, const Datum *values, uint32 *ids, int count);
 extern uint32 iddict_find(IdDict *dict, Datum value);
+extern const Datum *iddict_values(const IdDict *dict);
 extern Datum iddict_value(const IdDict *dict, uint32 id);
 extern void iddict_renumber(IdDict *dict, const uint32 *to);
 extern uint32 *iddict_sort(IdDict *dict);

@@ -385,20 +385,13 @@ compare_keys(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
-/* The last pass: takes the keys of all intervals and sorts them. */
+/* A pass: puts the keys of all intervals into their data, or counts them there. */
 static void
-collect_keys(Selection *sel, uint64 *keys)
+read_keys(Selection *sel, bool collect)
 {
 	const uint64 *row;
 	uint64		nrows;
-	int			i;
 
-	for (i = 0; i < sel->nintervals; i++)
-	{
-		sel->intervals[i].data = keys;
-		sel->intervals[i].ncollected = 0;
-		keys += sel->intervals[i].count;
-	}
 	keyspool_rewind(sel->spool);
 	while ((row = keyspool_chunk(sel->spool, &nrows)) != NULL)
 	{
@@ -407,10 +400,29 @@ collect_keys(Selection *sel, uint64 *keys)
 			uint64		key = row[sel->column];
 			KeyRange   *interval = find_interval(sel, row, key);
 
-			if (interval)
+			if (interval == NULL)
+				continue;
+			if (collect)
 				interval->data[interval->ncollected++] = key;
+			else
+				interval->data[(key - interval->low) >> interval->shift]++;
 		}
 	}
+}
+
+/* The last pass: takes the keys of all intervals and sorts them. */
+static void
+collect_keys(Selection *sel, uint64 *keys)
+{
+	int			i;
+
+	for (i = 0; i < sel->nintervals; i++)
+	{
+		sel->intervals[i].data = keys;
+		sel->intervals[i].ncollected = 0;
+		keys += sel->intervals[i].count;
+	}
+	read_keys(sel, true);
 	for (i = 0; i < sel->nintervals; i++)
 		qsort(sel->intervals[i].data, sel->intervals[i].ncollected, sizeof(uint64), compare_keys);
 }
@@ -419,8 +431,6 @@ collect_keys(Selection *sel, uint64 *keys)
 static void
 count_buckets(Selection *sel, uint64 *counts, int bits)
 {
-	const uint64 *row;
-	uint64		nrows;
 	int			i;
 
 	memset(counts, 0, ((Size) sel->nintervals << bits) * sizeof(uint64));
@@ -432,18 +442,7 @@ count_buckets(Selection *sel, uint64 *counts, int bits)
 		interval->data = counts + ((Size) i << bits);
 		interval->shift = range == 0 ? 0 : Max(pg_leftmost_one_pos64(range) + 1 - bits, 0);
 	}
-	keyspool_rewind(sel->spool);
-	while ((row = keyspool_chunk(sel->spool, &nrows)) != NULL)
-	{
-		for (; nrows > 0; nrows--, row += sel->spool->width)
-		{
-			uint64		key = row[sel->column];
-			KeyRange   *interval = find_interval(sel, row, key);
-
-			if (interval)
-				interval->data[(key - interval->low) >> interval->shift]++;
-		}
-	}
+	read_keys(sel, false);
 }
 
 /* The bucket of an interval in which a rank falls, as an interval. */

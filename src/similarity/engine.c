@@ -444,6 +444,7 @@ void
 similarity_emit_row(SimilarityBuild *build, uint32 rank, Neighbour *list, int count)
 {
 	const Side *sources = build->sources;
+	const Datum *values = iddict_values(build->targets.dict);
 	MemoryContext old;
 	int			i;
 
@@ -470,12 +471,13 @@ similarity_emit_row(SimilarityBuild *build, uint32 rank, Neighbour *list, int co
 	}
 	for (i = 0; i < count; i++)
 	{
-		build->neighbours[i] = iddict_value(build->targets.dict, list[i].target);
+		build->neighbours[i] = values[list[i].target];
 		build->scores[i] = list[i].score;
 		build->together[i] = list[i].together;
 	}
 	old = MemoryContextSwitchTo(build->emit_cxt);
-	build->emit(build->emit_arg, iddict_value(sources->dict, build->current_item), count, build->neighbours, build->scores, build->together);
+	build->emit(build->emit_arg, iddict_value(sources->dict, build->current_item), count,
+				build->neighbours, build->scores, build->together);
 	MemoryContextSwitchTo(old);
 }
 

@@ -125,20 +125,31 @@ static void
 sum_side(SimilarityBuild *build, Side *side, uint32 *counts, double *sums)
 {
 	SparseMatrix *matrix = side->matrix;
+	uint64		entries = matrix->start[matrix->nrows];
 	uint32		row;
+	uint32		i;
+	uint64		k;
 
-	for (row = 0; row < matrix->nrows; row++)
+	/* sums of ones are the same in any order */
+	for (k = 0; matrix->values == NULL && k < entries; k++)
+	{
+		if ((k & 0xffff) == 0)
+			CHECK_FOR_INTERRUPTS();
+		counts[matrix->cols[k]]++;
+	}
+	for (i = 0; matrix->values == NULL && i < side->nitems; i++)
+		sums[i] = counts[i];
+	for (row = 0; matrix->values && row < matrix->nrows; row++)
 	{
 		uint32		user = build->order[row];
 		uint64		end = matrix->start[user + 1];
-		uint64		k;
 
 		if ((row & 0xfff) == 0)
 			CHECK_FOR_INTERRUPTS();
 		for (k = matrix->start[user]; k < end; k++)
 		{
 			counts[matrix->cols[k]]++;
-			sums[matrix->cols[k]] += matrix->values ? matrix->values[k] : 1;
+			sums[matrix->cols[k]] += matrix->values[k];
 		}
 	}
 }
@@ -343,6 +354,12 @@ square_side(SimilarityBuild *build, Side *side)
 	SparseMatrix *matrix = side->matrix;
 	uint32		row;
 
+	if (matrix->values == NULL && build->user_weights == NULL)
+	{
+		for (row = 0; row < side->nitems; row++)
+			side->square[row] = side->count[row];
+		return;
+	}
 	memset(side->square, 0, side->nitems * sizeof(double));
 	for (row = 0; row < matrix->nrows; row++)
 	{
