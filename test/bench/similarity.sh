@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Speed of item similarity beside the plain-SQL self-join and scipy.sparse.
 #
-#   bash test/bench/similarity.sh [--huge] [gowalla_train.csv.gz]
+#   bash test/bench/similarity.sh [--huge | --quick] [gowalla_train.csv.gz]
 #
 # Sets: Gowalla where the file is given; a generated shop (1 M users, 100 k
 # items, 10 M lines); dense ratings (6 k users, 3.7 k items, 1 M lines).  For
@@ -13,20 +13,29 @@
 #            best 50 of each row
 #   SQL      self-join and row_number(), given up after 100 seconds
 #
-# Then the recommender's model, from the table to the stored rows, of 10 M lines
-# over 20 k, 100 k and 1 M items.  With --huge nothing but 100 M lines within
-# maintenance_work_mem = 1 GB, made while they are read.  Memory is the peak of the
-# backend, shared buffers it has touched and shared memory of the work included.
+# Then the recommender's model, from the table to the stored rows, and the peak of
+# memory, of 10 M lines over 20 k, 100 k and 1 M items.  With --huge nothing but 100 M
+# lines within maintenance_work_mem = 1 GB, made while they are read: that takes minutes.
+#
+# Memory is what the statement takes: private memory of the backend and of its
+# workers and the shared memory between them, looked at ten times a second, without
+# shared_buffers.  The output buffer that a goal allows beside it is work_mem, of
+# 16 MB there, and the 16 MB in which workers hand over results.
+#
+# With --quick generated sets are a hundred times smaller: to try the script.
+# At the end a table says for each goal what was measured and whether it is met.
 
 # shellcheck source=test/lib/setup.sh
 . "$(dirname "${BASH_SOURCE[0]}")/../lib/setup.sh"
 
 huge=
+part=1
 file=
 for arg in "$@"; do
 	case $arg in
 	--huge) huge=1 ;;
-	-*) die "usage: similarity.sh [--huge] [gowalla_train.csv.gz]" ;;
+	--quick) part=100 ;;
+	-*) die "usage: similarity.sh [--huge | --quick] [gowalla_train.csv.gz]" ;;
 	*) file=$arg ;;
 	esac
 done
@@ -40,6 +49,7 @@ psql=("$PG_BIN/psql" -XqAt -v ON_ERROR_STOP=1)
 
 # Lines of users of long-tailed activity, items of long-tailed popularity.
 generate() { # table, users, items, lines
+	set -- "$1" $(($2 / part)) $(($3 / part)) $(($4 / part))
 	"${psql[@]}" <<-SQL
 		SELECT setseed(0.5) \\g /dev/null
 		CREATE UNLOGGED TABLE $1 AS SELECT DISTINCT (power(random(), 1.6) * $2)::int AS u, (power(random(), 2.5) * $3)::int AS i
@@ -48,36 +58,70 @@ generate() { # table, users, items, lines
 	SQL
 }
 
-# Seconds and peak memory of a statement, in a session of its own.
+# Memory of a backend, its workers and what they share, in kB, until it ends: the peak.
+watch() { # pid, file
+	local peak=0 now pids shared
+	while [ -e "/proc/$1" ]; do
+		pids=$(grep -l "recsys worker for PID $1" /proc/[0-9]*/cmdline 2>/dev/null | sed 's,/proc/\(.*\)/cmdline,\1,') || true
+		now=$(for p in $1 $pids; do cat "/proc/$p/status"; done 2>/dev/null | awk '/^RssAnon/ {s += $2} END {print s + 0}' || true)
+		shared=$(awk '/^[0-9a-f]+-/ {d = /\/dev\/shm\/PostgreSQL/} /^Rss:/ && d {s += $2} END {print s + 0}' \
+			"/proc/$1/smaps" 2>/dev/null) || true
+		now=$((now + ${shared:-0}))
+		[ "$now" -le "$peak" ] || peak=$now
+		echo "$peak" >"$2"
+		sleep 0.1
+	done
+}
+
+# Seconds and peak memory of a statement, in a session of its own: SECONDS_TAKEN, PEAK_MB.
 timed() { # label, settings, statement
-	local out
+	local out pidfile=$WORK/tmp/pid peakfile=$WORK/tmp/peak watcher
+	rm -f "$pidfile" "$peakfile"
+	(
+		until [ -s "$pidfile" ]; do sleep 0.01; done
+		watch "$(cat "$pidfile")" "$peakfile"
+	) &
+	watcher=$!
 	out=$("${psql[@]}" <<-SQL
 		$2;
-		SELECT pg_backend_pid() AS pid \\gset
-		\\setenv BACKEND :pid
+		\\o $pidfile
+		SELECT pg_backend_pid();
+		\\o
 		\\timing on
 		$3 \\g /dev/null
-		\\timing off
-		\\! grep VmHWM /proc/\$BACKEND/status
 	SQL
 	) || true
-	printf '%-44s %8s s   %6s MB\n' "$1" \
-		"$(sed -n 's/^Time: \([0-9.]*\) ms.*/\1/p' <<<"$out" | awk '{printf "%.2f", $1 / 1000}')" \
-		"$(awk '/VmHWM/ {printf "%.0f", $2 / 1024}' <<<"$out")"
+	wait "$watcher" || true
+	SECONDS_TAKEN=$(sed -n 's/^Time: \([0-9.]*\) ms.*/\1/p' <<<"$out" | awk '{printf "%.2f", $1 / 1000}')
+	PEAK_MB=$(awk '{printf "%.0f", $1 / 1024}' "$peakfile")
+	printf '%-44s %8s s   %6s MB\n' "$1" "$SECONDS_TAKEN" "$PEAK_MB"
+}
+
+# One line of the table at the end; the measured number has to be at most, or least, the goal.
+goals=()
+goal() { # what, measured, at-most|at-least, goal, unit
+	goals+=("$(awk -v what="$1" -v m="$2" -v how="$3" -v g="$4" -v unit="$5" 'BEGIN {
+		met = how == "at-most" ? m <= g : m >= g
+		printf "%-58s %9s  %-8s %6s %-12s %s", what, m, how, g, unit, met ? "met" : "NOT MET" }')")
+}
+print_goals() {
+	printf '\n%-58s %9s  %s\n' goal measured wanted
+	printf '%s\n' "${goals[@]}"
 }
 
 serial='SET max_parallel_maintenance_workers = 0; SET max_parallel_workers_per_gather = 0'
 two='SET max_parallel_maintenance_workers = 2; SET max_parallel_workers_per_gather = 0'
 
 compare() { # table
-	local t=$1
+	local t=$1 ours product
 	printf '\n%s: %s\n' "$t" "$("${psql[@]}" -c "SELECT format('%s lines, %s users, %s items, %s pairs to add up',
 		count(*), count(DISTINCT u), count(DISTINCT i), (SELECT sum(n * n) FROM (SELECT count(*) AS n FROM $t GROUP BY u) q)) FROM $t")"
 	timed 'cosine, no workers' "$serial" "SELECT count(*) FROM item_similarity('SELECT u, i FROM $t', 50, 'cosine')"
 	timed 'cosine, two workers' "$two" "SELECT count(*) FROM item_similarity('SELECT u, i FROM $t', 50, 'cosine')"
+	ours=$SECONDS_TAKEN
 	timed 'default measure, two workers' "$two" "SELECT count(*) FROM item_similarity('SELECT u, i FROM $t', 50)"
 	timed 'cosine, aggregate, two workers' "$two" "SELECT array_length(item_similarity_agg(u, i, similarity_options('cosine', 50)), 1) FROM $t"
-	PATH="$PG_BIN:$PATH" /usr/bin/python3 - "$t" <<-'PYTHON'
+	PATH="$PG_BIN:$PATH" /usr/bin/python3 - "$t" >"$WORK/tmp/scipy" <<-'PYTHON'
 		import subprocess, sys, time
 		import numpy as np, scipy.sparse as sp
 		out = subprocess.run(["psql", "-qXAt", "-c", f"COPY (SELECT u, i FROM {sys.argv[1]}) TO STDOUT (FORMAT binary)"],
@@ -101,18 +145,26 @@ compare() { # table
 		print(f"{'scipy, A.T @ A alone':44} {t2 - t1:8.2f} s")
 		print(f"{'scipy, all from the matrix':44} {t3 - t0:8.2f} s")
 	PYTHON
+	cat "$WORK/tmp/scipy"
+	product=$(awk '/alone/ {print $(NF - 1)}' "$WORK/tmp/scipy")
+	goal "$t: whole statement, times as fast as scipy's A.T @ A" \
+		"$(awk -v a="$product" -v b="$ours" 'BEGIN {printf "%.1f", a / b}')" at-least 3 times
 	timed 'SQL self-join (0.00: more than 100 s)' "SET statement_timeout = '100s'; SET max_parallel_workers_per_gather = 2" \
 		"WITH d AS (SELECT i, count(*) AS n FROM $t GROUP BY i)
 		 SELECT count(*) FROM (SELECT row_number() OVER (PARTITION BY a ORDER BY c / sqrt(da.n * db.n::float8) DESC, b) AS place
 		   FROM (SELECT x.i AS a, y.i AS b, count(*) AS c FROM $t x JOIN $t y ON x.u = y.u AND x.i <> y.i GROUP BY 1, 2) p
 		   JOIN d da ON da.i = a JOIN d db ON db.i = b) q WHERE place <= 50" 2>/dev/null
+	[ "$SECONDS_TAKEN" = 0.00 ] || [ -z "$SECONDS_TAKEN" ] || goal "$t: times as fast as the self-join" \
+		"$(awk -v a="$SECONDS_TAKEN" -v b="$ours" 'BEGIN {printf "%.0f", a / b}')" at-least 50 times
 }
 
 if [ -n "$huge" ]; then
 	# 50 different items of each of 2 M users, made while they are read
 	printf '\n100 M interactions, 2 M users, 100 k items, maintenance_work_mem 1 GB\n'
-	timed 'cosine, two workers' "$two" "SELECT count(*) FROM item_similarity('SELECT u, (u * 7919::bigint + k * (13 * k + 1009)) % 100000
+	timed 'cosine, two workers' "$two; SET work_mem = '16MB'" "SELECT count(*) FROM item_similarity('SELECT u, (u * 7919::bigint + k * (13 * k + 1009)) % 100000
 		FROM generate_series(1, 2000000) u, generate_series(0, 49) k', 50, 'cosine')"
+	goal '100 M interactions: peak of memory' "$PEAK_MB" at-most 1024 MB
+	print_goals
 	exit 0
 fi
 if [ -n "$file" ]; then
@@ -130,5 +182,16 @@ generate shop20k 1000000 20000 10000000
 generate shop1m 1000000 1000000 10000000
 for t in shop20k shop shop1m; do
 	timed "$t, no workers" "$serial" "SELECT create_recommender('a_$t', 'SELECT u, i FROM $t')"
+	goal "$t: table to stored model, one process" "$SECONDS_TAKEN" at-most 8 s
 	timed "$t, two workers" "$two" "SELECT create_recommender('b_$t', 'SELECT u, i FROM $t')"
+	goal "$t: table to stored model, two workers" "$SECONDS_TAKEN" at-most 5 s
 done
+
+printf '\nmemory: item_similarity() of the same, work_mem 16 MB\n'
+for t in shop20k shop shop1m; do
+	read -r lines items <<<"$("${psql[@]}" -F ' ' -c "SELECT count(*), count(DISTINCT i) FROM $t")"
+	timed "$t, cosine, two workers" "$two; SET work_mem = '16MB'" "SELECT count(*) FROM item_similarity('SELECT u, i FROM $t', 50, 'cosine')"
+	goal "$t: bytes an interaction, beside 16 an item and the buffer" \
+		"$(awk -v mb="$PEAK_MB" -v n="$lines" -v i="$items" 'BEGIN {printf "%.1f", ((mb - 32) * 1048576 - 16 * i) / n}')" at-most 16 bytes
+done
+print_goals
