@@ -39,7 +39,7 @@
 #include "core/options.h"
 #include "recommend/serve.h"
 
-#define POOL 200
+#define POOL 100
 
 /* The category of an item is in its flags: its number plus 1, 0 for none. */
 #define CATEGORY_SHIFT 8

@@ -44,7 +44,7 @@ BEGIN
 		lim := CASE rung WHEN 'personal' THEN n - m ELSE n - cardinality(drawn) END;
 		WHILE lim IS NULL OR cardinality(picked) < lim LOOP
 			SELECT q.* INTO r FROM (
-				SELECT d.item, d.category, place, CASE WHEN place <= 200 AND lambda < 1 THEN
+				SELECT d.item, d.category, place, CASE WHEN place <= 100 AND lambda < 1 THEN
 					CASE WHEN d.best > 0 THEN lambda * (d.score / d.best) ELSE 0 END -
 					(1 - lambda) * coalesce((SELECT max(alike) FROM diverse_alike a WHERE a.a = d.item AND a.b = ANY (picked)), 0) END AS value
 				FROM (SELECT *, row_number() OVER (ORDER BY rank) AS place FROM diverse_rows
@@ -91,7 +91,7 @@ SELECT count(*) AS missed FROM diverse_cases c,
 LATERAL (SELECT array_agg(r.item) AS items FROM recommend('diverse_shop', c.customer, c.n, lambda => c.lambda, per_category => c.cap, explore => c.explore, seed => c.seed) r) g
 WHERE cardinality(items) < n AND EXISTS (SELECT FROM diverse_rows d WHERE d.customer = c.customer AND d.eligible AND d.item <> ALL (items)
 	AND (d.category IS NULL OR (SELECT count(*) FROM diverse_rows x WHERE x.customer = c.customer AND x.item = ANY (items) AND x.category = d.category) < c.cap));
--- the pool ends after 200 items, rows do not
+-- the pool ends after 100 items, rows do not
 SELECT count(*) AS cases, count(*) FILTER (WHERE got IS DISTINCT FROM expected) AS wrong, max(cardinality(got)) > 230 AS many
 FROM (SELECT ARRAY(SELECT r.source || ' ' || r.item FROM recommend('diverse_shop', c, lambda => 0.5, per_category => cap) r) AS got,
 	diverse_oracle(c, NULL, 0.5, cap, 0, 0) AS expected FROM unnest(ARRAY[2, 60, 62]) c, unnest(ARRAY[NULL, 30]) cap) q;
