@@ -224,7 +224,7 @@ log_write(Call *call, Datum items, Oid itemstype, Datum sources, bool no_sources
 	if (SPI_connect() != SPI_OK_CONNECT)
 		elog(ERROR, "SPI_connect failed");
 	if (recommender->log_plan == NULL || recommender->log_types[0] != usertype ||
-		recommender->log_types[1] != itemstype)
+		recommender->log_types[1] != itemstype || !SPI_plan_is_valid(recommender->log_plan))
 		prepare_insert(recommender, log, usertype, itemstype);
 	values[LOG_ID] = Int64GetDatum(next_id(log));
 	values[LOG_USER] = call->user;

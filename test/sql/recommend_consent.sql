@@ -41,6 +41,15 @@ SELECT source FROM recommend_basket('shop', ARRAY[1, 2], 1);
 SELECT sum(users) FROM best_sellers('shop', '1000 years');
 SELECT sum(n) FROM (SELECT count(DISTINCT customer) AS n FROM orders WHERE customer % 3 > 0 GROUP BY product) x;
 
+-- so it is in all places
+SELECT count(*) FROM ((SELECT r."user", r.item, r.score, r.source FROM recommend_all('shop', 4, users => 'SELECT id FROM people') r
+		EXCEPT SELECT p.id, r.item, r.score, r.source FROM people p, recommend('shop', p.id, 4) r)
+	UNION ALL (SELECT p.id, r.item, r.score, r.source FROM people p, recommend('shop', p.id, 4) r
+		EXCEPT SELECT r."user", r.item, r.score, r.source FROM recommend_all('shop', 4, users => 'SELECT id FROM people') r)) x;
+SELECT count(DISTINCT "user") = (SELECT count(DISTINCT customer) FROM orders WHERE customer % 3 > 0) AS all, bool_and("user" % 3 > 0) AS consenting FROM recommend_all('shop', 1);
+SELECT array_agg(item) = ARRAY[5, 4, 3, 2, 1]::bigint[] AS as_given FROM rerank('shop', 3, ARRAY[5, 4, 3, 2, 1]);
+SELECT array_agg(item) = ARRAY[5, 4, 3, 2, 1]::bigint[] AS as_given FROM rerank('shop', 4, ARRAY[5, 4, 3, 2, 1]);
+
 -- withdrawn is withdrawn, from the next call on; and so with consent
 BEGIN;
 SELECT source FROM recommend('shop', 4, 1);

@@ -152,6 +152,9 @@ SELECT scene, source, impressions, conversions, conversion, revenue
 FROM recommender_report('fair', within => '7 days',
   orders => 'SELECT l.customer_id, l.product_id, l.quantity * p.price, l.ordered_at FROM order_lines l JOIN products p ON p.id = l.product_id');
 
+SELECT count(log_recommendation('fair', m.user, m.items, 'mailing in June'))
+FROM (SELECT "user", array_agg(item ORDER BY ordinality) AS items FROM recommend_all('fair', 2) WITH ORDINALITY GROUP BY "user") m;
+
 SELECT drop_recommender('fair');
 DROP TABLE agreed;
 
