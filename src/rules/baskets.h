@@ -32,7 +32,7 @@ typedef struct Baskets
 	/* shortcuts for integers: 2, 4 or 8 bytes, 0 where there are none */
 	int			key_width;
 	int			item_width;
-	int64	   *ascending;		/* keys by basket, not in the dictionary while they ascend; or NULL */
+	int64	   *ascending;		/* keys by basket while they ascend, not in the dictionary; or NULL */
 	uint32		ascending_capacity;
 	bool		wrapped;		/* they ascend from the least one again, to the first of all */
 	uint32	   *small_items;	/* by item: number + 1, 0 where it is not known here */
@@ -62,6 +62,49 @@ typedef struct EncodeOptions
 	uint32		max_basket;		/* 0: no limit */
 	bool	   *dropped;		/* by number in the dictionary: not mined; or NULL */
 } EncodeOptions;
+
+static inline const uint8 *
+get_number(const uint8 *p, uint64 *number)
+{
+	uint64		result = *p & 0x7f;
+	int			shift = 7;
+
+	while (*p++ & 0x80)
+	{
+		result |= (uint64) (*p & 0x7f) << shift;
+		shift += 7;
+	}
+	*number = result;
+	return p;
+}
+
+static inline int64
+unzigzag(uint64 number)
+{
+	return (int64) (number >> 1) ^ -(int64) (number & 1);
+}
+
+/* Reading the stream row by row. */
+typedef struct StreamReader
+{
+	const uint8 *p;
+	int64		basket;
+	uint64		row;
+} StreamReader;
+
+/* The next row's item; reader->basket is its basket. */
+static inline uint32
+next_row(StreamReader *reader)
+{
+	uint64		number;
+
+	if ((reader->row++ & 0xffff) == 0)
+		CHECK_FOR_INTERRUPTS();
+	reader->p = get_number(reader->p, &number);
+	reader->basket += unzigzag(number);
+	reader->p = get_number(reader->p, &number);
+	return (uint32) number;
+}
 
 extern void baskets_init(Baskets *baskets, MemoryContext cxt);
 extern void baskets_open(Baskets *baskets, Oid item_type, Oid item_collation, Oid key_type,

@@ -94,8 +94,8 @@ static void
 project_to_words(Miner *miner, const Projection *projection, uint32 e, uint32 nfrequent,
 				 WordProjection *words)
 {
-	uint32		first = projection->occurrence_start[e];
-	uint32		n = projection->occurrence_start[e + 1] - first;
+	uint32		n = projection->occurrence_start[e + 1] - projection->occurrence_start[e];
+	const uint32 *occurrences = projection->occurrences + projection->occurrence_start[e];
 	uint32		kept = 0;
 	uint32		i;
 
@@ -109,11 +109,11 @@ project_to_words(Miner *miner, const Projection *projection, uint32 e, uint32 nf
 	}
 	for (i = 0; i < n; i++)
 	{
-		const uint32 *item = projection->items + projection->occurrences[first + i];
+		const uint32 *item = projection->items + occurrences[i];
 		uint64		word = 0;
 
 		if (i + PREFETCH_DISTANCE < n)
-			prefetch(projection->items + projection->occurrences[first + i + PREFETCH_DISTANCE] - 1);
+			prefetch(&projection->items[occurrences[i + PREFETCH_DISTANCE] - 1]);
 		while ((*--item & TRANSACTION_MARK) == 0)
 		{
 			uint32		id = projection->newid[*item];

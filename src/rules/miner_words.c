@@ -239,7 +239,8 @@ mine_word_item(Miner *miner, const WordProjection *words, int bit, uint32 parent
 	}
 
 	set = miner_emit(miner, parent, words->global[bit], support);
-	if (sub.items != 0 && set != NO_ITEMSET && itemset_length(miner->store, set) < miner->max_length)
+	if (sub.items != 0 && set != NO_ITEMSET &&
+		itemset_length(miner->store, set) < miner->max_length)
 	{
 		uint32		kept = 0;
 

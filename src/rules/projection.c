@@ -207,6 +207,7 @@ project(const Projection *projection, uint32 e, uint32 nfrequent, uint64 seen,
 		uint32		t = projection->items[mark] & ~TRANSACTION_MARK;
 		uint32		begin = used + 1;
 		uint32		end = begin;
+		uint32		length;
 		uint32		slot;
 
 		for (; item < projection->items + last; item++)
@@ -218,15 +219,20 @@ project(const Projection *projection, uint32 e, uint32 nfrequent, uint64 seen,
 		}
 		if ((i & 0xfff) == 0)
 			parallel_check_interrupts();
-		if (end - begin < 2)
+		length = end - begin;
+		if (length < 2)
 			continue;
 		/* a slot has the place of a transaction's mark; marks end what is compared */
 		items[used] = items[end] = TRANSACTION_MARK;
-		slot = hash_items(items + begin, end - begin) & mask;
-		while (slots[slot] != PG_UINT32_MAX &&
-			   (memcmp(items + slots[slot] + 1, items + begin, (end - begin) * sizeof(uint32)) != 0 ||
-				(items[slots[slot] + 1 + end - begin] & TRANSACTION_MARK) == 0))
-			slot = (slot + 1) & mask;
+		slot = hash_items(items + begin, length) & mask;
+		for (; slots[slot] != PG_UINT32_MAX; slot = (slot + 1) & mask)
+		{
+			const uint32 *other = items + slots[slot] + 1;
+
+			if ((other[length] & TRANSACTION_MARK) != 0 &&
+				memcmp(other, items + begin, length * sizeof(uint32)) == 0)
+				break;
+		}
 		if (slots[slot] == PG_UINT32_MAX)
 		{
 			slots[slot] = used;

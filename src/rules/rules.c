@@ -594,7 +594,8 @@ mine_rules(Baskets *baskets, const RulesOptions *options, bool may_spill)
 	maker->options = options;
 	maker->budget = budget;
 	maker->lists = &lists;
-	maker->index = set_index_create(result->store, result->encoded->transactions.nitems, budget);
+	maker->index = set_index_create(result->store, result->encoded->transactions.nitems,
+									budget);
 	if (options->wants_improvement)
 		maker->simpler = simpler_rules_create(maker->index, result->encoded->nbaskets, budget);
 	maker->threshold = -get_float8_infinity();
