@@ -54,7 +54,7 @@ print_query(Query *query)
 
 /*
  * Before 15 only views can be printed: one is made in the schema of temporary
- * objects and dropped again.  No two columns of a view have the same name.
+ * objects and dropped again.
  */
 static char *
 print_query(Query *query)
@@ -70,6 +70,34 @@ print_query(Query *query)
 	if (length > 0 && result[length - 1] == ';')
 		result[length - 1] = '\0';
 	return result;
+}
+
+/* Names for the columns of that view, no two the same: those of the query, or with their number. */
+static char *
+column_names(Query *query)
+{
+	StringInfoData buf;
+	ListCell   *lc;
+
+	initStringInfo(&buf);
+	foreach(lc, query->targetList)
+	{
+		TargetEntry *entry = lfirst_node(TargetEntry, lc);
+		const char *name = entry->resname;
+
+		if (entry->resjunk)
+			continue;
+		for (int i = 0; i < foreach_current_index(lc); i++)
+		{
+			if (strcmp(list_nth_node(TargetEntry, query->targetList, i)->resname, name) == 0)
+			{
+				name = psprintf("%s %d", name, entry->resno);
+				break;
+			}
+		}
+		appendStringInfo(&buf, "%s%s", buf.len > 0 ? ", " : "", quote_identifier(name));
+	}
+	return buf.data;
 }
 
 #endif
@@ -106,8 +134,8 @@ qualify_query(const char *text)
 				 errdetail("Other sessions could not read them.")));
 
 #if PG_VERSION_NUM < 150000
-	if (SPI_execute(psprintf("CREATE TEMPORARY VIEW recsys_definition AS %s", text),
-					false, 0) != SPI_OK_UTILITY)
+	if (SPI_execute(psprintf("CREATE TEMPORARY VIEW recsys_definition (%s) AS %s",
+							 column_names(query), text), false, 0) != SPI_OK_UTILITY)
 		elog(ERROR, "could not make a view of the query");
 #endif
 	level = NewGUCNestLevel();

@@ -18,9 +18,9 @@ SELECT c AS id, format('sex:%s, city:%s, "a, b"%s', CASE c % 2 WHEN 0 THEN 'f' E
 FROM generate_series(0, 120) c WHERE c % 8 <> 3;
 CREATE INDEX ON ladder_users (id);
 SELECT create_recommender('ladder_shop', 'TABLE ladder_orders', similarity_options('cosine', n => 4),
-	items => 'SELECT id, available, category FROM ladder_products', users => 'SELECT id, tags FROM ladder_users');
+	items => 'SELECT id, available, category FROM ladder_products', users => 'SELECT id, tags FROM ladder_users') > 400 AS many;
 -- the same without the ladder
-SELECT create_recommender('ladder_plain', 'TABLE ladder_orders', similarity_options('cosine', n => 4), items => 'SELECT DISTINCT id, available FROM ladder_products');
+SELECT create_recommender('ladder_plain', 'TABLE ladder_orders', similarity_options('cosine', n => 4), items => 'SELECT DISTINCT id, available FROM ladder_products') > 400 AS many;
 
 -- the lists
 CREATE VIEW ladder_tags AS SELECT id, unnest(tags::text[]) AS tag FROM ladder_users;

@@ -21,7 +21,7 @@ END$$;
 -- anew: the same rows and numbers; and a full refresh finds nothing to write.
 CREATE FUNCTION check_rounds(options similarity_options, howmany int[] DEFAULT ARRAY[0, 6, 60, 600],
 	query text DEFAULT 'SELECT customer, product, quantity, ordered_at FROM lines',
-	OUT rounds int, OUT same int, OUT stable int, OUT partial int, OUT full_instead int) LANGUAGE plpgsql AS $$
+	OUT rounds int, OUT same int, OUT stable int, OUT partial boolean, OUT full_instead int) LANGUAGE plpgsql AS $$
 DECLARE
   n int;
   d record;
@@ -29,13 +29,13 @@ BEGIN
   TRUNCATE lines;
   PERFORM shuffle(2000);
   PERFORM create_recommender('kept', query, options);
-  rounds := 0; same := 0; stable := 0; partial := 0; full_instead := 0;
+  rounds := 0; same := 0; stable := 0; partial := false; full_instead := 0;
   FOREACH n IN ARRAY howmany LOOP
     PERFORM shuffle(n);
     PERFORM refresh_recommender('kept', incremental => true);
     SELECT k.changed < k.items AS partial, k.build_mode = 'full' AS full_instead INTO d FROM kept k;
     rounds := rounds + 1;
-    partial := partial + d.partial::int;
+    partial := partial OR d.partial;
     full_instead := full_instead + d.full_instead::int;
     PERFORM create_recommender('made', query, options);
     same := same + (SELECT (k.rows, k.users, k.items, k.max_score) IS NOT DISTINCT FROM (m.rows, m.users, m.items, m.max_score) AND
