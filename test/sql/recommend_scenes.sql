@@ -145,7 +145,7 @@ SELECT c AS customer, r.* FROM unnest(ARRAY[0, 7, 60, 999, NULL]) c, recommend_p
 SELECT count(*) > 100 AS many, count(*) - count(DISTINCT (customer, item)) AS repeats, count(*) FILTER (WHERE item IN (20, 22)) AS denied, count(DISTINCT slot) AS slots FROM scene_pages;
 SELECT count(*) AS wrong FROM (SELECT *, row_number() OVER (PARTITION BY customer ORDER BY ordinality) AS pos, max(slot) OVER (PARTITION BY customer ORDER BY ordinality) AS highest FROM scene_pages) q WHERE pos <> ordinality - (SELECT min(ordinality) - 1 FROM scene_pages x WHERE x.customer IS NOT DISTINCT FROM q.customer) OR slot <> highest;
 CREATE FUNCTION scene_before(who int, before int) RETURNS bigint[] LANGUAGE sql STABLE AS
-	$$ SELECT ARRAY(SELECT item FROM scene_pages WHERE customer IS NOT DISTINCT FROM who AND slot < before) || 20 $$;
+	$$ SELECT ARRAY(SELECT item FROM scene_pages WHERE customer IS NOT DISTINCT FROM who AND slot < before) || 20::bigint $$;
 CREATE FUNCTION scene_had(who int) RETURNS bigint[] LANGUAGE sql STABLE AS $$ SELECT ARRAY(SELECT DISTINCT product FROM scene_orders WHERE customer = who) $$;
 SELECT slot, count(*) AS users, count(*) FILTER (WHERE got IS DISTINCT FROM expected) AS wrong FROM (
 	SELECT c, s AS slot, ARRAY(SELECT item FROM scene_pages WHERE customer IS NOT DISTINCT FROM c AND slot = s ORDER BY ordinality) AS got,
