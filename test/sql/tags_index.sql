@@ -73,7 +73,7 @@ CREATE FUNCTION plan(query text) RETURNS SETOF text LANGUAGE plpgsql AS $$
 DECLARE line text;
 BEGIN
   FOR line IN EXECUTE 'EXPLAIN (COSTS OFF, ANALYZE, TIMING OFF, SUMMARY OFF, BUFFERS OFF) ' || query LOOP
-    IF line !~ 'Planning|Heap Blocks|Index Searches' THEN RETURN NEXT regexp_replace(line, ' \(actual.*', ''); END IF;
+    IF line !~ 'Planning|Heap Blocks|Index Searches|Disabled:' THEN RETURN NEXT regexp_replace(line, ' \(actual.*', ''); END IF;
   END LOOP;
 END $$;
 SET enable_seqscan = off;
