@@ -357,7 +357,11 @@ iddict_renumber(IdDict *dict, const uint32 *to)
 	uint32		id;
 
 	for (id = 0; id < dict->count; id++)
+	{
+		if ((id & 0xffff) == 0)
+			CHECK_FOR_INTERRUPTS();
 		values[to[id]] = dict->values[id];
+	}
 	pfree(dict->values);
 	pfree(dict->slots);
 	if (dict->hashes)

@@ -237,6 +237,8 @@ fill_items(SimilarityBuild *build, Product *product, const Side *rows, const Sid
 	{
 		uint32		rank = rows->rank[i];
 
+		if ((i & 0xfff) == 0)
+			CHECK_FOR_INTERRUPTS();
 		PART(product, double, row_factor)[rank] =
 			swapped ? similarity_target_factor(build, i) : similarity_source_factor(build, i);
 		PART(product, uint32, row_count)[rank] = rows->count[i];
@@ -246,6 +248,8 @@ fill_items(SimilarityBuild *build, Product *product, const Side *rows, const Sid
 	{
 		Column	   *column = &PART(product, Column, columns)[i];
 
+		if ((i & 0xfff) == 0)
+			CHECK_FOR_INTERRUPTS();
 		column->factor =
 			swapped ? similarity_source_factor(build, i) : similarity_target_factor(build, i);
 		column->count = cols->count[i];

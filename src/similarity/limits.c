@@ -152,7 +152,11 @@ limit_items(SimilarityBuild *build, SparseMatrix *matrix, const uint64 *hashes)
 	uint32		item;
 
 	for (k = 0; k < entries; k++)
+	{
+		if ((k & 0xffff) == 0)
+			CHECK_FOR_INTERRUPTS();
 		ends[matrix->cols[k]]++;
+	}
 	for (item = 0; item < matrix->ncols; item++)
 	{
 		uint64		count = ends[item];

@@ -87,6 +87,8 @@ turn_round(SimilarityBuild *build)
 		Entry	   *entry = &lists->entries[i];
 		uint32		source = build->sources->rank[entry->neighbour.target];
 
+		if ((i & 0xffff) == 0)
+			CHECK_FOR_INTERRUPTS();
 		entry->neighbour.target = build->targets.by_rank[entry->row];
 		entry->row = source;
 	}
@@ -103,11 +105,19 @@ normalize_neighbours(SimilarityBuild *build)
 	Size		i;
 
 	for (i = 0; i < lists->count; i++)
+	{
+		if ((i & 0xffff) == 0)
+			CHECK_FOR_INTERRUPTS();
 		sums[lists->entries[i].neighbour.target] += lists->entries[i].neighbour.score;
+	}
 	for (i = 0; i < lists->count; i++)
-		lists->entries[i].neighbour.score =
-			similarity_round(lists->entries[i].neighbour.score /
-							 sums[lists->entries[i].neighbour.target]);
+	{
+		Neighbour  *neighbour = &lists->entries[i].neighbour;
+
+		if ((i & 0xffff) == 0)
+			CHECK_FOR_INTERRUPTS();
+		neighbour->score = similarity_round(neighbour->score / sums[neighbour->target]);
+	}
 	pfree(sums);
 }
 
@@ -141,11 +151,19 @@ similarity_emit_lists(SimilarityBuild *build)
 	if (build->options.normalize == NORMALIZE_NEIGHBOUR)
 		normalize_neighbours(build);
 	for (i = 0; i < lists->count; i++)
+	{
+		if ((i & 0xffff) == 0)
+			CHECK_FOR_INTERRUPTS();
 		start[lists->entries[i].row + 2]++;
+	}
 	for (row = 0; row < nsources; row++)
 		start[row + 2] += start[row + 1];
 	for (i = 0; i < lists->count; i++)
+	{
+		if ((i & 0xffff) == 0)
+			CHECK_FOR_INTERRUPTS();
 		sorted[start[lists->entries[i].row + 1]++] = lists->entries[i].neighbour;
+	}
 	if (lists->entries)
 		pfree(lists->entries);
 	for (row = 0; row < nsources; row++)
