@@ -25,7 +25,14 @@ FROM unnest('{lastfm, ml}'::text[]) d \gexec
 -- and a fifth of the rest is for validation
 SELECT format('CREATE TABLE %1$s_valid AS SELECT u, i FROM %1$s_train WHERE drawn(u, i, 42)', d),
 	format('CREATE TABLE %1$s_fit AS SELECT u, i, w FROM %1$s_train WHERE NOT drawn(u, i, 42)', d)
-FROM unnest('{gowalla, lastfm, ml}'::text[]) d \gexec
+FROM unnest('{lastfm, ml}'::text[]) d \gexec
+-- where the test is a fifth of each user's items, so is this
+CREATE TABLE gowalla_drawn AS
+SELECT u, i, w, rank() OVER (PARTITION BY u ORDER BY hashint8extended(u * 1000003 + i, 77)) <=
+	ceil(count(*) OVER (PARTITION BY u) / 5.0) AS valid
+FROM gowalla_train;
+CREATE TABLE gowalla_valid AS SELECT u, i FROM gowalla_drawn WHERE valid;
+CREATE TABLE gowalla_fit AS SELECT u, i, w FROM gowalla_drawn WHERE NOT valid;
 
 -- baskets: the last one is the test, the one before is for validation; what is new in them
 CREATE TABLE tafeng_all (u bigint, basket int, future int, i bigint);
