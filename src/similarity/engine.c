@@ -485,6 +485,19 @@ similarity_emit_row(SimilarityBuild *build, uint32 rank, Neighbour *list, int co
 	MemoryContextSwitchTo(old);
 }
 
+/* Asks for the values of the neighbours of a row to come. */
+static inline void
+prefetch_values(const SimilarityBuild *build, const char *in)
+{
+	const Datum *values = iddict_values(build->targets.dict);
+	uint64		count = *(const uint64 *) in;
+	const Neighbour *list = (const Neighbour *) (in + sizeof(uint64));
+	uint64		i;
+
+	for (i = 0; i < count; i++)
+		__builtin_prefetch(&values[list[i].target]);
+}
+
 /* Takes the result of a block. */
 static void
 receive_block(void *arg, uint32 block, const void *result, Size size)
@@ -500,6 +513,8 @@ receive_block(void *arg, uint32 block, const void *result, Size size)
 		Neighbour  *list = (Neighbour *) (in + sizeof(uint64));
 
 		in += sizeof(uint64) + count * sizeof(Neighbour);
+		if (row + 1 < end && !build->lists && !build->validation)
+			prefetch_values(build, in);
 		build->rows_done++;
 		if (build->validation)
 			similarity_validation_row(build, row, list, count);
