@@ -76,7 +76,8 @@ watch() { # pid, file
 # Seconds and peak memory of a statement, in a session of its own: SECONDS_TAKEN, PEAK_MB.
 timed() { # label, settings, statement
 	local out pidfile=$WORK/tmp/pid peakfile=$WORK/tmp/peak watcher
-	rm -f "$pidfile" "$peakfile"
+	rm -f "$pidfile"
+	echo 0 >"$peakfile"
 	(
 		until [ -s "$pidfile" ]; do sleep 0.01; done
 		watch "$(cat "$pidfile")" "$peakfile"
