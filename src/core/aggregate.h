@@ -25,6 +25,22 @@ aggregate_context(FunctionCallInfo fcinfo)
 }
 
 /*
+ * For states that neither spill nor are limited by a value's size: an error
+ * where so much memory is more than maintenance_work_mem, the setting of those
+ * who do one big thing.  what: the plural of the things that take it.
+ */
+static inline void
+check_state_memory(Size used, const char *what)
+{
+	if (used > (Size) maintenance_work_mem * 1024)
+		ereport(ERROR,
+				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+				 errmsg("%s need more memory than maintenance_work_mem (%d kB)",
+						what, maintenance_work_mem),
+				 errhint("Raise maintenance_work_mem.")));
+}
+
+/*
  * Thrown where bytes are no partial state.  They come from another process of
  * the same server, so that they are ours is not in question, only whether they
  * are whole: deserialization checks whatever memory accesses, loops and

@@ -192,6 +192,13 @@ iddict_count(const IdDict *dict)
 	return dict->count;
 }
 
+/* Bytes that it takes. */
+Size
+iddict_memory(const IdDict *dict)
+{
+	return MemoryContextMemAllocated(dict->cxt, true);
+}
+
 /* The slot of a key, or the free one where it belongs. */
 static inline uint32
 find_slot(IdDict *dict, Datum key, uint32 hash)

@@ -20,6 +20,7 @@ extern void iddict_free(IdDict *dict);
 extern Oid	iddict_type(const IdDict *dict);
 extern Oid	iddict_collation(const IdDict *dict);
 extern uint32 iddict_count(const IdDict *dict);
+extern Size iddict_memory(const IdDict *dict);
 extern uint32 iddict_put(IdDict *dict, Datum value);
 extern void iddict_put_many(IdDict *dict, const Datum *values, uint32 *ids, int count);
 extern uint32 iddict_find(IdDict *dict, Datum value);

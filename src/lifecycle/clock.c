@@ -18,6 +18,7 @@
 #include <math.h>
 
 #include "access/htup_details.h"
+#include "common/int.h"
 #include "utils/builtins.h"
 #include "utils/datetime.h"
 
@@ -211,7 +212,8 @@ recsys_clock_deserialize(PG_FUNCTION_ARGS)
 		damaged_state_error();
 	memcpy(state->times, VARDATA_ANY(source) + sizeof(ClockOptions), count * sizeof(TimestampTz));
 	for (i = 0; i < count; i++)
-		if (!IS_VALID_TIMESTAMP(state->times[i]))
+		if (!IS_VALID_TIMESTAMP(state->times[i]) ||
+			(state->options.has_as_of && state->times[i] > state->options.as_of))
 			damaged_state_error();
 	state->count = count;
 	PG_RETURN_POINTER(state);
@@ -313,8 +315,16 @@ describe_gaps(const ClockOptions *options, const TimestampTz *times, uint32 n,
 	int64	   *gaps = palloc_array(int64, n);
 	double		expected = options->prior_gap;
 	double		due;
+	int64		span;
 	uint32		i;
 
+	/* then no other difference overflows */
+	if (pg_sub_s64_overflow(options->has_as_of ? Max(options->as_of, times[n - 1]) : times[n - 1],
+							times[0], &span))
+		ereport(ERROR,
+				(errcode(ERRCODE_DATETIME_VALUE_OUT_OF_RANGE),
+				 errmsg("orders are too far apart"),
+				 errdetail("Differences of times reach 292271 years.")));
 	if (ngaps > 0)
 	{
 		double		mean = DAYS_OF(times[n - 1] - times[0]) / ngaps;

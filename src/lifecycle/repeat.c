@@ -70,6 +70,9 @@ find_user(RepeatState *state, Datum user)
 		else
 			state->orders = repalloc_huge(state->orders, state->capacity * sizeof(FirstTwo));
 	}
+	if (id == count && (id & 0xfff) == 0xfff)
+		check_state_memory(iddict_memory(state->users) + state->capacity * sizeof(FirstTwo),
+						   "customers");
 	if (id == count)
 		state->orders[id].first = state->orders[id].second = DT_NOEND;
 	return &state->orders[id];

@@ -172,6 +172,9 @@ add_active(RetentionState *state, uint32 user, int32 period)
 	bool		found;
 
 	active_insert(state->active, ((uint64) user << 32) | (uint32) period, &found);
+	if (!found && (state->active->members & 0xfff) == 0)
+		check_state_memory(iddict_memory(state->users) + state->active->size * sizeof(ActiveEntry),
+						   "customers and their periods");
 }
 
 RECSYS_FUNCTION(recsys_retention_transition);

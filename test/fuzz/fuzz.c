@@ -295,7 +295,8 @@ call_functions(Datum value, uint32 hash)
 		{
 			MemoryContextSwitchTo(here);
 			errcontext("SQL statement \"%s\"", type.calls[which]);
-			if (ERRCODE_TO_CATEGORY(geterrcode()) == ERRCODE_INTERNAL_ERROR)
+			if (ERRCODE_TO_CATEGORY(geterrcode()) == ERRCODE_INTERNAL_ERROR ||
+				geterrcode() == ERRCODE_QUERY_CANCELED)
 				PG_RE_THROW();
 			FlushErrorState();
 			RollbackAndReleaseCurrentSubTransaction();

@@ -26,6 +26,8 @@ INSERT INTO hostile (type, value) VALUES
 	('rfm_options', 'rfm_options()'), ('rfm_options', 'NULL'), ('rfm_options', 'rfm_options(nested => true)'), ('rfm_options', 'ROW(NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL)'), ('rfm_options', 'ROW(-1,''x'',NULL,''y'',''NaN'',0,0,0)'),
 	('rules_options', 'rules_options()'), ('rules_options', 'NULL'), ('rules_options', 'rules_options(min_count => 1, max_length => 3)'), ('rules_options', 'rules_options(min_support => ''NaN'')'), ('rules_options', 'rules_options(hierarchy => ''{{a,b},{b,a}}'')'), ('rules_options', 'rules_options(top_k => 1, target => ''closed'')'),
 	('similarity_options', 'similarity_options()'), ('similarity_options', 'NULL'), ('similarity_options', 'similarity_options(n => 1)'), ('similarity_options', 'similarity_options(measure => ''x'')'), ('similarity_options', 'similarity_options(shrink => ''Infinity'')'),
+	('numeric', '100'), ('numeric', 'NULL'), ('numeric', '-1'), ('numeric', '''NaN'''), ('numeric', '1e300'),
+	('page_slot[]', 'ARRAY[page_slot(''popular'', 2)]'), ('page_slot[]', 'NULL'), ('page_slot[]', '''{}'''), ('page_slot[]', '''{NULL}'''),
 	('repurchase_options', 'repurchase_options()'), ('repurchase_options', 'NULL'), ('repurchase_options', 'ROW(NULL,NULL,NULL)'), ('repurchase_options', 'ROW(''infinity'',-1,''NaN'')'), ('repurchase_options', 'ROW(''-infinity'',1e308,1e308)'),
 	('lifecycle_thresholds', 'ROW(30,90,2)'), ('lifecycle_thresholds', 'NULL'), ('lifecycle_thresholds', 'ROW(NULL,NULL,NULL)'), ('lifecycle_thresholds', 'ROW(''NaN'',''-Infinity'',-1)'), ('lifecycle_thresholds', 'ROW(90,30,9223372036854775807)'),
 	('tag_portrait_options', 'tag_portrait_options()'), ('tag_portrait_options', 'NULL'),

@@ -1,0 +1,163 @@
+
+# The contract of doc/limits.md: what takes more memory than it may spills or
+# stops with an error that names the setting, and everything long can be
+# cancelled, whatever it is doing.
+use strict;
+use warnings;
+
+use FindBin;
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+my $node = PostgreSQL::Test::Cluster->new('limits');
+$node->init;
+$node->append_conf('postgresql.conf', slurp_file($ENV{RECSYS_CONF}));
+# the least that PostgreSQL allows, or little more; workers are processes of their own
+$node->append_conf('postgresql.conf', q(
+shared_buffers = '64MB'
+work_mem = '64kB'
+maintenance_work_mem = '1MB'
+max_parallel_workers = 0
+max_parallel_workers_per_gather = 0
+jit = off
+autovacuum = off
+fsync = off
+));
+$node->start;
+$node->safe_psql('postgres', q(
+CREATE EXTENSION recsys;
+-- 60000 customers with 5 rows each, 50000 things
+CREATE TABLE facts AS
+SELECT u, (u * 7919::bigint + k * k * 104729) % 50000 AS item, (u * 31 + k) % 97 + 0.5 AS amount,
+	'2024-01-01'::timestamptz + ((u * 17 + k * 101) % 700) * '1 day'::interval AS ts
+FROM generate_series(1, 60000) u, generate_series(1, 5) k;
+CREATE TABLE crowds AS SELECT 'dim' || i % 8 AS dim, 'c' || i AS name, audience_agg(i * 37 + k * (i % 5 + 1)) AS members
+FROM generate_series(1, 400) i, generate_series(1, 3000) k GROUP BY i;
+CREATE TABLE tagged AS SELECT u, tagset(ARRAY['a' || u % 50000, 'b' || u % 10, 'c' || u]) AS t, u % 7 = 0 AS inside FROM generate_series(1, 60000) u;
+ANALYZE;
+));
+
+# Runs a query in a session whose address space may grow by so many megabytes.
+sub limited
+{
+	my ($query, $megabytes) = @_;
+	my ($out, $err) = ('', '');
+
+	$node->psql('postgres', qq(
+\\set VERBOSITY verbose
+SELECT count(*) FROM facts WHERE u < 0;
+SELECT pg_backend_pid() AS pid \\gset
+\\setenv PID :pid
+\\! prlimit --pid=\$PID --as=\$((1024 * (\$(awk '/^VmSize/ { print \$2 }' /proc/\$PID/status) + $megabytes * 1024)))
+$query;
+), stdout => \$out, stderr => \$err, on_error_stop => 0);
+	return $err;
+}
+
+# Ten times and more of what work_mem or maintenance_work_mem hold, in 24 MB in
+# all: of code that is loaded, the fixed parts of algorithms and the result too.
+my $room = 24;
+my @spills = (
+	[ 'rfm() OVER ()', 'SELECT count(*) FROM (SELECT (rfm(ts, 1, amount) OVER ()).* FROM facts) q' ],
+	[ 'rfm_table()', q(SELECT count(*) FROM rfm_table('SELECT u, ts, amount FROM facts')) ],
+	[ 'rfm_cuts_agg()', 'SELECT rfm_cuts_agg(u, u, amount) FROM facts' ],
+	[ 'pareto_tier()', q(SELECT count(*) FROM (SELECT pareto_tier(u::float8) OVER () FROM facts) q) ],
+	[ 'gini_agg()', 'SELECT gini_agg(u) FROM facts' ],
+	[ 'pareto_share_agg()', 'SELECT pareto_share_agg(u, 0.2) FROM facts' ],
+	[ 'lifecycle_thresholds_agg()', 'SELECT lifecycle_thresholds_agg(u) FROM facts' ],
+	[ 'repurchase_clock_agg()', 'SELECT count(c) FROM (SELECT repurchase_clock_agg(ts) AS c FROM facts GROUP BY u) q' ],
+	[ 'audience_agg()', 'SELECT cardinality(audience_agg(u * 7919::bigint % 10000019)) FROM facts' ],
+	[ 'audience_count_agg()', 'SELECT audience_count_agg(u * 7919::bigint % 10000019) FROM facts' ],
+	[ 'audience_measure_agg()', 'SELECT audience_measure_sum(audience_measure_agg(u, item)) FROM facts WHERE u < 100000' ],
+	[ 'audience_cross()', q(SELECT count(*) FROM audience_cross('SELECT * FROM crowds WHERE name < ''c13''')) ],
+	[ 'tagset_agg()', q(SELECT tag_count(tagset_agg('t' || item % 20000)) FROM facts) ],
+);
+my @stops = (
+	[ 'second_order_rate_agg()', 'SELECT second_order_rate_agg(u, ts) FROM facts' ],
+	[ 'repurchase_rate_agg()', q(SELECT repurchase_rate_agg(u, ts, '30 days') FROM facts) ],
+	[ 'cohort_retention_agg()', q(SELECT cardinality(cohort_retention_agg(u, ts, 'month')) FROM facts) ],
+	[ 'frequent_itemsets_agg()', 'SELECT cardinality(frequent_itemsets_agg(u, item)) FROM facts' ],
+	[ 'association_rules_agg()', 'SELECT cardinality(association_rules_agg(u, item)) FROM facts' ],
+	[ 'frequent_itemsets()', q(SELECT count(*) FROM frequent_itemsets('SELECT u, item FROM facts')) ],
+	[ 'association_rules()', q(SELECT count(*) FROM association_rules('SELECT u, item FROM facts')) ],
+	[ 'sequence_rules()', q(SELECT count(*) FROM sequence_rules('SELECT u, item, ts FROM facts', '100 days')) ],
+	[ 'audience_cross()', q(SELECT count(*) FROM audience_cross('TABLE crowds')) ],
+	[ 'item_similarity(), ids', q(SELECT count(*) FROM item_similarity('SELECT u, item FROM facts')) ],
+);
+foreach my $case (@spills)
+{
+	is(limited($case->[1], $room), '', "$case->[0] spills");
+}
+foreach my $case (@stops)
+{
+	like(limited($case->[1], $room), qr/ERROR:  5(3[24]00|4000): .*(maintenance_)?work_mem/s, "$case->[0] names the setting");
+}
+# it has buffers of a few MB, and spills rows beyond half of its memory
+my $similarity = q(SELECT count(*) FROM item_similarity('SELECT u % 1000, item % 200 FROM facts, generate_series(1, 5)'));
+is(limited("SET maintenance_work_mem = '16MB'; $similarity", 40), '', 'item_similarity() spills');
+# a type's own limit
+like(limited(q(SELECT tagset_agg('t' || u || '-' || item || '-' || k) FROM facts, generate_series(1, 4) k), 300),
+	qr/ERROR:  54000: too many different tags/, 'tagset_agg() stops at the limit of a tagset');
+
+# Cancellation: a statement is run to its end, and then with timeouts all over
+# its time, each of which must be heeded.  The figure is that of the worst.
+my @long = (
+	(map { $_->[1] } @spills), $similarity,
+	q(SELECT count(*) FROM frequent_itemsets('SELECT u, item % 300 FROM facts', min_count => 20)),
+	q(SELECT count(*) FROM association_rules('SELECT u, item % 300 FROM facts', min_count => 20)),
+	q(SELECT cardinality(association_rules_agg(u, item % 300, rules_options(min_count => 20))) FROM facts),
+	q(SELECT count(*) FROM frequent_itemsets('SELECT u, item % 300 FROM facts', min_count => 20, target => 'closed')),
+	q(SELECT count(*) FROM sequence_rules('SELECT u % 20000, item % 300, ts FROM facts', '100 days', min_count => 20)),
+	q(SELECT cardinality(item_similarity_agg(u % 5000, item % 2000)) FROM facts),
+	q(SELECT count(*) FROM item_similarity('SELECT u % 5000, item % 2000 FROM facts', tune => true)),
+	q(SELECT second_order_rate_agg(u, ts) FROM facts),
+	q(SELECT cardinality(cohort_retention_agg(u, ts, 'month')) FROM facts),
+	q(SELECT cardinality(tag_portrait_agg(t, inside)) FROM tagged),
+	q(SELECT length(tagset_agg(t::text)::text) FROM tagged),
+	q(SELECT length(audience_agg(u * 7919::bigint % 10000019)::text) FROM facts),
+	q(SELECT cardinality(('{0-' || 40000000000 + u || '}')::audience) FROM generate_series(1, 3) u),
+	q(SELECT count(*) FROM audience_members('{0-3000000}')),
+	q(SELECT count(*) FROM audience_measure_members((SELECT audience_measure_agg(u, item) FROM facts))),
+	q(SELECT count(*) FROM audience_reach('SELECT name, members FROM crowds')),
+);
+my $worst = 0;
+$node->safe_psql('postgres', q(
+ALTER DATABASE postgres SET maintenance_work_mem = '64MB';
+CREATE FUNCTION late(query text, timeout int) RETURNS float8 LANGUAGE plpgsql AS $$
+BEGIN
+	EXECUTE query;
+	RETURN NULL;
+EXCEPTION WHEN query_canceled THEN
+	RETURN extract(epoch FROM clock_timestamp() - statement_timestamp()) * 1000 - timeout;
+END $$;
+));
+foreach my $query (@long)
+{
+	my $script = "SET client_min_messages = warning;\n\\timing on\n$query;\n\\timing off\n";
+	my ($out, $err) = ('', '');
+
+	$node->psql('postgres', $script, stdout => \$out, stderr => \$err);
+	my ($total) = $out =~ /Time: ([0-9.]+) ms/;
+	is($err, '', "runs: $query");
+	next unless defined $total;
+	my $quoted = $query;
+	$quoted =~ s/'/''/g;
+	my $late = '';
+	my $most = 0;
+	foreach my $share (0.05, 0.25, 0.5, 0.75)
+	{
+		my $timeout = int($total * $share);
+		next if $timeout < 2;
+		my $by = $node->safe_psql('postgres', "SET statement_timeout = $timeout; SELECT late('$quoted', $timeout)");
+		next if $by eq '';
+		$most = $by if $by > $most;
+	}
+	$worst = $most if $most > $worst;
+	# the machine of a test may be busy: alone it is a matter of milliseconds
+	cmp_ok($most, '<', 3000, sprintf('%d ms, cancelled at most %d ms late: %s', $total, $most, $query));
+}
+diag(sprintf('latest cancellation: %d ms after the timeout', $worst));
+
+$node->stop;
+done_testing();
