@@ -12,7 +12,8 @@
  *
  * Columns are matched by position, since their names are the user's, and are
  * converted as an assignment would convert them (int to double precision,
- * date to timestamptz, ...).  A domain counts as its base type.
+ * date to timestamptz, ...), except that no number is rounded to an integer:
+ * ids 1.2 and 1.4 must not become one.  A domain counts as its base type.
  *
  * The caller has to be connected to SPI.  The plan of query_prepare() lives
  * until SPI_finish; query_prepare_saved() keeps it for the session, for
@@ -22,7 +23,10 @@
  */
 #include "core/compat.h"
 
+#include <math.h>
+
 #include "access/tupdesc.h"
+#include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "executor/tuptable.h"
 #include "parser/parse_coerce.h"
@@ -37,6 +41,7 @@ typedef enum
 {
 	CONVERT_NONE,				/* same bits */
 	CONVERT_FUNCTION,			/* a cast function of one to three arguments */
+	CONVERT_INTEGER,			/* a cast function, where the value is a whole number */
 	CONVERT_TEXT				/* through the text form */
 } ConversionKind;
 
@@ -48,6 +53,8 @@ typedef struct Conversion
 	FmgrInfo	output;			/* CONVERT_TEXT: output function */
 	Oid			ioparam;		/* CONVERT_TEXT */
 	int			nargs;			/* CONVERT_FUNCTION */
+	Oid			from;			/* CONVERT_INTEGER: numeric, real or double precision */
+	const char *name;			/* CONVERT_INTEGER: of the column */
 } Conversion;
 
 struct UserQuery
@@ -71,6 +78,18 @@ typedef struct RowReceiver
 	MemoryContext cxt;			/* for conversions, reset with each row */
 	uint64		nrows;
 } RowReceiver;
+
+/* A column that cannot be converted: another form of the function may take it as it is. */
+static int
+hint_conversion(const QueryColumn *column, Oid from)
+{
+	char	   *type = format_type_be(from);
+
+	if (column->witness == NULL || column->type != INT8OID)
+		return errhint("Cast the column in the query.");
+	return errhint("For %ss of type %s pass %s before the query.",
+				   column->name, type, psprintf(column->witness, type, type));
+}
 
 static void
 init_conversion(Conversion *conversion, const QueryColumn *column, int position, Oid from)
@@ -96,6 +115,13 @@ init_conversion(Conversion *conversion, const QueryColumn *column, int position,
 			conversion->kind = CONVERT_FUNCTION;
 			fmgr_info(function, &conversion->function);
 			conversion->nargs = get_func_nargs(function);
+			if ((column->type == INT8OID || column->type == INT4OID || column->type == INT2OID) &&
+				(from == NUMERICOID || from == FLOAT8OID || from == FLOAT4OID))
+			{
+				conversion->kind = CONVERT_INTEGER;
+				conversion->from = from;
+				conversion->name = column->name;
+			}
 			break;
 		case COERCION_PATH_COERCEVIAIO:
 			{
@@ -116,7 +142,7 @@ init_conversion(Conversion *conversion, const QueryColumn *column, int position,
 					 errmsg("column %d of the query must be %s of type %s, not %s",
 							position, column->name,
 							format_type_be(column->type), format_type_be(from)),
-					 errhint("Cast the column in the query.")));
+					 hint_conversion(column, from)));
 	}
 }
 
@@ -315,6 +341,34 @@ query_column_collation(const UserQuery *query, int column)
 	return query->collations[column];
 }
 
+/* Casts to an integer type would round. */
+static void
+check_whole(const Conversion *conversion, Datum value)
+{
+	bool		whole;
+	Oid			output;
+	bool		isvarlena;
+
+	if (conversion->from == NUMERICOID)
+		whole = DatumGetBool(DirectFunctionCall2(numeric_eq, value,
+												 DirectFunctionCall2(numeric_trunc, value,
+																	 Int32GetDatum(0))));
+	else
+	{
+		double		number = conversion->from == FLOAT4OID ?
+			DatumGetFloat4(value) : DatumGetFloat8(value);
+
+		whole = rint(number) == number;
+	}
+	if (whole)
+		return;
+	getTypeOutputInfo(conversion->from, &output, &isvarlena);
+	ereport(ERROR,
+			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+			 errmsg("%s must be an integer, not %s",
+					conversion->name, OidOutputFunctionCall(output, value))));
+}
+
 static Datum
 convert(Conversion *conversion, Datum value)
 {
@@ -324,6 +378,9 @@ convert(Conversion *conversion, Datum value)
 	{
 		case CONVERT_NONE:
 			return value;
+		case CONVERT_INTEGER:
+			check_whole(conversion, value);
+			return FunctionCall1(&conversion->function, value);
 		case CONVERT_FUNCTION:
 			if (conversion->nargs == 1)
 				return FunctionCall1(&conversion->function, value);

@@ -16,6 +16,8 @@ typedef struct QueryColumn
 	const char *name;			/* what the column means, for error messages: "user" */
 	Oid			type;			/* values are converted to this; InvalidOid: taken as they are */
 	bool		optional;		/* may be missing, with all columns after it */
+	const char *witness;		/* what to pass before the query for ids of another type than bigint,
+								 * %s being that type; NULL: there is no such form of the function */
 } QueryColumn;
 
 #define QUERY_MAX_COLUMNS 16

@@ -48,7 +48,12 @@ check_thresholds(const Thresholds *t)
 	if (t->lost_days < t->decline_days)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("lost_days must be at least decline_days, not %g", t->lost_days)));
+				 errmsg("lost_days must be at least decline_days, not %g", t->lost_days),
+				 t->decline_days == DEFAULT_DECLINE_DAYS ?
+				 errdetail("decline_days, the days without an order after which a customer is declining, is %g, which is its default.",
+						   t->decline_days) :
+				 errdetail("decline_days, the days without an order after which a customer is declining, is %g.",
+						   t->decline_days)));
 }
 
 static void
@@ -169,7 +174,13 @@ read_gap_shares(FunctionCallInfo fcinfo, GapState *state)
 				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
 				 errmsg("decline and lost must not be null")));
 	state->shares[0] = check_float_option("decline", PG_GETARG_FLOAT8(2), 0, 1);
-	state->shares[1] = check_float_option("lost", PG_GETARG_FLOAT8(3), state->shares[0], 1);
+	state->shares[1] = check_float_option("lost", PG_GETARG_FLOAT8(3), 0, 1);
+	if (state->shares[1] < state->shares[0])
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("lost must be at least decline, not %g", state->shares[1]),
+				 errdetail("decline, the share of the gaps that decline_days is to be as long as, is %g.",
+						   state->shares[0])));
 }
 
 RECSYS_FUNCTION(recsys_gaps_transition);

@@ -109,7 +109,8 @@ check_query(RfmTable *table)
 
 /*
  * The query that groups orders by customer.  Floating point amounts are summed
- * as numeric, so that the sum does not depend on the order of rows.
+ * as numeric, so that the sum does not depend on the order of rows.  An order
+ * without amount is an order of nothing, so that there always is a sum.
  */
 static char *
 grouping_query(const RfmTable *table)
@@ -129,7 +130,7 @@ grouping_query(const RfmTable *table)
 		appendStringInfo(&filter, " FILTER (WHERE %s)", not_refund);
 	initStringInfo(&buf);
 	appendStringInfo(&buf,
-					 "SELECT q.c1, pg_catalog.max(q.c2)%s, pg_catalog.count(*)%s, pg_catalog.sum(q.c3%s) FROM ",
+					 "SELECT q.c1, pg_catalog.max(q.c2)%s, pg_catalog.count(*)%s, COALESCE(pg_catalog.sum(q.c3%s), 0) FROM ",
 					 filter.data, filter.data,
 					 table->float_amount && !table->has_order ? "::pg_catalog.numeric" : "");
 	if (table->has_order)
@@ -171,15 +172,12 @@ add_customer(void *arg, const Datum *values, const bool *nulls)
 
 		keys[RFM_R] = rfm_time_key(table->ts_type, values[TS_COLUMN]);
 		stored[1] = Int64GetDatum(key_to_int64(keys[RFM_R]));
-		if (!nulls[3])
-		{
-			keys[RFM_F] = rfm_orders_key(values[2]);
-			old = MemoryContextSwitchTo(table->rowcxt);
-			keys[RFM_M] = rfm_amount_key(Float8GetDatum(amount_as_float8(values[3])));
-			MemoryContextSwitchTo(old);
-			MemoryContextReset(table->rowcxt);
-			keyspool_append(table->spool, keys);
-		}
+		keys[RFM_F] = rfm_orders_key(values[2]);
+		old = MemoryContextSwitchTo(table->rowcxt);
+		keys[RFM_M] = rfm_amount_key(Float8GetDatum(amount_as_float8(values[3])));
+		MemoryContextSwitchTo(old);
+		MemoryContextReset(table->rowcxt);
+		keyspool_append(table->spool, keys);
 	}
 	tuplestore_putvalues(table->customers, table->tupdesc, stored, isnull);
 	progress_update(++table->ncustomers);
@@ -189,7 +187,7 @@ static void
 group_orders(RfmTable *table)
 {
 	QueryColumn columns[] = {
-		{"user", table->user_type, false},
+		{"user", table->user_type, false, "NULL::%s"},
 		{"ts", InvalidOid, false},
 		{"orders", INT8OID, false},
 		{"amount", NUMERICOID, false}
@@ -290,9 +288,8 @@ score_customers(RfmTable *table, const RfmCutKeys *keys, ReturnSetInfo *rsinfo)
 		}
 		values[3] = slot->tts_values[2];
 		values[4] = slot->tts_values[3];
-		nulls[4] = slot->tts_isnull[3];
 
-		if (nulls[1] || nulls[4])
+		if (nulls[1])
 		{
 			for (i = 5; i < 10; i++)
 				nulls[i] = true;

@@ -23,6 +23,7 @@
 #include "utils/tuplestore.h"
 
 #include "core/iddict.h"
+#include "core/options.h"
 #include "core/query.h"
 
 /* An item that is recommended. */
@@ -200,11 +201,7 @@ recsys_rules_apply(PG_FUNCTION_ARGS)
 		ereport(ERROR,
 				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
 				 errmsg("rules, basket and n must not be null")));
-	limit = PG_GETARG_INT32(2);
-	if (limit < 0)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("n must not be negative")));
+	limit = check_int_option("n", PG_GETARG_INT32(2), 1, PG_INT32_MAX);
 	basket = PG_GETARG_ARRAYTYPE_P(1);
 
 	application.cxt = AllocSetContextCreate(CurrentMemoryContext, "recsys rules_apply",

@@ -99,7 +99,7 @@ prepare(const char *text, bool bigint_items)
 {
 	QueryColumn columns[2] = {
 		{"basket", InvalidOid, false},
-		{"item", InvalidOid, true}
+		{"item", InvalidOid, true, "NULL::text"}
 	};
 	UserQuery  *query = query_prepare(text, columns, 2, 0, NULL);
 	Oid			type;
@@ -110,12 +110,6 @@ prepare(const char *text, bool bigint_items)
 		return query;
 	}
 	type = query_column_type(query, 1);
-	if (bigint_items && is_text(type))
-		ereport(ERROR,
-				(errcode(ERRCODE_DATATYPE_MISMATCH),
-				 errmsg("column 2 of the query must be item of type bigint, not %s",
-						format_type_be(type)),
-				 errhint("For items of type text pass NULL::text before the query.")));
 	if (bigint_items ? is_integer(type) : is_text(type))
 		return query;
 	columns[1].type = bigint_items ? INT8OID : TEXTOID;

@@ -20,7 +20,6 @@
 #include "catalog/pg_type.h"
 #include "datatype/timestamp.h"
 #include "executor/spi.h"
-#include "parser/parse_coerce.h"
 #include "utils/builtins.h"
 #include "utils/float.h"
 #include "utils/lsyscache.h"
@@ -460,23 +459,25 @@ read_events(Sequences *sequences, const char *text, Oid item_type)
 {
 	QueryColumn columns[3] = {
 		{"user", InvalidOid, false},
-		{"item", InvalidOid, false},
+		{"item", InvalidOid, false, "NULL::text"},
 		{"ts", InvalidOid, false}
 	};
 	UserQuery  *query;
+	Oid			ts_type;
 	MemoryContext old;
 
 	SPI_connect();
 	/* once to see the types, and again to have them converted */
 	query = query_prepare(text, columns, 3, 0, NULL);
-	if (item_type == INT8OID && TypeCategory(query_column_type(query, 1)) == TYPCATEGORY_STRING)
+	columns[1].type = item_type;
+	ts_type = query_column_type(query, 2);
+	if (ts_type != DATEOID && ts_type != TIMESTAMPOID && ts_type != TIMESTAMPTZOID)
 		ereport(ERROR,
 				(errcode(ERRCODE_DATATYPE_MISMATCH),
-				 errmsg("column 2 of the query must be item of type bigint, not %s",
-						format_type_be(query_column_type(query, 1))),
-				 errhint("For items of type text pass NULL::text before the query.")));
-	columns[1].type = item_type;
-	columns[2].type = query_column_type(query, 2) == TIMESTAMPTZOID ? TIMESTAMPTZOID : TIMESTAMPOID;
+				 errmsg("column 3 of the query must be ts of type date, timestamp or timestamptz, not %s",
+						format_type_be(ts_type)),
+				 errhint("Cast the column in the query.")));
+	columns[2].type = ts_type == TIMESTAMPTZOID ? TIMESTAMPTZOID : TIMESTAMPOID;
 	query = query_prepare(text, columns, 3, 0, NULL);
 
 	old = MemoryContextSwitchTo(sequences->cxt);

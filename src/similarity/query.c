@@ -146,21 +146,22 @@ static SimilarityBuild *
 read_query(FunctionCallInfo fcinfo, const char *text, Rows kind, Oid itemtype, Oid neighbourtype,
 		   Datum composite)
 {
+	const char *both = "the types of both items, as in NULL::%s, NULL::%s,";
 	QueryColumn interactions[] = {
 		{"user", InvalidOid, false},
-		{"item", itemtype, false},
+		{"item", itemtype, false, "NULL::%s"},
 		{"weight", FLOAT8OID, true},
 		{"ts", TIMESTAMPTZOID, true}
 	};
 	QueryColumn cross[] = {
 		{"user", InvalidOid, false},
-		{"from_item", itemtype, false},
-		{"to_item", neighbourtype, false},
+		{"from_item", itemtype, false, both},
+		{"to_item", neighbourtype, false, both},
 		{"weight", FLOAT8OID, true},
 		{"ts", TIMESTAMPTZOID, true}
 	};
 	QueryColumn tags[] = {
-		{"item", itemtype, false},
+		{"item", itemtype, false, "NULL::%s"},
 		{"tags", InvalidOid, false} /* tagset: see below */
 	};
 	MemoryContext cxt = CurrentMemoryContext;

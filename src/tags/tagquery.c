@@ -219,6 +219,15 @@ skip_space(Parser *parser)
 		parser->p++;
 }
 
+/* Is p at what SQL or C would write for & or |: a AND b, a && b? */
+static bool
+is_doubled_operator(const char *text, const char *p)
+{
+	if (*p == '&' || *p == '|')
+		return p > text && p[-1] == *p;
+	return pg_strncasecmp(p, "and ", 4) == 0 || pg_strncasecmp(p, "or ", 3) == 0;
+}
+
 static Branch *
 syntax_error(Parser *parser, const char *p, const char *expected)
 {
@@ -232,6 +241,8 @@ syntax_error(Parser *parser, const char *p, const char *expected)
 			 errmsg("syntax error in tagquery: \"%s\"", parser->text),
 			 errdetail("Unexpected \"%.*s\" at character %d: %s was expected.",
 					   pg_mblen(p), p, taglex_position(parser->text, p), expected),
+			 is_doubled_operator(parser->text, p) ?
+			 errhint("Write & once for AND, | once for OR and ! for NOT.") :
 			 errhint("A tag that contains white space or one of & | ! ( ) * < > = , \" \\ must be in double quotes.")));
 }
 

@@ -140,6 +140,9 @@ SELECT repurchase_options(prior_gap => -1);
 SELECT repurchase_options(prior_weight => 'NaN');
 SELECT repurchase_options(as_of => 'infinity');
 \set VERBOSITY default
+SELECT lifecycle_thresholds(lost_days => 30);
+SELECT lifecycle_thresholds(decline_days => 100, lost_days => 30);
+SELECT lifecycle_thresholds_agg(3, 0.9, 0.5);
 
 DROP FUNCTION cohorts(text), partial_nodes(text);
 DROP VIEW everything, firsts, gaps;

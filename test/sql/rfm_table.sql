@@ -17,7 +17,7 @@ WHERE t.user IN (1, 2, 3, 5, 901, 902, 903) ORDER BY 1;
 -- what it stands for
 CREATE VIEW grouped AS
 SELECT customer, max(day) FILTER (WHERE cents >= 0 OR cents IS NULL) AS last_day, max(ts) FILTER (WHERE cents >= 0 OR cents IS NULL) AS last_ts,
-	count(*) FILTER (WHERE cents >= 0 OR cents IS NULL) AS orders, sum(cents) AS cents
+	count(*) FILTER (WHERE cents >= 0 OR cents IS NULL) AS orders, coalesce(sum(cents), 0) AS cents
 FROM orders WHERE customer IS NOT NULL AND day IS NOT NULL GROUP BY customer;
 CREATE FUNCTION differences(by_hand text, by_table text) RETURNS TABLE (customers bigint, different bigint) LANGUAGE plpgsql AS $$
 BEGIN
@@ -104,6 +104,19 @@ SELECT * FROM rfm_table('SELECT 1, current_date, 1', scheme => 'mine');
 SELECT * FROM rfm_table('SELECT 1, current_date, 1', refunds => 'maybe');
 SELECT * FROM rfm_table('SELECT 1, current_date, 1', bins => 3, cuts => rfm_cuts('{1}', '{1}', '{1}'));
 \set VERBOSITY default
+\set SHOW_CONTEXT never
+-- ids are not rounded; whole numbers of other types are ids
+SELECT t.user FROM rfm_table($$VALUES (1.0, date '2026-01-01', 5), (1.4, date '2026-01-02', 7)$$) t;
+SELECT t.user FROM rfm_table($$VALUES (1.5::float8, date '2026-01-01', 5)$$) t;
+SELECT t.user FROM rfm_table($$VALUES ('NaN'::float4, date '2026-01-01', 5)$$) t;
+SELECT t.user, orders FROM rfm_table($$VALUES (1.0, date '2026-01-01', 5), (1.00, date '2026-01-02', 7), (12345678901234567, date '2026-01-03', 1)$$) t ORDER BY 1;
+SELECT t.user, orders FROM rfm_table($$VALUES (2::float8, date '2026-01-01', 5)$$) t;
+SELECT t.user, orders FROM rfm_table(NULL::numeric, $$VALUES (1.2, date '2026-01-01', 5)$$) t;
+SELECT * FROM rfm_table('SELECT customer::text, day, cents FROM orders');
+-- an order without amount is an order of nothing, and counts for as_of
+SELECT * FROM rfm_table($$VALUES (1, date '2026-01-01', 5), (2, date '2026-01-10', NULL), (3, date '2026-01-05', 7)$$) ORDER BY 1;
+SELECT t.user, recency_days, orders, amount, code FROM rfm_table($$VALUES (1, date '2026-01-01', -5), (2, date '2026-01-02', NULL)$$) t ORDER BY 1;
+SELECT t.user, recency_days, orders, amount, code FROM rfm_table($$VALUES (1, date '2026-01-01', 5.5::float8, 1), (2, date '2026-01-02', NULL, 2), (2, date '2026-01-03', NULL, 3)$$) t ORDER BY 1;
 
 DROP VIEW grouped;
 DROP TABLE orders, serial_result;

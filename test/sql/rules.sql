@@ -379,7 +379,11 @@ SELECT count(*) FROM association_rules('SELECT b, i FROM generate_series(1, 3) b
 SELECT frequent_itemsets_agg(b, i) FROM generate_series(1, 100000) b, generate_series(1, 3) i;
 RESET maintenance_work_mem;
 \set VERBOSITY default
-
+\set SHOW_CONTEXT never
+SELECT * FROM frequent_itemsets($$VALUES ('a', 1.2), ('a', 1.4), ('b', 1.2)$$, min_count => 1);
+SELECT items, together FROM frequent_itemsets($$VALUES ('a', 1.0), ('b', 2.0)$$, min_count => 1);
+SELECT * FROM association_rules($$VALUES (1, '00000000-0000-0000-0000-000000000001'::uuid)$$);
+SELECT * FROM association_rules($$VALUES (1, 'x'::varchar)$$);
 
 SET client_min_messages = warning;
 DROP SCHEMA rules_test CASCADE;

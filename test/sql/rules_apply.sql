@@ -36,5 +36,8 @@ SELECT * FROM rules_apply('SELECT 1', '{1}'::bigint[]);
 SELECT * FROM rules_apply('SELECT 1, 2, 3', '{1}'::bigint[]);
 SELECT * FROM rules_apply('TABLE rules_apply_test.rules', '{1}'::bigint[], -1);
 \set VERBOSITY default
+SELECT * FROM rules_apply('TABLE rules_apply_test.rules', '{1}'::bigint[], 0);
+-- a rule without score is passed over
+SELECT * FROM rules_apply('SELECT ''{1}''::bigint[], array[i::bigint], CASE i WHEN 2 THEN NULL ELSE 0.5 END FROM generate_series(2, 3) i', '{1}'::bigint[]);
 SET client_min_messages = warning;
 DROP SCHEMA rules_apply_test CASCADE;

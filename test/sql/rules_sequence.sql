@@ -63,5 +63,9 @@ SET maintenance_work_mem = '1MB';
 SELECT count(*) FROM sequence_rules('SELECT u, u % 10, now() FROM generate_series(1, 100000) u', '1 day');
 RESET maintenance_work_mem;
 \set VERBOSITY default
+SELECT * FROM sequence_rules('SELECT 1, 2, 3', '1 day');
+SELECT * FROM sequence_rules('SELECT 1, ''x''::text, now()', '1 day');
+\set SHOW_CONTEXT never
+SELECT * FROM sequence_rules('SELECT 1, 2.5, now()', '1 day');
 SET client_min_messages = warning;
 DROP SCHEMA sequence_test CASCADE;

@@ -178,5 +178,10 @@ SELECT * FROM cross_similarity('SELECT 1, 2, 3, 4', half_life => '1 day');
 SELECT * FROM cross_similarity('SELECT u, term, i FROM sd_events');
 \set VERBOSITY default
 SELECT * FROM item_similarity('SELECT 1, 2, 1', half_life => '1 day');
+\set SHOW_CONTEXT never
+SELECT * FROM item_similarity($$VALUES (1, 1.2), (1, 1.4)$$);
+SELECT * FROM item_similarity($$VALUES (1, 'x'::text)$$);
+SELECT * FROM item_similarity($$VALUES (1, '00000000-0000-0000-0000-000000000001'::uuid)$$);
+SELECT * FROM cross_similarity($$VALUES (1, 'x'::text, 2)$$);
 
 DROP TABLE sd_events, sd_parts, sd_tastes, sd_weighted CASCADE;

@@ -142,4 +142,8 @@ SELECT count(*) = (SELECT count(DISTINCT t::text) FROM random_sets) AS distinct_
 SET enable_sort = off;
 SELECT count(*) = (SELECT count(DISTINCT t::text) FROM random_sets) AS distinct_by_hash FROM (SELECT t FROM random_sets GROUP BY t) d;
 RESET enable_sort;
+SELECT 'a && b'::tagquery;
+SELECT 'a AND b'::tagquery;
+SELECT 'a || b'::tagquery;
+SELECT 'a android'::tagquery;
 DROP FUNCTION try;
