@@ -33,12 +33,26 @@ call_id_fits(Oid type, Oid out)
 	return type == out || (isint && out_isint && get_typlen(out) >= get_typlen(type));
 }
 
+/* Type of the users of the recommender. */
+static Oid
+user_type(const Recommender *recommender)
+{
+	Oid			type;
+
+	if (SPI_connect() != SPI_OK_CONNECT)
+		elog(ERROR, "SPI_connect failed");
+	type = query_column_type(query_prepare(recommender->query, recommender_columns, 4, 0, NULL), 0);
+	SPI_finish();
+	return type;
+}
+
 /* The type of items in the result has to be theirs, or a wider integer. */
 void
 call_check_result_type(Call *call, int item_column)
 {
 	Recommender *recommender = call->recommender;
 	Oid			type = getBaseType(TupleDescAttr(call->rsinfo->setDesc, item_column)->atttypid);
+	const char *witness = "";
 
 	/* a column of sets of items */
 	if (!call_id_fits(recommender->item.type, type) && OidIsValid(get_element_type(type)))
@@ -46,13 +60,18 @@ call_check_result_type(Call *call, int item_column)
 	idtype_init(&call->out, type, InvalidOid);
 	if (call_id_fits(recommender->item.type, type))
 		return;
+	/* recommend_all() has the user in front, and a witness of that before the other */
+	if (item_column == 1)
+		witness = psprintf("NULL::%s, ", format_type_be(user_type(recommender)));
 	ereport(ERROR,
 			(errcode(ERRCODE_DATATYPE_MISMATCH),
 			 errmsg("items of recommender \"%s\" are of type %s, not %s",
 					get_rel_name(recommender->relid),
 					format_type_be(recommender->item.type), format_type_be(type)),
-			 errhint("Give a value of their type as the first argument: %s(NULL::%s, ...).",
-					 get_func_name(call->fcinfo->flinfo->fn_oid),
+			 errhint(item_column == 1 ?
+					 "Give values of the types of users and items as the first arguments: %s(%sNULL::%s, ...)." :
+					 "Give a value of their type as the first argument: %s(%sNULL::%s, ...).",
+					 get_func_name(call->fcinfo->flinfo->fn_oid), witness,
 					 format_type_be(recommender->item.type))));
 }
 

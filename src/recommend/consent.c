@@ -32,6 +32,22 @@ consent_type(const char *text)
 	return query_column_type(query_prepare(text, &column, 1, 0, NULL), 0);
 }
 
+/* Errors where ids of a type that a query returns cannot be compared with those there are. */
+void
+check_id_type(const char *what, const char *ids, Oid type, Oid wanted)
+{
+	Oid			function;
+
+	if (type != wanted &&
+		find_coercion_pathway(wanted, type, COERCION_IMPLICIT, &function) == COERCION_PATH_NONE &&
+		find_coercion_pathway(type, wanted, COERCION_IMPLICIT, &function) == COERCION_PATH_NONE)
+		ereport(ERROR,
+				(errcode(ERRCODE_DATATYPE_MISMATCH),
+				 errmsg("the %s query must return %s of type %s, not %s",
+						what, ids, format_type_be(wanted), format_type_be(type)),
+				 errhint("Cast the column in the query.")));
+}
+
 /*
  * The consent query with all names qualified; errors where its users cannot be
  * compared with those of the recommender.  To be called within SPI.
@@ -39,16 +55,7 @@ consent_type(const char *text)
 char *
 check_consent_query(const char *text, Oid usertype)
 {
-	Oid			type = consent_type(text);
-	Oid			function;
-
-	if (type != usertype &&
-		find_coercion_pathway(usertype, type, COERCION_IMPLICIT, &function) == COERCION_PATH_NONE &&
-		find_coercion_pathway(type, usertype, COERCION_IMPLICIT, &function) == COERCION_PATH_NONE)
-		ereport(ERROR,
-				(errcode(ERRCODE_DATATYPE_MISMATCH),
-				 errmsg("the consent query must return users of type %s, not %s",
-						format_type_be(usertype), format_type_be(type))));
+	check_id_type("consent", "users", consent_type(text), usertype);
 	return qualify_query(text);
 }
 

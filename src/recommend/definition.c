@@ -75,7 +75,43 @@ definition_type(FunctionCallInfo fcinfo)
 RangeVar *
 recommender_name(text *name)
 {
+	List	   *parts;
+
+	if (!SplitIdentifierString(text_to_cstring(name), '.', &parts) || parts == NIL)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_NAME),
+				 errmsg("invalid name syntax"),
+				 errhint("Names are written as in SQL: 'shop', 'myschema.shop' or '\"My Shop\"'.")));
 	return makeRangeVarFromNameList(textToQualifiedNameList(name));
+}
+
+/* The name as messages have it, between quotes of their own. */
+static char *
+plain_name(const RangeVar *rangevar)
+{
+	return rangevar->schemaname ?
+		psprintf("%s.%s", rangevar->schemaname, rangevar->relname) : rangevar->relname;
+}
+
+/* An argument of type text that must not be NULL. */
+static text *
+text_argument(FunctionCallInfo fcinfo, int argument, const char *name)
+{
+	if (PG_ARGISNULL(argument))
+		ereport(ERROR,
+				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+				 errmsg("%s must not be null", name)));
+	return PG_GETARG_TEXT_PP(argument);
+}
+
+static bool
+bool_argument(FunctionCallInfo fcinfo, int argument, const char *name)
+{
+	if (PG_ARGISNULL(argument))
+		ereport(ERROR,
+				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+				 errmsg("%s must not be null", name)));
+	return PG_GETARG_BOOL(argument);
 }
 
 /*
@@ -93,7 +129,7 @@ recommender_relid(text *name, Oid definition_type, LOCKMODE lockmode)
 	if (!OidIsValid(relid))
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_OBJECT),
-				 errmsg("recommender \"%s\" does not exist", text_to_cstring(name)),
+				 errmsg("recommender \"%s\" does not exist", plain_name(rangevar)),
 				 errhint("The view recommenders lists those you may use.")));
 	tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(relid));
 	if (!HeapTupleIsValid(tuple))
@@ -103,7 +139,7 @@ recommender_relid(text *name, Oid definition_type, LOCKMODE lockmode)
 	if (type != definition_type)
 		ereport(ERROR,
 				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
-				 errmsg("\"%s\" is not a recommender", text_to_cstring(name)),
+				 errmsg("\"%s\" is not a recommender", plain_name(rangevar)),
 				 errhint("The view recommenders lists those you may use.")));
 	return relid;
 }
@@ -159,6 +195,18 @@ check_item_type(Oid type)
 				 errhint("Cast it to a type such as bigint, text or uuid.")));
 }
 
+/* Errors where there is a relation of the name that a table of a recommender is to have. */
+void
+check_table_free(Oid relid, const char *table)
+{
+	if (OidIsValid(get_relname_relid(table, get_rel_namespace(relid))))
+		ereport(ERROR,
+				(errcode(ERRCODE_DUPLICATE_TABLE),
+				 errmsg("relation \"%s\" already exists", table),
+				 errdetail("Recommender \"%s\" needs a table of this name.", get_rel_name(relid)),
+				 errhint("Give the recommender another name or schema. Recommenders are renamed with rename_recommender(), which renames all their tables.")));
+}
+
 /*
  * Creates the table of a recommender's model beside its definition, as yet
  * without indexes.  To be called within SPI.
@@ -175,6 +223,7 @@ create_model(Oid relid, Oid item_type, Oid item_collation)
 	ObjectAddress definition;
 	ObjectAddress model;
 
+	check_table_free(relid, name);
 	if (OidIsValid(item_collation) && item_collation != get_typcollation(item_type))
 		collation = psprintf(" COLLATE %s", generate_collation_name(item_collation));
 
@@ -394,6 +443,44 @@ find_existing(RangeVar *rangevar, Oid schema, Oid definition_type, bool replace)
 	return relid;
 }
 
+/*
+ * A replacement has no queries but those that are given with it.  That consent
+ * is no longer asked for must not come by the way.  To be called within SPI.
+ */
+static void
+check_replacement(Oid relid, const bool *given)
+{
+	static const char *const arguments[3] = {"items", "users", "consent"};
+	int			i;
+
+	if (SPI_execute(psprintf("SELECT items_query IS NOT NULL, users_query IS NOT NULL,"
+							 " consent_query IS NOT NULL FROM ONLY %s",
+							 qualified_relation_name(relid)), false, 1) != SPI_OK_SELECT)
+		elog(ERROR, "could not read the definition");
+	if (SPI_processed != 1)
+		return;
+	for (i = 2; i >= 0; i--)
+	{
+		bool		isnull;
+
+		if (given[i] || !DatumGetBool(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc,
+													i + 1, &isnull)))
+			continue;
+		if (i == 2)
+			ereport(ERROR,
+					(errcode(ERRCODE_INVALID_TABLE_DEFINITION),
+					 errmsg("cannot replace recommender \"%s\" without its consent query",
+							get_rel_name(relid)),
+					 errdetail("Users who have not consented would be profiled."),
+					 errhint("Give consent again, with all other arguments, or drop the recommender first.")));
+		ereport(NOTICE,
+				(errmsg("recommender \"%s\" has no %s query any more", get_rel_name(relid),
+						arguments[i]),
+				 errhint("replace => true takes the new arguments only: to keep it, give %s again.",
+						 arguments[i])));
+	}
+}
+
 /* Tells about a query for which the history of one user is no index lookup. */
 static void
 notice_scan(const char *name, const char *what, const char *query, int ncolumns, Oid usertype)
@@ -403,6 +490,27 @@ notice_scan(const char *name, const char *what, const char *query, int ncolumns,
 				(errmsg("reading one user's %s for recommender \"%s\" has to scan a whole table",
 						what, name),
 				 errhint("Create an index on the table column that the query's first column comes from.")));
+}
+
+/* Tells about an items query that has nothing to do with the items of the model. */
+static void
+notice_no_items(Oid relid, const char *items_query, Oid itemtype, Oid collation)
+{
+	Oid			save_user;
+	int			save_context;
+
+	GetUserIdAndSecContext(&save_user, &save_context);
+	SetUserIdAndSecContext(relation_owner(relid), save_context | SECURITY_RESTRICTED_OPERATION);
+	if (SPI_execute(items_in_model_query(items_query, itemtype, collation,
+										 qualified_relation_name(definition_table(relid, "model"))),
+					false, 1) != SPI_OK_SELECT)
+		elog(ERROR, "could not read the items query");
+	SetUserIdAndSecContext(save_user, save_context);
+	if (SPI_processed == 0)
+		ereport(NOTICE,
+				(errmsg("none of the items of the query is in the items query"),
+				 errdetail("Recommender \"%s\" has nothing to recommend.", get_rel_name(relid)),
+				 errhint("The first column of the items query must be the item.")));
 }
 
 /* The items query with all names qualified; errors where it will not do. */
@@ -445,6 +553,7 @@ recsys_create_recommender(PG_FUNCTION_ARGS)
 	char	   *restricted_users;
 	char	   *model = NULL;
 	bool		exists;
+	bool		given[3] = {!PG_ARGISNULL(3), !PG_ARGISNULL(5), !PG_ARGISNULL(6)};
 	Oid			usertype;
 	Oid			itemtype;
 	Oid			collation;
@@ -497,6 +606,8 @@ recsys_create_recommender(PG_FUNCTION_ARGS)
 	/* both tables stay with the owner, whoever replaces the recommender */
 	GetUserIdAndSecContext(&save_user, &save_context);
 	SetUserIdAndSecContext(relation_owner(relid), save_context | SECURITY_LOCAL_USERID_CHANGE);
+	if (exists)
+		check_replacement(relid, given);
 	old_model = exists ? definition_table(relid, "model") : InvalidOid;
 	if (!OidIsValid(old_model) || !model_has_type(old_model, itemtype, collation))
 	{
@@ -511,6 +622,8 @@ recsys_create_recommender(PG_FUNCTION_ARGS)
 		write_log(relid, PG_ARGISNULL(7) || PG_GETARG_BOOL(7), query);
 	SetUserIdAndSecContext(save_user, save_context);
 	nitems = recommender_build(relid, deftype, false);
+	if (items_query && nitems > 0)
+		notice_no_items(relid, items_query, itemtype, collation);
 	notice_scan(rangevar->relname, "history", qualified, query_column_count(query), usertype);
 	if (users_query)
 		notice_scan(rangevar->relname, "tags", users_query, 2, query_user_type(users_query));
@@ -526,13 +639,15 @@ Datum
 recsys_refresh_recommender(PG_FUNCTION_ARGS)
 {
 	Oid			deftype = definition_type(fcinfo);
-	Oid			relid = recommender_relid(PG_GETARG_TEXT_PP(0), deftype, AccessShareLock);
+	Oid			relid = recommender_relid(text_argument(fcinfo, 0, "name"), deftype,
+										  AccessShareLock);
+	bool		incremental = bool_argument(fcinfo, 1, "incremental");
 	int64		nitems;
 
 	check_owner(relid);
 	if (SPI_connect() != SPI_OK_CONNECT)
 		elog(ERROR, "SPI_connect failed");
-	nitems = recommender_build(relid, deftype, PG_GETARG_BOOL(1));
+	nitems = recommender_build(relid, deftype, incremental);
 	SPI_finish();
 	PG_RETURN_INT64(nitems);
 }
@@ -542,13 +657,15 @@ RECSYS_FUNCTION(recsys_drop_recommender);
 Datum
 recsys_drop_recommender(PG_FUNCTION_ARGS)
 {
-	text	   *name = PG_GETARG_TEXT_PP(0);
+	text	   *name = text_argument(fcinfo, 0, "name");
+	RangeVar   *rangevar = recommender_name(name);
 	Oid			relid;
 
-	if (PG_GETARG_BOOL(1) && !OidIsValid(RangeVarGetRelid(recommender_name(name), NoLock, true)))
+	if (bool_argument(fcinfo, 1, "if_exists") &&
+		!OidIsValid(RangeVarGetRelid(rangevar, NoLock, true)))
 	{
 		ereport(NOTICE,
-				(errmsg("recommender \"%s\" does not exist, skipping", text_to_cstring(name))));
+				(errmsg("recommender \"%s\" does not exist, skipping", plain_name(rangevar))));
 		PG_RETURN_VOID();
 	}
 	relid = recommender_relid(name, definition_type(fcinfo), AccessShareLock);
@@ -571,9 +688,9 @@ RECSYS_FUNCTION(recsys_rename_recommender);
 Datum
 recsys_rename_recommender(PG_FUNCTION_ARGS)
 {
-	Oid			relid = recommender_relid(PG_GETARG_TEXT_PP(0), definition_type(fcinfo),
-										  AccessShareLock);
-	RangeVar   *rangevar = recommender_name(PG_GETARG_TEXT_PP(1));
+	Oid			relid = recommender_relid(text_argument(fcinfo, 0, "name"),
+										  definition_type(fcinfo), AccessShareLock);
+	RangeVar   *rangevar = recommender_name(text_argument(fcinfo, 1, "new_name"));
 	Oid			model;
 	Oid			lists;
 	Oid			log;

@@ -62,12 +62,13 @@ typedef struct ListsBuild
 char *
 check_users_query(const char *text, Oid usertype)
 {
-	QueryColumn columns[2] = {{"user", usertype, false}, {"tags", InvalidOid, false}};
+	QueryColumn columns[2] = {{"user", InvalidOid, false}, {"tags", InvalidOid, false}};
 	char	   *qualified = qualify_query(text);
 	UserQuery  *query = query_prepare(qualified, columns, 2, 0, NULL);
 	Oid			type = query_column_type(query, 1);
 	Oid			function;
 
+	check_id_type("users", "users", query_column_type(query, 0), usertype);
 	if (OidIsValid(get_element_type(type)) ||
 		find_coercion_pathway(TEXTARRAYOID, type, COERCION_EXPLICIT, &function) == COERCION_PATH_FUNC)
 		return qualify_query(psprintf("SELECT q.c1, t.tag FROM (%s) AS q(c1, c2),"
@@ -89,6 +90,7 @@ create_lists(Oid relid, Oid item_type, Oid item_collation)
 	ObjectAddress definition;
 	ObjectAddress lists;
 
+	check_table_free(relid, name);
 	if (OidIsValid(item_collation) && item_collation != get_typcollation(item_type))
 		collation = psprintf(" COLLATE %s", generate_collation_name(item_collation));
 	initStringInfo(&buf);

@@ -273,7 +273,9 @@ recommend_page(Call *call)
 	int			i;
 
 	if (PG_ARGISNULL(first + PAGE_SLOTS))
-		return;
+		ereport(ERROR,
+				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+				 errmsg("slots must not be null")));
 	slots = PG_GETARG_ARRAYTYPE_P(first + PAGE_SLOTS);
 	type = ARR_ELEMTYPE(slots);
 	get_typlenbyvalalign(type, &typlen, &typbyval, &typalign);

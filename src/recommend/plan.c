@@ -254,7 +254,18 @@ read_items_shape(const char *text, Oid item_type, ItemsShape *shape)
 		else if (strcmp(NameStr(att->attname), "category") == 0)
 			shape->has_category = true;
 		else if (strcmp(NameStr(att->attname), "price") == 0)
+		{
+			type = getBaseType(att->atttypid);
+			if (type != NUMERICOID &&
+				find_coercion_pathway(NUMERICOID, type, COERCION_ASSIGNMENT,
+									  &function) == COERCION_PATH_NONE)
+				ereport(ERROR,
+						(errcode(ERRCODE_DATATYPE_MISMATCH),
+						 errmsg("column \"price\" of the items query must be of type numeric, not %s",
+								format_type_be(att->atttypid)),
+						 errhint("Cast the column in the query, or give it another name.")));
 			shape->has_price = true;
+		}
 	}
 	shape->item = pstrdup(quote_identifier(NameStr(TupleDescAttr(tupdesc, 0)->attname)));
 	SPI_freeplan(plan);
@@ -276,6 +287,22 @@ category_query(const char *text, const IdType *item)
 					" CAST(q.category AS pg_catalog.text) COLLATE pg_catalog.\"C\" AS category"
 					" FROM (%s) q WHERE q.category IS NOT NULL",
 					shape.item, format_type_extended(item->type, -1, TYPE_NAME_FLAGS), text);
+}
+
+/*
+ * A query of a row for each item that both an items query and a model have.
+ * To be called within SPI.
+ */
+char *
+items_in_model_query(const char *text, Oid item_type, Oid item_collation, const char *model)
+{
+	ItemsShape	shape;
+
+	read_items_shape(text, item_type, &shape);
+	return psprintf("SELECT FROM (%s) AS q JOIN ONLY %s AS m ON m.item OPERATOR(%s) q.%s%s LIMIT 1",
+					text, model, qualified_equality(item_type), shape.item,
+					OidIsValid(item_collation) ?
+					psprintf(" COLLATE %s", generate_collation_name(item_collation)) : "");
 }
 
 static void

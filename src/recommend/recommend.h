@@ -229,6 +229,7 @@ extern Oid	relation_owner(Oid relid);
 extern Oid	definition_table(Oid relid, const char *column);
 extern Oid	model_item_type(Oid model, Oid *collation);
 extern Oid	create_model(Oid relid, Oid item_type, Oid item_collation);
+extern void check_table_free(Oid relid, const char *table);
 extern void index_model(const char *model);
 
 /* load.c */
@@ -255,6 +256,8 @@ extern char *qualified_equality(Oid type);
 extern Oid	query_user_type(const char *text);
 extern char *category_query(const char *text, const IdType *item);
 extern char *eligible_query(const char *text, const char *filter, const IdType *item, int columns);
+extern char *items_in_model_query(const char *text, Oid item_type, Oid item_collation,
+								  const char *model);
 extern bool query_needs_scan(const char *text, Oid argtype);
 
 /* cache.c */
@@ -338,6 +341,7 @@ extern uint32 *scoring_select(Scoring *scoring, uint32 required, int64 n, uint32
 extern Candidate *scoring_explain(Scoring *scoring, const uint32 *best, uint32 nbest);
 
 /* consent.c */
+extern void check_id_type(const char *what, const char *ids, Oid type, Oid wanted);
 extern char *check_consent_query(const char *text, Oid usertype);
 extern char *consent_restrict(const char *text, int ncolumns, Oid usertype, const char *consent);
 extern char *consent_pairs(const char *consent);

@@ -33,21 +33,21 @@ COMMENT ON FUNCTION create_recommender(text, text, similarity_options, text, boo
 
 CREATE FUNCTION refresh_recommender(name text, incremental boolean DEFAULT false)
 RETURNS bigint
-LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE COST 100000
+LANGUAGE C VOLATILE PARALLEL UNSAFE COST 100000
 AS 'MODULE_PATHNAME', 'recsys_refresh_recommender';
 COMMENT ON FUNCTION refresh_recommender(text, boolean) IS
 	'builds the model of a recommender anew, or what has changed of it, while readers go on with the old one, and returns the number of its items';
 
 CREATE FUNCTION drop_recommender(name text, if_exists boolean DEFAULT false)
 RETURNS void
-LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE
+LANGUAGE C VOLATILE PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'recsys_drop_recommender';
 COMMENT ON FUNCTION drop_recommender(text, boolean) IS
 	'drops a recommender, definition and model';
 
 CREATE FUNCTION rename_recommender(name text, new_name text)
 RETURNS void
-LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE
+LANGUAGE C VOLATILE PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'recsys_rename_recommender';
 COMMENT ON FUNCTION rename_recommender(text, text) IS
 	'renames the tables of a recommender';

@@ -76,6 +76,36 @@ SELECT count(*) FROM pg_class WHERE relname LIKE 'bad%';
 SELECT create_recommender('bad', $$SELECT customer, product, 'x' FROM orders$$);
 SELECT create_recommender('bad', 'SELECT customer FROM orders');
 
+SELECT create_recommender('bad', 'SELECT customer, product FROM orders', users => 'SELECT ''a'' AS u, ''t'' AS tag');
+SELECT create_recommender('bad', 'SELECT customer::text, product FROM orders', users => 'SELECT 1 AS u, ''t'' AS tag');
+SELECT create_recommender('bad', 'SELECT customer, product FROM orders', items => 'SELECT DISTINCT product, ''1'' AS price FROM orders');
+-- items that are not in the items query
+SELECT create_recommender('odd', 'SELECT customer, product FROM orders', items => 'SELECT 0::numeric AS id');
+SELECT drop_recommender('odd');
+SELECT create_recommender('odd', 'SELECT customer, product::text COLLATE "C" FROM orders', items => 'SELECT DISTINCT product::text COLLATE "POSIX" FROM orders');
+SELECT * FROM recommend_all('odd', 1);
+SELECT * FROM recommend_all(NULL::bigint, NULL::bigint, 'odd', 1);
+SELECT * FROM recommend_all(NULL::text, NULL::text, 'odd', 1);
+-- the tables of one are in the way of another
+ALTER TABLE odd RENAME TO odd2;
+SELECT create_recommender('odd', 'SELECT customer, product FROM orders');
+SELECT drop_recommender('odd2');
+-- names
+SELECT drop_recommender('"Geräte X"');
+SELECT drop_recommender('"Geräte X"', if_exists => true);
+SELECT refresh_recommender('nowhere.shop');
+SELECT refresh_recommender('a b');
+
+-- NULL is no name
+\set VERBOSITY sqlstate
+SELECT refresh_recommender(NULL);
+\set VERBOSITY default
+SELECT refresh_recommender('shop', incremental => NULL);
+SELECT drop_recommender(NULL);
+SELECT drop_recommender('shop', if_exists => NULL);
+SELECT rename_recommender(NULL, 'x');
+SELECT rename_recommender('shop', NULL);
+
 -- bad calls
 SELECT * FROM recommend('nonesuch', 1, 5);
 SELECT * FROM recommend('orders', 1, 5);

@@ -87,6 +87,12 @@ DROP ROLE recommend_consent_reader;
 -- without an index, without consent, and nonsense
 CREATE TABLE agreed AS SELECT id FROM people WHERE agreed;
 SELECT create_recommender('shop', 'SELECT customer, product FROM orders', consent => 'SELECT id FROM agreed', replace => true) > 0 AS made;
+-- a replacement must not lose it by the way, and says what else is lost
+SELECT create_recommender('shop', 'SELECT customer, product FROM orders', replace => true);
+SELECT consent_query IS NOT NULL AS kept FROM shop;
+SELECT drop_recommender('shop');
+SELECT create_recommender('shop', 'SELECT customer, product FROM orders', items => 'SELECT DISTINCT product FROM orders',
+	users => 'SELECT id, tags FROM people') > 0 AS made;
 SELECT create_recommender('shop', 'SELECT customer, product FROM orders', replace => true) > 0 AS made;
 SELECT consent_query IS NULL AS none, users FROM shop;
 SELECT source FROM recommend('shop', 3, 1);

@@ -140,7 +140,9 @@ SELECT (SELECT source FROM recommend('fair', 106, 1)) AS with_consent, (SELECT s
 DELETE FROM agreed WHERE customer_id = 106;
 SELECT DISTINCT source FROM recommend('fair', 106, context => ARRAY[1]);
 
-SELECT create_recommender('fair', 'SELECT customer_id, product_id, quantity, ordered_at FROM order_lines', log => true, replace => true);
+INSERT INTO agreed VALUES (103), (106);
+SELECT create_recommender('fair', 'SELECT customer_id, product_id, quantity, ordered_at FROM order_lines',
+  consent => 'SELECT customer_id FROM agreed', log => true, replace => true);
 SELECT count(*) FROM recommend('fair', 106, 2, log => true);
 SELECT id, "user", item, position, scene, source FROM fair_log ORDER BY id, position;
 
