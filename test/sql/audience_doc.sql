@@ -76,5 +76,18 @@ SELECT t.* FROM measures, crowds c, audience_measure_top(m, 3, c.audience) t WHE
 
 SELECT encode(audience_export('{1,2,70000}'), 'hex') AS portable, audience_import(audience_export('{1,2,70000}'));
 
+CREATE TABLE shoppers (id text PRIMARY KEY);
+INSERT INTO shoppers VALUES ('ann'), ('bob'), ('cem');
+CREATE TABLE visits (shopper text, product text);
+INSERT INTO visits VALUES ('ann', 'tea'), ('cem', 'tea'), ('bob', 'soap'), ('ann', 'soap');
+ALTER TABLE shoppers ADD no bigint GENERATED ALWAYS AS IDENTITY;
+CREATE TABLE shopper_crowds AS
+SELECT product AS name, audience_agg(no) AS audience
+FROM visits JOIN shoppers ON shoppers.id = visits.shopper GROUP BY product;
+SELECT id FROM shoppers WHERE no <@ (SELECT audience FROM shopper_crowds WHERE name = 'tea') ORDER BY id;
+
+-- a prefix without names is empty; names with white space are quoted
+SELECT audience_eval('gen:*', 'TABLE crowds'), audience_eval('"new in town" & area:*', $$VALUES ('new in town', '{1,2}'::audience), ('area:east', '{2}')$$);
+
 SET client_min_messages = warning;
 DROP SCHEMA test_audience_doc CASCADE;

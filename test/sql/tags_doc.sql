@@ -36,4 +36,8 @@ SELECT user_id, tag_profile_agg(tags, 1, ts, '30 days', 3) AS profile FROM views
 SELECT p.tag, p.count_in, p.count_out, round(p.tgi) AS tgi, round(p.log_odds::numeric, 2) AS log_odds, round(p.p::numeric, 3) AS p
 FROM (SELECT tag_portrait_agg(tags, tags @@ 'city:beijing', tag_portrait_options(min_count => 2)) a FROM customers) q, unnest(a) p
 WHERE p.tag <> 'city:beijing' ORDER BY p.z DESC, p.tag;
+-- what the text says of spaces, separators and Unicode
+SELECT tags @> 'likes: cats, dogs'::text AS one_tag, tags @> 'likes: cats, dogs' AS two_tags FROM customers WHERE id = 5;
+SELECT tag_count(('e' || chr(769) || ',' || chr(233))::tagset) AS two, tag_count((normalize('e' || chr(769), NFC) || ',' || chr(233))::tagset) AS one,
+       tag_count(('a' || chr(65292) || 'b' || chr(12288))::tagset) AS full_width, ARRAY[' a', 'a']::tagset AS of_array, tagset_agg(t) AS of_rows FROM (VALUES (' a')) v(t);
 DROP TABLE customers, views;
