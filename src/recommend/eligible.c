@@ -66,6 +66,12 @@ eligible_is_parallel_safe(const Recommender *recommender)
 	return result;
 }
 
+static void
+filter_context(void *arg)
+{
+	errcontext("filter, which sees the columns of the items query only");
+}
+
 /* Prepares the query for a condition, unless the plan at hand is of the same. */
 static UserQuery *
 prepare(Recommender *recommender, const char *filter, int columns)
@@ -74,6 +80,7 @@ prepare(Recommender *recommender, const char *filter, int columns)
 	int			nwanted = 1;
 	EligiblePlan *plan = &recommender->eligible[columns == 0 ? 0 : columns & ELIGIBLE_ANY ? 2 : 1];
 	UserQuery  *stale = plan->query;
+	ErrorContextCallback context = {error_context_stack, filter_context, NULL};
 	MemoryContext old;
 	char	   *text;
 
@@ -103,7 +110,10 @@ prepare(Recommender *recommender, const char *filter, int columns)
 	old = MemoryContextSwitchTo(plan->cxt);
 	plan->filter = filter ? pstrdup(filter) : NULL;
 	plan->columns = columns;
+	if (filter)
+		error_context_stack = &context;
 	plan->query = query_prepare_saved(text, wanted, nwanted, 1, &recommender->item.array_type);
+	error_context_stack = context.previous;
 	MemoryContextSwitchTo(old);
 	return plan->query;
 }

@@ -158,6 +158,12 @@ prepare_insert(Recommender *recommender, Oid log, Oid usertype, Oid itemstype)
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 				 errmsg("table \"%s\" is not a log: it has no column \"user\" or \"item\"",
 						get_rel_name(log))));
+	if (cast_rounds(usertype, get_atttype(log, user)))
+		ereport(ERROR,
+				(errcode(ERRCODE_DATATYPE_MISMATCH),
+				 errmsg("user must be of type %s, not %s",
+						format_type_be(get_atttype(log, user)), format_type_be(usertype)),
+				 errhint("Cast the argument.")));
 	text = psprintf("INSERT INTO %s (id, \"user\", item, position, scene, source, score, ts)"
 					" SELECT $1, CAST($2 AS %s), CAST(r.item AS %s), r.position, $6, r.source, r.score, $7"
 					" FROM ROWS FROM (pg_catalog.unnest($3), pg_catalog.unnest($4),"
@@ -411,12 +417,21 @@ put_report_row(void *arg, const Datum *values, const bool *nulls)
 
 /* A query of the caller's, checked, with all names qualified. */
 static char *
-report_source(FunctionCallInfo fcinfo, int argument, const QueryColumn *columns, int ncolumns)
+report_source(FunctionCallInfo fcinfo, int argument, Oid log, const char *what,
+			  const QueryColumn *columns, int ncolumns)
 {
-	char	   *query = text_to_cstring(PG_GETARG_TEXT_PP(argument));
+	char	   *source = text_to_cstring(PG_GETARG_TEXT_PP(argument));
+	UserQuery  *query = query_prepare(source, columns, ncolumns, 0, NULL);
+	AttrNumber	user = get_attnum(log, "user");
+	AttrNumber	item = get_attnum(log, "item");
 
-	query_prepare(query, columns, ncolumns, 0, NULL);
-	return qualify_query(query);
+	if (user != InvalidAttrNumber)
+		check_id_type(what, "users", query_column_type(query, 0),
+					  getBaseType(get_atttype(log, user)));
+	if (item != InvalidAttrNumber)
+		check_id_type(what, "items", query_column_type(query, 1),
+					  getBaseType(get_atttype(log, item)));
+	return qualify_query(source);
 }
 
 static void
@@ -430,11 +445,12 @@ report(FunctionCallInfo fcinfo, const Recommender *recommender)
 	};
 	Oid			types[3] = {INTERVALOID, TIMESTAMPTZOID, TIMESTAMPTZOID};
 	Datum		params[3];
+	Oid			log = log_table(recommender);
 	char	   *orders = recommender->query;
 	char	   *clicks = NULL;
 
 	if (!PG_ARGISNULL(2))
-		orders = report_source(fcinfo, 2, order_columns, 4);
+		orders = report_source(fcinfo, 2, log, "orders", order_columns, 4);
 	else if (query_column_count(query_prepare(orders, recommender_columns, 4, 0, NULL)) < 4)
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
@@ -442,11 +458,11 @@ report(FunctionCallInfo fcinfo, const Recommender *recommender)
 						get_rel_name(recommender->relid)),
 				 errhint("Give the argument orders, a query of (user, item, amount, ts).")));
 	if (!PG_ARGISNULL(3))
-		clicks = report_source(fcinfo, 3, click_columns, 3);
+		clicks = report_source(fcinfo, 3, log, "clicks", click_columns, 3);
 	params[0] = PG_GETARG_DATUM(1);
 	params[1] = PG_ARGISNULL(4) ? TimestampTzGetDatum(DT_NOBEGIN) : PG_GETARG_DATUM(4);
 	params[2] = PG_ARGISNULL(5) ? TimestampTzGetDatum(DT_NOEND) : PG_GETARG_DATUM(5);
-	query_run(query_prepare(report_query(log_table(recommender), orders, clicks), columns, 8, 3,
+	query_run(query_prepare(report_query(log, orders, clicks), columns, 8, 3,
 							types),
 			  params, NULL, put_report_row, fcinfo->resultinfo);
 }

@@ -172,6 +172,14 @@ qualified_equality(Oid type)
 	return result;
 }
 
+/* Would a cast of ids round them?  5.5 is not user 6. */
+bool
+cast_rounds(Oid from, Oid to)
+{
+	return (to == INT2OID || to == INT4OID || to == INT8OID) &&
+		(from == NUMERICOID || from == FLOAT4OID || from == FLOAT8OID);
+}
+
 /*
  * The query for one user: item [, weight [, ts]] of the rows of user $1, a
  * parameter of type argtype that is cast to the type of the user column.
@@ -192,6 +200,9 @@ pushdown_query(const char *text, int ncolumns, Oid usertype, Oid argtype)
 	appendStringInfo(&buf, ") WHERE q.c1 OPERATOR(%s) CAST($1 AS %s)",
 					 qualified_equality(usertype),
 					 format_type_extended(usertype, -1, TYPE_NAME_FLAGS));
+	if (cast_rounds(argtype, usertype))
+		appendStringInfo(&buf, " AND $1 OPERATOR(pg_catalog.=) CAST($1 AS %s)",
+						 format_type_extended(usertype, -1, TYPE_NAME_FLAGS));
 	return buf.data;
 }
 

@@ -251,6 +251,7 @@ extern int64 recommender_build(Oid relid, Oid definition_type, bool incremental)
 
 /* plan.c */
 extern char *qualify_query(const char *text);
+extern bool cast_rounds(Oid from, Oid to);
 extern char *pushdown_query(const char *text, int ncolumns, Oid usertype, Oid argtype);
 extern char *qualified_equality(Oid type);
 extern Oid	query_user_type(const char *text);

@@ -86,6 +86,16 @@ SELECT create_recommender('odd', 'SELECT customer, product::text COLLATE "C" FRO
 SELECT * FROM recommend_all('odd', 1);
 SELECT * FROM recommend_all(NULL::bigint, NULL::bigint, 'odd', 1);
 SELECT * FROM recommend_all(NULL::text, NULL::text, 'odd', 1);
+-- an error of a filter says what it sees
+DO $$
+DECLARE
+	context text;
+BEGIN
+	PERFORM recommend(NULL::text, 'odd', 1, 1, filter => 'nonesuch = 1');
+EXCEPTION WHEN undefined_column THEN
+	GET STACKED DIAGNOSTICS context = PG_EXCEPTION_CONTEXT;
+	RAISE NOTICE '%', context LIKE '%the columns of the items query only%';
+END$$;
 -- the tables of one are in the way of another
 ALTER TABLE odd RENAME TO odd2;
 SELECT create_recommender('odd', 'SELECT customer, product FROM orders');
@@ -105,6 +115,11 @@ SELECT drop_recommender(NULL);
 SELECT drop_recommender('shop', if_exists => NULL);
 SELECT rename_recommender(NULL, 'x');
 SELECT rename_recommender('shop', NULL);
+
+-- users that are no integers are nobody
+SELECT count(*) FROM recommend('shop', 1.0, fallback => false) r, recommend('shop', 1, fallback => false) s WHERE r = s;
+SELECT count(*) FROM recommend('shop', 1.5, fallback => false);
+SELECT count(*) FROM recommend('shop', 0.9::float8, fallback => false);
 
 -- bad calls
 SELECT * FROM recommend('nonesuch', 1, 5);
