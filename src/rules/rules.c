@@ -209,8 +209,11 @@ make_rule(RuleMaker *maker, uint32 set, const uint32 *rhs, uint32 nrhs)
 		Confidence	own = {sets[set].count, sets[rule.lhs].count};
 		Confidence	best = nrhs == 1 ? simpler_rules_best(maker->simpler, rhs[0]) :
 			simpler_rules_search(maker->index, maker->result->encoded->nbaskets, rhs, nrhs);
+		double		own_confidence = (double) own.both / own.lhs;
+		double		best_confidence = (double) best.both / best.lhs;
 
-		rule.improvement = (double) own.both / own.lhs - (double) best.both / best.lhs;
+		/* of two numbers of 53 bits each, on machines that divide with more, too */
+		rule.improvement = own_confidence - best_confidence;
 		if ((options->strictly_better && !confidence_is_higher(own, best)) ||
 			rule.improvement < options->min_improvement)
 			return confidence;
