@@ -521,7 +521,7 @@ mine_transactions(const MiningJob *job)
 	MemoryContext cxt = AllocSetContextCreate(CurrentMemoryContext, "recsys rules mining",
 											  ALLOCSET_DEFAULT_SIZES);
 	MemoryContext old = MemoryContextSwitchTo(cxt);
-	int			nworkers = job->max_length > 1 && db->nitems > 1 ?
+	int			nworkers = WORKERS_MAY_ALLOCATE && job->max_length > 1 && db->nitems > 1 ?
 		parallel_workers(db->npairs / PAIRS_PER_SECOND) : 0;
 	ParallelArea *area = nworkers > 0 ? share_transactions(job, nworkers) : NULL;
 	bool		shares = area != NULL;
