@@ -351,7 +351,6 @@ uint32 *
 call_put_neighbours(Call *call, Datum item, uint32 *n)
 {
 	ItemTable  *table = &call->recommender->table;
-	const IdType *type = &call->recommender->item;
 	ModelReader reader;
 	ModelRow	row;
 	uint32	   *result = NULL;
@@ -360,19 +359,12 @@ call_put_neighbours(Call *call, Datum item, uint32 *n)
 	model_open(&reader, call->recommender);
 	if (model_find(&reader, item, &row))
 	{
-		char	   *p = row.neighbours;
 		int			i;
 
 		result = palloc_array(uint32, Max(row.n, 1));
+		item_table_put_all(table, row.neighbours, row.n, result);
 		for (i = 0; i < row.n; i++)
-		{
-			uint32		number = item_table_put(table, idtype_fetch(type, p));
-
-			table->entries[number].score = row.scores[i];
-			result[i] = number;
-			p = att_addlength_pointer(p, type->typlen, p);
-			p = (char *) att_align_nominal(p, type->typalign);
-		}
+			table->entries[result[i]].score = row.scores[i];
 		*n = row.n;
 	}
 	model_close(&reader);
