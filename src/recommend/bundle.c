@@ -244,7 +244,6 @@ score_terms(TermList *list, int **first, uint32 *nitems)
 	uint32	   *items = palloc_array(uint32, table->n + 1);
 	double		greatest = 0;
 	double		rounder;
-	int			exponent;
 	int			i;
 
 	*first = palloc0_array(int, table->n + 1);
@@ -255,8 +254,7 @@ score_terms(TermList *list, int **first, uint32 *nitems)
 		ereport(ERROR,
 				(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
 				 errmsg("scores of terms are too large")));
-	frexp(greatest * Max(list->n, 1), &exponent);
-	rounder = ldexp(1.5, exponent + 1);
+	rounder = scoring_rounder(greatest * Max(list->n, 1));
 	qsort(list->terms, list->n, sizeof(Term), compare_terms);
 	for (i = 0; i < list->n; i++)
 	{

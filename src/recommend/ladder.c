@@ -466,12 +466,10 @@ score_parts(Ladder *ladder, int64 *n)
 	ItemTable  *table = &list->call->recommender->table;
 	uint32	   *items = MemoryContextAllocHuge(CurrentMemoryContext,
 											   Max(list->n, 1) * sizeof(uint32));
-	int			exponent;
 	int64		i;
 
 	/* shares add up to 1, so no sum is greater than the greatest score */
-	frexp(list->greatest, &exponent);
-	ladder->rounder = ldexp(1.5, exponent + 1);
+	ladder->rounder = scoring_rounder(list->greatest);
 	*n = 0;
 	qsort(list->mentions, list->n, sizeof(Mention), compare_mentions);
 	for (i = 0; i < list->n; i++)

@@ -335,6 +335,8 @@ typedef struct Candidate
 
 typedef struct Scoring Scoring;
 
+extern double scoring_rounder(double bound);
+
 extern Scoring *scoring_create(Recommender *recommender, const HistoryItem *history, int n);
 extern void scoring_damp(Scoring *scoring, double damping);
 extern void scoring_scale(Scoring *scoring, double factor);

@@ -57,12 +57,21 @@ contribution(const Scoring *scoring, double weight, float4 score)
  * 1.5 * 2^(e + 1), where 2^e bounds the sum of all contributions: numbers of
  * that magnitude are 2^(e - 51) apart, and so are the rounded contributions.
  */
+double
+scoring_rounder(double bound)
+{
+	int			exponent;
+
+	frexp(bound, &exponent);
+	return ldexp(1.5, exponent + 1);
+}
+
+/* The same for what a history leads to. */
 static double
 choose_rounder(const Recommender *recommender, const HistoryItem *history, int n, double factor)
 {
 	double		greatest = 0;
 	double		bound;
-	int			exponent;
 	int			i;
 
 	for (i = 0; i < n; i++)
@@ -72,8 +81,7 @@ choose_rounder(const Recommender *recommender, const HistoryItem *history, int n
 		ereport(ERROR,
 				(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
 				 errmsg("weights of the history are too large")));
-	frexp(bound, &exponent);
-	return ldexp(1.5, exponent + 1);
+	return scoring_rounder(bound);
 }
 
 /* Makes room for n more products; they are kept for the reasons. */
