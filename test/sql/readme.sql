@@ -25,6 +25,12 @@ FROM orders WHERE status = 'paid' AND customer_id IS NOT NULL GROUP BY customer_
 SELECT (grade).segment, count(*) AS customers, round(sum(amount)) AS revenue
 FROM graded GROUP BY 1 ORDER BY revenue DESC LIMIT 4;
 
+-- the same in README.zh.md: the model of eight segments by its Chinese names
+SELECT s.label_zh AS "客户类型", count(*) AS "人数", round(sum(c.amount)) AS "消费金额"
+FROM rfm_table($$ SELECT customer_id, ordered_at, amount FROM orders WHERE status = 'paid' $$, scheme => 'octant') c
+JOIN rfm_segments('octant') s USING (r, f, m)
+GROUP BY 1 ORDER BY 3 DESC;
+
 -- whom do I want to reach?
 ALTER TABLE customers ADD COLUMN tags tagset;
 UPDATE customers SET tags = t.tags

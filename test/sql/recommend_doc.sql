@@ -157,6 +157,22 @@ FROM recommender_report('fair', within => '7 days',
 SELECT count(log_recommendation('fair', m.user, m.items, 'mailing in June'))
 FROM (SELECT "user", array_agg(item ORDER BY ordinality) AS items FROM recommend_all('fair', 2) WITH ORDINALITY GROUP BY "user") m;
 
+-- two recommenders compared
+SELECT create_recommender('variant_a', 'SELECT customer_id, product_id, quantity, ordered_at FROM order_lines', log => true);
+SELECT create_recommender('variant_b', 'SELECT customer_id, product_id, quantity, ordered_at FROM order_lines',
+  similarity_options('cosine'), log => true);
+SELECT c.customer_id, v.variant, array_agg(r.item ORDER BY r.ordinality) AS items
+FROM (SELECT DISTINCT customer_id FROM order_lines) c,
+  LATERAL (SELECT CASE WHEN hashint8(c.customer_id) % 2 = 0 THEN 'variant_a' ELSE 'variant_b' END) v(variant),
+  LATERAL recommend(v.variant, c.customer_id, 2, log => true) WITH ORDINALITY r
+GROUP BY 1, 2 ORDER BY 1;
+INSERT INTO order_lines VALUES (101, 7, 1, now() + interval '1 hour'), (104, 1, 1, now() + interval '2 hours');
+SELECT variant, impressions, conversions, customers, round(conversions::numeric / customers, 2) AS per_customer
+FROM (SELECT 'variant_a' AS variant, count(DISTINCT "user") AS customers FROM variant_a_log
+      UNION ALL SELECT 'variant_b', count(DISTINCT "user") FROM variant_b_log) l,
+  LATERAL (SELECT sum(impressions) AS impressions, sum(conversions) AS conversions FROM recommender_report(variant)) r;
+
+SELECT drop_recommender('variant_a'), drop_recommender('variant_b');
 SELECT drop_recommender('fair');
 DROP TABLE agreed;
 
