@@ -147,12 +147,13 @@ static uint64
 count_prefixes(ClosedProjection *projection, uint32 e)
 {
 	const Projection *base = &projection->base;
+	uint32		end = base->occurrence_start[e + 1];
 	uint64		seen = 0;
 	uint32		o;
 
-	for (o = base->occurrence_start[e]; o < base->occurrence_start[e + 1]; o++)
+	for (o = base->occurrence_start[e]; o < end; o++)
 	{
-		uint32		place = base->occurrences[o];
+		uint32		place = occurrence_place(base, o, end);
 		uint32		mark = find_mark(base->items, place);
 		uint32		weight = weight_of(base, mark);
 		uint64		random = projection->random[base->items[mark] & ~TRANSACTION_MARK];

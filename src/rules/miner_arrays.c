@@ -23,16 +23,13 @@ count_prefixes(Projection *projection, uint32 e)
 	uint32		o = projection->occurrence_start[e];
 	uint32		end = projection->occurrence_start[e + 1];
 	const uint32 *items = projection->items;
-	const uint32 *occurrences = projection->occurrences;
 	uint32	   *count = projection->count;
 	uint64		seen = 0;
 
 	for (; o < end; o++)
 	{
-		uint32		place = occurrences[o];
+		uint32		place = occurrence_place(projection, o, end);
 
-		if (o + PREFETCH_DISTANCE < end)
-			prefetch(&items[occurrences[o + PREFETCH_DISTANCE] - 1]);
 		if (projection->weight == NULL)
 		{
 			const uint32 *word = items + place;
@@ -94,9 +91,11 @@ static void
 project_to_words(Miner *miner, const Projection *projection, uint32 e, uint32 nfrequent,
 				 WordProjection *words)
 {
-	uint32		n = projection->occurrence_start[e + 1] - projection->occurrence_start[e];
-	const uint32 *occurrences = projection->occurrences + projection->occurrence_start[e];
+	uint32		first = projection->occurrence_start[e];
+	uint32		end = projection->occurrence_start[e + 1];
+	uint32		n = end - first;
 	uint32		kept = 0;
+	uint32		o;
 	uint32		i;
 
 	words->words = arena_alloc(&miner->arena, (Size) n * sizeof(uint64));
@@ -107,13 +106,11 @@ project_to_words(Miner *miner, const Projection *projection, uint32 e, uint32 nf
 		words->support[i] = projection->count[projection->frequent[i]];
 		words->global[i] = global_item(projection, projection->frequent[i]);
 	}
-	for (i = 0; i < n; i++)
+	for (o = first; o < end; o++)
 	{
-		const uint32 *item = projection->items + occurrences[i];
+		const uint32 *item = projection->items + occurrence_place(projection, o, end);
 		uint64		word = 0;
 
-		if (i + PREFETCH_DISTANCE < n)
-			prefetch(&projection->items[occurrences[i + PREFETCH_DISTANCE] - 1]);
 		while ((*--item & TRANSACTION_MARK) == 0)
 		{
 			uint32		id = projection->newid[*item];
@@ -123,7 +120,7 @@ project_to_words(Miner *miner, const Projection *projection, uint32 e, uint32 nf
 		words->words[kept] = word;
 		words->weight[kept] = weight_of(projection, item - projection->items);
 		kept += (word & (word - 1)) != 0;
-		if ((i & 0xfff) == 0)
+		if ((o & 0xfff) == 0)
 			parallel_check_interrupts();
 	}
 	words->ntransactions = kept;

@@ -40,7 +40,9 @@ typedef struct Projection
 } Projection;
 
 /* How far ahead of its use the memory of an occurrence is asked for. */
-#define PREFETCH_DISTANCE 12
+#define PREFETCH_DISTANCE 16
+/* Of the items before it, how far back: few are in a third cache line. */
+#define PREFETCH_ITEMS 12
 
 #if defined(__GNUC__) || defined(__clang__)
 #define prefetch(address) __builtin_prefetch(address)
@@ -101,6 +103,26 @@ static inline uint32
 global_item(const Projection *projection, uint32 item)
 {
 	return projection->global ? projection->global[item] : item;
+}
+
+/*
+ * The place of an occurrence, of those up to end.  The memory of the items before
+ * a later one is asked for, which are often in two cache lines.  (A function of
+ * prefetches alone would be taken for one that does nothing, and left out.)
+ */
+static inline uint32
+occurrence_place(const Projection *projection, uint32 o, uint32 end)
+{
+	const uint32 *occurrences = projection->occurrences;
+
+	if (o + PREFETCH_DISTANCE < end)
+	{
+		uint32		later = occurrences[o + PREFETCH_DISTANCE];
+
+		prefetch(&projection->items[later - 1]);
+		prefetch(&projection->items[later - Min(later, PREFETCH_ITEMS)]);
+	}
+	return occurrences[o];
 }
 
 /* The place of a transaction's mark, from the place of one of its items. */

@@ -117,6 +117,7 @@ uint32
 find_frequent(Projection *projection, uint32 e, uint64 seen, uint32 min_count, uint64 *sum)
 {
 	uint32	   *count = projection->count;
+	uint32		end = projection->occurrence_start[e + 1];
 	uint32		n = 0;
 	uint32		item;
 	uint32		o;
@@ -144,9 +145,9 @@ find_frequent(Projection *projection, uint32 e, uint64 seen, uint32 min_count, u
 			consider(projection, item, min_count, sum, &n);
 		return n;
 	}
-	for (o = projection->occurrence_start[e]; o < projection->occurrence_start[e + 1]; o++)
+	for (o = projection->occurrence_start[e]; o < end; o++)
 	{
-		const uint32 *word = projection->items + projection->occurrences[o];
+		const uint32 *word = projection->items + occurrence_place(projection, o, end);
 
 		while ((*--word & TRANSACTION_MARK) == 0)
 			consider(projection, *word, min_count, sum, &n);
@@ -201,7 +202,7 @@ project(const Projection *projection, uint32 e, uint32 nfrequent, uint64 seen,
 	memset(slots, 0xff, ((Size) mask + 1) * sizeof(uint32));
 	for (i = 0; i < n; i++)
 	{
-		uint32		last = projection->occurrences[first + i];
+		uint32		last = occurrence_place(projection, first + i, first + n);
 		uint32		mark = find_mark(projection->items, last);
 		const uint32 *item = projection->items + mark + 1;
 		uint32		t = projection->items[mark] & ~TRANSACTION_MARK;
