@@ -197,9 +197,16 @@ parallel_area_data(ParallelArea *area)
 	return area->data;
 }
 
-/* Its segment of shared memory; NULL where it is private and there are no workers. */
+/* How many workers it can have; 0 where a part of it is private. */
+int
+parallel_area_workers(const ParallelArea *area)
+{
+	return area->nworkers;
+}
+
+/* Its segment of shared memory; NULL where it is private. */
 dsm_segment *
-parallel_area_segment(ParallelArea *area)
+parallel_area_segment(const ParallelArea *area)
 {
 	return area->segment;
 }
@@ -224,6 +231,13 @@ parallel_area_extend(ParallelArea *area, Size size)
 		area->more = MemoryContextAllocHuge(CurrentMemoryContext, size);
 	}
 	return area->more;
+}
+
+/* The segment of what was added; NULL where it is private. */
+dsm_segment *
+parallel_area_extension_segment(const ParallelArea *area)
+{
+	return area->more_segment;
 }
 
 /* For begin() of a kernel: start of what was added to its area. */

@@ -32,8 +32,10 @@ typedef struct ParallelArea ParallelArea;
 extern int	parallel_workers(double work);
 extern ParallelArea *parallel_area_create(Size size, int nworkers);
 extern void *parallel_area_data(ParallelArea *area);
-extern struct dsm_segment *parallel_area_segment(ParallelArea *area);
+extern int	parallel_area_workers(const ParallelArea *area);
+extern struct dsm_segment *parallel_area_segment(const ParallelArea *area);
 extern void *parallel_area_extend(ParallelArea *area, Size size);
+extern struct dsm_segment *parallel_area_extension_segment(const ParallelArea *area);
 extern const void *parallel_extension(void);
 extern void parallel_area_run(ParallelArea *area, const char *name, const ParallelKernel *kernel,
 							  uint32 nblocks, Size result_size, ParallelResult emit, void *arg);

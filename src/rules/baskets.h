@@ -61,6 +61,7 @@ typedef struct EncodeOptions
 	uint32		min_count;
 	uint32		max_basket;		/* 0: no limit */
 	bool	   *dropped;		/* by number in the dictionary: not mined; or NULL */
+	bool		shares;			/* several processes may mine */
 } EncodeOptions;
 
 static inline const uint8 *
@@ -115,7 +116,7 @@ extern void baskets_combine(Baskets *baskets, Baskets *other);
 extern void baskets_serialize(Baskets *baskets, StringInfo buf);
 extern void baskets_deserialize(Baskets *baskets, StringInfo buf);
 extern EncodedBaskets *encode_baskets(Baskets *baskets, const EncodeOptions *options,
-									  const MemoryBudget *budget);
+									  MemoryBudget *budget);
 extern uint32 count_of_share(double share, uint32 n);
 
 #endif							/* RECSYS_RULES_BASKETS_H */

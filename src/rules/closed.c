@@ -27,6 +27,7 @@
 
 #include "rules/closed.h"
 #include "rules/miner_internal.h"
+#include "rules/transactions.h"
 
 /* A projection with the sums of random numbers. */
 typedef struct ClosedProjection

@@ -15,6 +15,8 @@
 #include <math.h>
 
 #include "rules/baskets.h"
+#include "rules/mining.h"
+#include "rules/transactions.h"
 
 /*
  * A share of n as a count, rounded up.  Shares are decimal fractions that
@@ -277,9 +279,11 @@ make_transactions(Distinct *distinct, const uint32 *number, Transactions *db)
 	const uint32 *word = words;
 	Size		used = 0;
 	uint32		kept = 0;
+	uint32		part = 0;
 	uint32		i;
 	Size		k;
 
+	transactions_divide(db);
 	db->noccurrences = MemoryContextAllocExtended(CurrentMemoryContext, nitems * sizeof(uint32),
 												  MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
 	db->work = MemoryContextAllocExtended(CurrentMemoryContext, nitems * sizeof(uint64),
@@ -291,6 +295,8 @@ make_transactions(Distinct *distinct, const uint32 *number, Transactions *db)
 
 		if ((i & 0xfff) == 0)
 			CHECK_FOR_INTERRUPTS();
+		for (; part < db->nparts && i >= (uint64) distinct->nkept * part / db->nparts; part++)
+			transactions_begin_part(db, part, used);
 		for (word++; (*word & TRANSACTION_MARK) == 0; word++)
 		{
 			uint32		item = number[*word];
@@ -318,7 +324,8 @@ make_transactions(Distinct *distinct, const uint32 *number, Transactions *db)
 				 errmsg("more than %u rows of baskets and items", PG_UINT32_MAX)));
 	db->ntransactions = kept;
 	db->nwords = used;
-	db->items = words;
+	if (db->nparts > 0)
+		db->part_start[db->nparts] = used;
 }
 
 /*
@@ -327,17 +334,22 @@ make_transactions(Distinct *distinct, const uint32 *number, Transactions *db)
  * out as if they had not been there, and counted.
  */
 EncodedBaskets *
-encode_baskets(Baskets *baskets, const EncodeOptions *options, const MemoryBudget *budget)
+encode_baskets(Baskets *baskets, const EncodeOptions *options, MemoryBudget *budget)
 {
 	EncodedBaskets *encoded = palloc0_object(EncodedBaskets);
 	Distinct	distinct = {0};
 	uint32		nitems = iddict_count(baskets->items);
 	Size		nwords = (Size) baskets->nrows + baskets->nbaskets + 1;
 	Size		size = (Size) Max(nitems, 1) * sizeof(uint32);
+	int			nworkers = 0;
 
 	budget_check(budget, (nwords + 11 * (Size) nitems) * sizeof(uint32) +
 				 (baskets->grouped ? 0 : (Size) baskets->nbaskets * sizeof(Size)), "baskets");
-	distinct.words = MemoryContextAllocHuge(CurrentMemoryContext, nwords * sizeof(uint32));
+	/* of baskets that differ in length there are more pairs than of equal ones */
+	if (options->shares && baskets->nbaskets > 0)
+		nworkers = mining_workers((double) baskets->nrows * baskets->nrows / baskets->nbaskets,
+								  nwords, budget);
+	distinct.words = transactions_create(&encoded->transactions, nwords, nworkers, budget);
 	distinct.seen = MemoryContextAllocExtended(CurrentMemoryContext, size,
 											   MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
 	distinct.count = MemoryContextAllocExtended(CurrentMemoryContext, size,

@@ -298,61 +298,6 @@ miner_push_extension(Miner *miner, uint32 item)
 	miner->extensions[miner->nextensions++] = item;
 }
 
-/* Finds where the list of each item is to begin; the array must be there. */
-void
-transactions_begin_index(Transactions *db)
-{
-	uint32		i;
-
-	db->occurrence_start[0] = 0;
-	for (i = 0; i < db->nitems; i++)
-		db->occurrence_start[i + 1] = db->occurrence_start[i] + db->noccurrences[i];
-}
-
-/* Lists the places of the items from first to end: several processes may do that. */
-void
-transactions_list(const Transactions *db, uint32 first, uint32 end)
-{
-	uint32		n = end - first;
-	uint32	   *next = MemoryContextAllocHuge(CurrentMemoryContext,
-											  (Size) Max(n, 1) * sizeof(uint32));
-	uint32		i;
-
-	memcpy(next, db->occurrence_start + first, (Size) n * sizeof(uint32));
-	for (i = 0; i < db->nwords; i++)
-	{
-		/* a mark is beyond all items */
-		uint32		item = db->items[i] - first;
-
-		if ((i & 0xffff) == 0)
-			parallel_check_interrupts();
-		if (item < n)
-			db->occurrences[next[item]++] = i;
-	}
-	pfree(next);
-}
-
-/*
- * Lists where each item occurs, in the current memory context unless the
- * transactions have arrays for that already.
- */
-void
-transactions_index(Transactions *db, const MemoryBudget *budget)
-{
-	Size		total = (Size) db->nwords - db->ntransactions - 1;
-
-	if (db->occurrences == NULL)
-	{
-		budget_check(budget, (total + 2 * (Size) db->nitems + 1) * sizeof(uint32), "baskets");
-		db->occurrence_start = MemoryContextAllocHuge(CurrentMemoryContext,
-													  ((Size) db->nitems + 1) * sizeof(uint32));
-		db->occurrences = MemoryContextAllocHuge(CurrentMemoryContext,
-												 Max(total, 1) * sizeof(uint32));
-	}
-	transactions_begin_index(db);
-	transactions_list(db, 0, db->nitems);
-}
-
 /*
  * Prepares to mine, in the current memory context, which should be one of the
  * budget; sets go to the store.  max_length is at least 1.  The transactions

@@ -19,7 +19,8 @@
  * mark alone ends the array.  So from any place in it a transaction can be
  * walked to either end.  Those with fewer than two frequent items may be left
  * out: support[] has all counts of single items.  Everything is plain arrays,
- * so that it can lie in shared memory.
+ * so that it can lie in shared memory: items[] does so from the start where
+ * several processes may mine.
  */
 typedef struct Transactions
 {
@@ -27,10 +28,16 @@ typedef struct Transactions
 	uint32		ntransactions;
 	uint32		nwords;			/* of items, marks included */
 	uint64		npairs;			/* of items, in all transactions */
+	struct ParallelArea *area;	/* has items[] */
+	Size		area_size;
 	const uint32 *items;
 	const uint32 *support;		/* by item */
 	uint32	   *noccurrences;	/* by item: how often it is in items */
 	uint64	   *work;			/* by item: number of items before it in all transactions */
+	/* parts of items[] that can be listed each by another process; 0: there are none */
+	uint32		nparts;
+	uint32	   *part_start;		/* by part: its first place; one more */
+	uint32	   *part_before;	/* by part and item: how often it is in the parts before */
 	/* where each item occurs: set by transactions_index() */
 	uint32	   *occurrence_start;	/* nitems + 1 */
 	uint32	   *occurrences;	/* places in items, ascending within an item */
@@ -121,9 +128,6 @@ extern BestGrades *best_grades_create(uint32 wanted, const Transactions *db, boo
 									  const MemoryBudget *budget);
 extern void best_grades_add(BestGrades *best, uint64 grade);
 extern uint64 best_grades_bar(const BestGrades *best);
-extern void transactions_index(Transactions *db, const MemoryBudget *budget);
-extern void transactions_begin_index(Transactions *db);
-extern void transactions_list(const Transactions *db, uint32 first, uint32 end);
 extern Miner *miner_create(const Transactions *db, uint32 max_length, ItemsetStore *store,
 						   const MemoryBudget *budget);
 extern void miner_want_best(Miner *miner, BestGrades *best);

@@ -4,9 +4,10 @@
  *		Running the miner over all items, by one process or several.
  *
  * The sets with one least frequent item can be mined without those of other
- * items.  Several processes share the encoded transactions; a block is a run
- * of consecutive items with about the same number of pairs to count, and what
- * a block has found goes through shared memory to the calling process, which
+ * items.  Several processes share the encoded transactions, which were written
+ * into a shared area, and what is added to it here; a block is a run of
+ * consecutive items with about the same number of pairs to count, and what a
+ * block has found goes through shared memory to the calling process, which
  * takes it in the order of blocks.
  *
  * Where only the best are wanted, the bar that sets have to reach is shared
@@ -32,6 +33,7 @@
 #include "core/parallel.h"
 #include "core/progress.h"
 #include "rules/mining.h"
+#include "rules/transactions.h"
 
 /* Blocks per process: enough for even shares at the end. */
 #define BLOCKS_PER_PROCESS 64
@@ -51,25 +53,31 @@
 
 #define RESULTS_SIZE ((Size) 64 * 1024)
 
-/* So often a process waits 50 microseconds for another one's part of the lists. */
+/*
+ * So often a process waits 50 microseconds for another one's part of the lists,
+ * and once more for so many words.
+ */
 #define PATIENCE 10000
+#define WORDS_PER_WAIT 1000
 
-/* At the start of the shared area; offsets are from here. */
+/* At the start of what is added to the area of transactions; offsets are from here. */
 typedef struct SharedMining
 {
 	Transactions db;			/* sizes; the pointers are of the process that made it */
 	uint32		max_length;
 	uint32		best;
 	Size		memory_limit;	/* of each process */
+	Size		elsewhere;		/* of the budget, for all this */
 	pg_atomic_uint64 bar;
 	/* lists of occurrences that are still to be made: parts, those taken, and done */
 	uint32		nparts;
 	pg_atomic_uint32 next_part;
 	pg_atomic_uint32 parts_done;
-	Size		items;
 	Size		support;
 	Size		occurrence_start;
 	Size		occurrences;
+	Size		part_start;
+	Size		part_before;
 	Size		conflict_start; /* 0: there are none */
 	Size		conflicts;
 	Size		first_item;		/* by block; one more */
@@ -106,42 +114,32 @@ shared_array(SharedMining *shared, Size offset)
 	return (uint32 *) ((char *) shared + offset);
 }
 
-/* Makes pointers of the offsets. */
+/* The arrays of the transactions but their items, as they are in this process. */
 static void
 find_arrays(SharedMining *shared, Transactions *db)
 {
-	db->items = shared_array(shared, shared->items);
+	db->support = shared_array(shared, shared->support);
 	db->occurrence_start = shared_array(shared, shared->occurrence_start);
 	db->occurrences = shared_array(shared, shared->occurrences);
-}
-
-/* Lists the places of the items whose lists begin in one of the parts. */
-static void
-list_part(SharedMining *shared, const Transactions *db, uint32 part)
-{
-	uint64		total = db->occurrence_start[db->nitems];
-	uint32		first;
-	uint32		end;
-
-	for (first = 0; first < db->nitems && db->occurrence_start[first] * (uint64) shared->nparts <
-		 total * part; first++)
-		;
-	for (end = first; end < db->nitems && db->occurrence_start[end] * (uint64) shared->nparts <
-		 total * (part + 1); end++)
-		;
-	transactions_list(db, first, end);
+	db->part_start = shared_array(shared, shared->part_start);
+	db->part_before = shared_array(shared, shared->part_before);
+	if (shared->conflict_start > 0)
+	{
+		db->conflict_start = shared_array(shared, shared->conflict_start);
+		db->conflicts = shared_array(shared, shared->conflicts);
+	}
 }
 
 /* Takes part in listing where items occur; all is listed when it comes back. */
 static void
 list_parts(SharedMining *shared, const Transactions *db)
 {
+	uint32		patience = PATIENCE + shared->db.nwords / WORDS_PER_WAIT;
 	uint32		part;
-	int			waited = 0;
 
 	while ((part = pg_atomic_fetch_add_u32(&shared->next_part, 1)) < shared->nparts)
 	{
-		list_part(shared, db, part);
+		transactions_list_part(db, part);
 		pg_atomic_fetch_add_u32(&shared->parts_done, 1);
 	}
 	while (pg_atomic_read_u32(&shared->parts_done) < shared->nparts)
@@ -149,10 +147,10 @@ list_parts(SharedMining *shared, const Transactions *db)
 		parallel_check_interrupts();
 		pg_usleep(50);
 		/* whoever took it may be gone: all would write the same */
-		if (++waited == PATIENCE)
+		if (patience-- == 0)
 		{
 			for (part = 0; part < shared->nparts; part++)
-				list_part(shared, db, part);
+				transactions_list_part(db, part);
 			break;
 		}
 	}
@@ -179,17 +177,12 @@ static void *
 mining_begin(const void *data)
 {
 	LocalMining *local = palloc0_object(LocalMining);
-	SharedMining *shared = (SharedMining *) data;
+	SharedMining *shared = (SharedMining *) parallel_extension();
 
 	local->shared = shared;
 	local->db = shared->db;
+	local->db.items = data;
 	find_arrays(shared, &local->db);
-	local->db.support = shared_array(shared, shared->support);
-	if (shared->conflict_start > 0)
-	{
-		local->db.conflict_start = shared_array(shared, shared->conflict_start);
-		local->db.conflicts = shared_array(shared, shared->conflicts);
-	}
 	local->first_item = shared_array(shared, shared->first_item);
 	local->results = caller_results;
 	if (local->results)
@@ -383,16 +376,17 @@ place_array(Size *offset, Size n)
 	return place;
 }
 
-/* Lays out the shared area; returns its size. */
+/* Lays out what is added to the area; returns its size. */
 static Size
 lay_out(SharedMining *shared, const Transactions *db)
 {
 	Size		offset = MAXALIGN(sizeof(SharedMining));
 
-	shared->items = place_array(&offset, db->nwords);
 	shared->support = place_array(&offset, db->nitems);
 	shared->occurrence_start = place_array(&offset, (Size) db->nitems + 1);
-	shared->occurrences = place_array(&offset, db->nwords);
+	shared->occurrences = place_array(&offset, (Size) db->nwords - db->ntransactions - 1);
+	shared->part_start = place_array(&offset, (Size) db->nparts + 1);
+	shared->part_before = place_array(&offset, (Size) db->nparts * db->nitems);
 	if (db->conflict_start)
 	{
 		shared->conflict_start = place_array(&offset, (Size) db->nitems + 1);
@@ -406,73 +400,90 @@ lay_out(SharedMining *shared, const Transactions *db)
 static void
 put_array(SharedMining *shared, Size place, const uint32 *array, Size n)
 {
-	memcpy(shared_array(shared, place), array, n * sizeof(uint32));
+	if (n > 0)
+		memcpy(shared_array(shared, place), array, n * sizeof(uint32));
 }
 
 /*
- * Moves the transactions to memory that workers can share.  NULL where there
- * is not enough of that, or of the budget.
+ * How many workers may mine baskets of about so many pairs, with so many items
+ * and marks, by what there is of the budget for them; 0 for none.
  */
-static ParallelArea *
-share_transactions(const MiningJob *job, int nworkers)
+int
+mining_workers(double npairs, Size nwords, const MemoryBudget *budget)
+{
+	int			nworkers = parallel_workers(npairs / PAIRS_PER_SECOND);
+	Size		lists = nwords * sizeof(uint32);
+
+	if (OWN_MEMORY(budget->limit) / (nworkers + 1) < MIN_OWN_MEMORY ||
+		!budget_has_room(budget, 2 * lists + lists / 2 + OWN_MEMORY(budget->limit) +
+						 RESULTS_MEMORY(budget->limit)))
+		return 0;
+	return nworkers;
+}
+
+/*
+ * Adds to the area of the transactions what workers need.  NULL where there are
+ * to be none, or where there is not enough memory for that.
+ */
+static SharedMining *
+share_transactions(const MiningJob *job)
 {
 	Transactions *db = job->db;
 	MemoryBudget *budget = job->budget;
+	int			nworkers = parallel_area_workers(db->area);
 	SharedMining layout = {0};
 	SharedMining *shared;
 	Size		size = lay_out(&layout, db);
-	Size		whole = size + OWN_MEMORY(budget->limit) + RESULTS_MEMORY(budget->limit);
-	ParallelArea *area;
 
+	layout.elsewhere = size + OWN_MEMORY(budget->limit) + RESULTS_MEMORY(budget->limit);
 	layout.memory_limit = OWN_MEMORY(budget->limit) / (nworkers + 1);
-	if (layout.memory_limit < MIN_OWN_MEMORY || job->best > layout.memory_limit / 64 ||
-		!budget_has_room(budget, whole))
+	if (nworkers == 0 || job->max_length == 1 || db->nitems < 2 ||
+		parallel_workers(db->npairs / PAIRS_PER_SECOND) == 0 ||
+		job->best > layout.memory_limit / 64 ||
+		!budget_has_room(budget, layout.elsewhere))
 		return NULL;
-	area = parallel_area_create(size, nworkers);
-	if (parallel_area_segment(area) == NULL)
-	{
-		parallel_area_free(area);
-		return NULL;
-	}
-	shared = parallel_area_data(area);
+	shared = parallel_area_extend(db->area, size);
 	*shared = layout;
 	shared->max_length = job->max_length;
 	shared->best = job->best;
 	pg_atomic_init_u64(&shared->bar, COUNT_GRADE(job->min_count));
 	pg_atomic_init_u32(&shared->next_part, 0);
 	pg_atomic_init_u32(&shared->parts_done, 0);
-	put_array(shared, shared->items, db->items, db->nwords);
 	put_array(shared, shared->support, db->support, db->nitems);
+	put_array(shared, shared->part_start, db->part_start, db->nparts > 0 ? db->nparts + 1 : 0);
+	put_array(shared, shared->part_before, db->part_before, (Size) db->nparts * db->nitems);
 	if (db->conflict_start)
 	{
 		put_array(shared, shared->conflict_start, db->conflict_start, (Size) db->nitems + 1);
 		put_array(shared, shared->conflicts, db->conflicts, db->conflict_start[db->nitems]);
 	}
-	pfree((void *) db->items);
 	find_arrays(shared, db);
 	shared->db = *db;
-	shared->db.conflict_start = shared->db.conflicts = NULL;
-	budget->elsewhere = whole;
-	return area;
+	/* not enough shared memory: one process uses what has become private */
+	if (parallel_area_workers(db->area) == 0)
+		return NULL;
+	budget->elsewhere += layout.elsewhere;
+	return shared;
 }
 
 /* Mines the items from first to end in several processes. */
 static void
-mine_shared(const MiningJob *job, Miner *miner, ParallelArea *area, int nworkers,
-			uint32 first, uint32 end, uint64 total)
+mine_shared(const MiningJob *job, Miner *miner, SharedMining *shared, uint32 first, uint32 end,
+			uint64 total)
 {
-	SharedMining *shared = parallel_area_data(area);
+	ParallelArea *area = job->db->area;
 	Collector	collector = {0};
 	uint32	   *first_item = shared_array(shared, shared->first_item);
 	uint32		nblocks = divide_items(first, end, job->db->work, total,
-									   BLOCKS_PER_PROCESS * (nworkers + 1), first_item);
+									   BLOCKS_PER_PROCESS * (parallel_area_workers(area) + 1),
+									   first_item);
 
 	collector.job = job;
 	collector.first_item = first_item;
 	collector.miner = miner;
 	caller_results = dsa_create_in_place((char *) shared + shared->results, RESULTS_SIZE,
 										 LWTRANCHE_PARALLEL_QUERY_DSA,
-										 parallel_area_segment(area));
+										 parallel_area_extension_segment(area));
 	dsa_set_size_limit(caller_results, RESULTS_MEMORY(job->budget->limit));
 	parallel_area_run(area, "recsys_mining_kernel", &recsys_mining_kernel, nblocks,
 					  sizeof(BlockSets), collect_sets, &collector);
@@ -521,10 +532,9 @@ mine_transactions(const MiningJob *job)
 	MemoryContext cxt = AllocSetContextCreate(CurrentMemoryContext, "recsys rules mining",
 											  ALLOCSET_DEFAULT_SIZES);
 	MemoryContext old = MemoryContextSwitchTo(cxt);
-	int			nworkers = WORKERS_MAY_ALLOCATE && job->max_length > 1 && db->nitems > 1 ?
-		parallel_workers(db->npairs / PAIRS_PER_SECOND) : 0;
-	ParallelArea *area = nworkers > 0 ? share_transactions(job, nworkers) : NULL;
-	bool		shares = area != NULL;
+	SharedMining *shared = share_transactions(job);
+	Size		elsewhere = shared ? shared->elsewhere : 0;
+	bool		shares = shared != NULL;
 	bool		rises = job->raises || job->best > 0;
 	uint64		total = 0;
 	uint64		done = 0;
@@ -532,10 +542,10 @@ mine_transactions(const MiningJob *job)
 	uint32		item;
 	uint32		end;
 
-	if (shares && !rises)
+	if (shares && !rises && db->nparts > 0)
 	{
 		/* all processes list where items occur */
-		((SharedMining *) parallel_area_data(area))->nparts = nworkers + 1;
+		shared->nparts = db->nparts;
 		transactions_begin_index(db);
 	}
 	else if (job->max_length > 1)
@@ -546,7 +556,7 @@ mine_transactions(const MiningJob *job)
 		miner_want_best(miner, best_grades_create(job->best, db, true, job->budget));
 	if (shares)
 	{
-		miner_share_bar(miner, &((SharedMining *) parallel_area_data(area))->bar);
+		miner_share_bar(miner, &shared->bar);
 		total = work_left(db, 0, job->min_count, &end);
 	}
 
@@ -560,7 +570,7 @@ mine_transactions(const MiningJob *job)
 			shares = false;
 			if (!rises || parallel_workers(left / PAIRS_PER_SECOND) > 0)
 			{
-				mine_shared(job, miner, area, nworkers, item, end, left);
+				mine_shared(job, miner, shared, item, end, left);
 				break;
 			}
 		}
@@ -570,12 +580,8 @@ mine_transactions(const MiningJob *job)
 		miner_raise_bar(miner, COUNT_GRADE(job->done(job->arg, item)));
 	}
 
-	if (area)
-		parallel_area_free(area);
-	else
-		pfree((void *) db->items);
-	job->budget->elsewhere = 0;
-	db->items = db->occurrence_start = db->occurrences = NULL;
+	transactions_free(db, job->budget);
+	job->budget->elsewhere -= elsewhere;
 	MemoryContextSwitchTo(old);
 	MemoryContextDelete(cxt);
 }

@@ -32,6 +32,7 @@ typedef struct MiningJob
 	void	   *arg;
 } MiningJob;
 
+extern int	mining_workers(double npairs, Size nwords, const MemoryBudget *budget);
 extern void mine_transactions(const MiningJob *job);
 
 #endif							/* RECSYS_RULES_MINING_H */

@@ -441,10 +441,13 @@ note_limits(MiningResult *result, const RulesOptions *options)
 	result->limits = buf.len > 0 ? buf.data : NULL;
 }
 
-/* Encodes the baskets: what is then to be mined is in the result. */
+/*
+ * Encodes the baskets: what is then to be mined, by several processes where it
+ * may be shared, is in the result.
+ */
 static void
 encode(MiningResult *result, Baskets *baskets, const RulesOptions *options,
-	   MemoryBudget *budget, ItemLists *lists)
+	   MemoryBudget *budget, ItemLists *lists, bool shares)
 {
 	EncodeOptions encode;
 
@@ -453,6 +456,7 @@ encode(MiningResult *result, Baskets *baskets, const RulesOptions *options,
 	encode.min_count = options->min_count;
 	encode.max_basket = options->max_basket;
 	encode.dropped = lists->dropped;
+	encode.shares = shares && options->max_length > 1;
 	result->budget = budget;
 	progress_phase("encoding", 0);
 	result->dict = baskets->items;
@@ -530,7 +534,8 @@ mine_itemsets(Baskets *baskets, const RulesOptions *options, bool may_spill)
 	ItemLists	lists;
 	bool		raises = options->top_k > 0 && options->target != TARGET_MAXIMAL;
 
-	encode(result, baskets, options, budget, &lists);
+	encode(result, baskets, options, budget, &lists,
+		   options->target == TARGET_ALL || options->hierarchy != NULL);
 	if (options->target == TARGET_ALL)
 	{
 		MiningJob	job = mining_job(result, options, budget);
@@ -591,7 +596,7 @@ mine_rules(Baskets *baskets, const RulesOptions *options, bool may_spill)
 	RuleJoin   *join = NULL;
 	ItemLists	lists;
 
-	encode(result, baskets, options, budget, &lists);
+	encode(result, baskets, options, budget, &lists, true);
 	result->has_rules = true;
 	maker->result = result;
 	maker->options = options;
