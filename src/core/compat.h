@@ -119,16 +119,6 @@ extern void recsys_materialized_srf(FunctionCallInfo fcinfo);
 #define identity_sequence(rel, attno) getIdentitySequence(rel, attno, true)
 #endif
 
-/*
- * Workers that divide up shared memory between them (dsa) were seen to crash as
- * they end on 13, in the release of a lock whose memory is gone; never since 15.
- */
-#if PG_VERSION_NUM < 150000
-#define WORKERS_MAY_ALLOCATE false
-#else
-#define WORKERS_MAY_ALLOCATE true
-#endif
-
 /* the resource owner takes the place of a flag since 14 */
 #if PG_VERSION_NUM < 140000
 #define release_unowned_plan(plan) ReleaseCachedPlan(plan, false)

@@ -36,6 +36,7 @@
 #include "storage/condition_variable.h"
 #include "storage/dsm.h"
 #include "storage/ipc.h"
+#include "storage/lwlock.h"
 #include "storage/proc.h"
 #include "tcop/tcopprot.h"
 #include "utils/resowner.h"
@@ -119,6 +120,33 @@ parallel_workers(double work)
 	return Min(max_parallel_maintenance_workers, max_parallel_workers);
 }
 
+/* In PG_CATCH(): goes on where shared memory is what was short, else throws the error again. */
+static void
+catch_shortage(MemoryContext cxt)
+{
+	ErrorData  *error;
+
+	MemoryContextSwitchTo(cxt);
+	error = CopyErrorData();
+	if (ERRCODE_TO_CATEGORY(error->sqlerrcode) !=
+		ERRCODE_TO_CATEGORY(ERRCODE_INSUFFICIENT_RESOURCES))
+		PG_RE_THROW();
+	FlushErrorState();
+	ereport(DEBUG1,
+			(errmsg_internal("not enough shared memory: %s", error->message)));
+	FreeErrorData(error);
+}
+
+/* Gives up what an attempt to get shared memory has left. */
+static void
+release_attempt(ResourceOwner attempt)
+{
+	ResourceOwnerRelease(attempt, RESOURCE_RELEASE_BEFORE_LOCKS, false, false);
+	ResourceOwnerRelease(attempt, RESOURCE_RELEASE_LOCKS, false, false);
+	ResourceOwnerRelease(attempt, RESOURCE_RELEASE_AFTER_LOCKS, false, false);
+	ResourceOwnerDelete(attempt);
+}
+
 /*
  * Creates a segment of shared memory; NULL where there is not enough of that: a
  * container's /dev/shm may be small.
@@ -142,30 +170,47 @@ create_segment(Size size)
 	}
 	PG_CATCH();
 	{
-		ErrorData  *error;
-
 		CurrentResourceOwner = owner;
-		MemoryContextSwitchTo(cxt);
-		error = CopyErrorData();
-		if (ERRCODE_TO_CATEGORY(error->sqlerrcode) !=
-			ERRCODE_TO_CATEGORY(ERRCODE_INSUFFICIENT_RESOURCES))
-			PG_RE_THROW();
-		FlushErrorState();
-		ereport(DEBUG1,
-				(errmsg_internal("no workers for want of shared memory: %s", error->message)));
-		FreeErrorData(error);
+		catch_shortage(cxt);
 	}
 	PG_END_TRY();
 	CurrentResourceOwner = owner;
 	if (segment == NULL)
-	{
-		ResourceOwnerRelease(attempt, RESOURCE_RELEASE_BEFORE_LOCKS, false, false);
-		ResourceOwnerRelease(attempt, RESOURCE_RELEASE_LOCKS, false, false);
-		ResourceOwnerRelease(attempt, RESOURCE_RELEASE_AFTER_LOCKS, false, false);
-		ResourceOwnerDelete(attempt);
-	}
+		release_attempt(attempt);
 	/* else the owner stays, as a child of the caller's, until that is released */
 	return segment;
+}
+
+/*
+ * dsa_allocate() that returns InvalidDsaPointer where the area may not grow, or
+ * cannot for want of shared memory.
+ */
+dsa_pointer
+parallel_allocate(dsa_area *area, Size size)
+{
+	MemoryContext cxt = CurrentMemoryContext;
+	ResourceOwner owner = CurrentResourceOwner;
+	ResourceOwner attempt = ResourceOwnerCreate(owner, "recsys shared memory");
+	volatile dsa_pointer result = InvalidDsaPointer;
+
+	/* a new segment of the area belongs to the attempt */
+	CurrentResourceOwner = attempt;
+	PG_TRY();
+	{
+		result = dsa_allocate_extended(area, size, DSA_ALLOC_HUGE | DSA_ALLOC_NO_OOM);
+	}
+	PG_CATCH();
+	{
+		/* the area's own, which was not changed yet */
+		LWLockReleaseAll();
+		CurrentResourceOwner = owner;
+		catch_shortage(cxt);
+	}
+	PG_END_TRY();
+	CurrentResourceOwner = owner;
+	if (!DsaPointerIsValid(result))
+		release_attempt(attempt);
+	return result;
 }
 
 /*
@@ -377,6 +422,12 @@ recsys_parallel_main(Datum arg)
 	{
 		ErrorData  *error;
 
+		/*
+		 * No transaction is there to do this.  A lock in shared memory that is
+		 * still held when that is gone would crash the server: an area that its
+		 * owner has left is found out with its lock held.
+		 */
+		LWLockReleaseAll();
 		MemoryContextSwitchTo(cxt);
 		error = CopyErrorData();
 		control->sqlstate = error->sqlerrcode;

@@ -9,6 +9,7 @@
 #define RECSYS_PARALLEL_H
 
 #include "core/compat.h"
+#include "utils/dsa.h"
 
 /*
  * What is done with a block.  A kernel is an exported constant whose name
@@ -39,6 +40,7 @@ extern struct dsm_segment *parallel_area_extension_segment(const ParallelArea *a
 extern const void *parallel_extension(void);
 extern void parallel_area_run(ParallelArea *area, const char *name, const ParallelKernel *kernel,
 							  uint32 nblocks, Size result_size, ParallelResult emit, void *arg);
+extern dsa_pointer parallel_allocate(dsa_area *area, Size size);
 extern void parallel_area_free(ParallelArea *area);
 extern void parallel_check_interrupts(void);
 

@@ -258,8 +258,7 @@ mining_run(void *data, uint32 block, void *result)
 	if (found->nsets == 0)
 		return sizeof(BlockSets);
 	size = (Size) found->nsets * sizeof(Itemset);
-	found->sets = dsa_allocate_extended(local->results, size,
-										DSA_ALLOC_HUGE | DSA_ALLOC_NO_OOM);
+	found->sets = parallel_allocate(local->results, size);
 	if (DsaPointerIsValid(found->sets))
 		memcpy(dsa_get_address(local->results, found->sets), store->sets, size);
 	else
