@@ -105,6 +105,14 @@ consider(Projection *projection, uint32 item, uint32 min_count, uint64 *sum, uin
 	}
 }
 
+static inline void
+clear_counters(Projection *projection, uint32 first, uint32 end, uint64 *sum)
+{
+	memset(projection->count + first, 0, (Size) (end - first) * sizeof(uint32));
+	if (sum)
+		memset(sum + first, 0, (Size) (end - first) * sizeof(uint64));
+}
+
 /* Counters are looked at so many at a time: most of these have none that is frequent. */
 #define CHUNK 64
 
@@ -124,6 +132,8 @@ find_frequent(Projection *projection, uint32 e, uint64 seen, uint32 min_count, u
 
 	if (seen > e / 16)
 	{
+		uint32		clear = 0;	/* from here on nothing was frequent */
+
 		for (item = 0; item + CHUNK <= e; item += CHUNK)
 		{
 			uint32		bits = 0;	/* no counter is above them all together */
@@ -131,16 +141,14 @@ find_frequent(Projection *projection, uint32 e, uint64 seen, uint32 min_count, u
 
 			for (i = item; i < item + CHUNK; i++)
 				bits |= count[i];
-			if (bits >= min_count)
-				for (i = item; i < item + CHUNK; i++)
-					consider(projection, i, min_count, sum, &n);
-			else
-			{
-				memset(count + item, 0, CHUNK * sizeof(uint32));
-				if (sum)
-					memset(sum + item, 0, CHUNK * sizeof(uint64));
-			}
+			if (bits < min_count)
+				continue;
+			clear_counters(projection, clear, item, sum);
+			for (i = item; i < item + CHUNK; i++)
+				consider(projection, i, min_count, sum, &n);
+			clear = item + CHUNK;
 		}
+		clear_counters(projection, clear, item, sum);
 		for (; item < e; item++)
 			consider(projection, item, min_count, sum, &n);
 		return n;
