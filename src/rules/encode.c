@@ -310,7 +310,7 @@ make_transactions(Distinct *distinct, const uint32 *number, Transactions *db)
 		sort_items(words + begin, end - begin);
 		for (k = begin; k < end; k++)
 		{
-			db->noccurrences[words[k]]++;
+			db->noccurrences[words[k]] += k > begin;
 			db->work[words[k]] += k - begin;
 		}
 		words[used] = TRANSACTION_MARK | kept++;

@@ -32,13 +32,13 @@ typedef struct Transactions
 	Size		area_size;
 	const uint32 *items;
 	const uint32 *support;		/* by item */
-	uint32	   *noccurrences;	/* by item: how often it is in items */
+	uint32	   *noccurrences;	/* by item: how often it is in items with one before it */
 	uint64	   *work;			/* by item: number of items before it in all transactions */
 	/* parts of items[] that can be listed each by another process; 0: there are none */
 	uint32		nparts;
 	uint32	   *part_start;		/* by part: its first place; one more */
 	uint32	   *part_before;	/* by part and item: how often it is in the parts before */
-	/* where each item occurs: set by transactions_index() */
+	/* where each item occurs with one before it: set by transactions_index() */
 	uint32	   *occurrence_start;	/* nitems + 1 */
 	uint32	   *occurrences;	/* places in items, ascending within an item */
 	/* items that must not be in one set, both ways round: NULL where there are none */

@@ -30,7 +30,7 @@ typedef struct Projection
 	const uint32 *weight;		/* by transaction, NULL: 1 each */
 	const uint32 *support;		/* by item */
 	const uint32 *global;		/* numbers in the whole database, NULL: the same */
-	/* where each item occurs */
+	/* where each item occurs with one before it: else there is nothing to count */
 	const uint32 *occurrence_start;
 	const uint32 *occurrences;	/* places in items */
 	/* while one item is worked at */

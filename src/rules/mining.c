@@ -383,7 +383,7 @@ lay_out(SharedMining *shared, const Transactions *db)
 
 	shared->support = place_array(&offset, db->nitems);
 	shared->occurrence_start = place_array(&offset, (Size) db->nitems + 1);
-	shared->occurrences = place_array(&offset, (Size) db->nwords - db->ntransactions - 1);
+	shared->occurrences = place_array(&offset, transactions_listed(db));
 	shared->part_start = place_array(&offset, (Size) db->nparts + 1);
 	shared->part_before = place_array(&offset, (Size) db->nparts * db->nitems);
 	if (db->conflict_start)

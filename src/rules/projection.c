@@ -18,32 +18,34 @@
 #include "rules/miner_internal.h"
 
 /*
- * Counting sort: the places where each item occurs.  occurrence_start has room
- * for nitems + 2: starts are kept two places on, and have moved one back at
- * the end.
+ * Counting sort: the places where each item occurs but first in a transaction.
+ * occurrence_start has room for nitems + 2: starts are kept two places on, and
+ * have moved one back at the end.
  */
 static void
 list_occurrences(Projection *projection, uint32 *occurrence_start, uint32 *occurrences)
 {
 	const uint32 *items = projection->items;
 	uint32	   *next = occurrence_start + 1;
+	uint32		t;
 	uint32		i;
 
 	memset(occurrence_start, 0, ((Size) projection->nitems + 2) * sizeof(uint32));
-	for (i = 0; i < projection->nwords; i++)
+	for (t = 0, i = 0; t < projection->ntransactions; t++)
 	{
-		if ((i & 0xffff) == 0)
+		if ((t & 0xfff) == 0)
 			parallel_check_interrupts();
-		if ((items[i] & TRANSACTION_MARK) == 0)
+		/* beyond the mark and the first item */
+		for (i += 2; (items[i] & TRANSACTION_MARK) == 0; i++)
 			next[items[i] + 1]++;
 	}
 	for (i = 0; i < projection->nitems; i++)
 		next[i + 1] += next[i];
-	for (i = 0; i < projection->nwords; i++)
+	for (t = 0, i = 0; t < projection->ntransactions; t++)
 	{
-		if ((i & 0xffff) == 0)
+		if ((t & 0xfff) == 0)
 			parallel_check_interrupts();
-		if ((items[i] & TRANSACTION_MARK) == 0)
+		for (i += 2; (items[i] & TRANSACTION_MARK) == 0; i++)
 			occurrences[next[items[i]]++] = i;
 	}
 	projection->occurrence_start = occurrence_start;
@@ -270,7 +272,7 @@ project(const Projection *projection, uint32 e, uint32 nfrequent, uint64 seen,
 	if (merged)
 		*subrandom = merged;
 	occurrence_start = arena_alloc(arena, ((Size) nfrequent + 2) * sizeof(uint32));
-	occurrences = arena_alloc(arena, (Size) (used - kept - 1) * sizeof(uint32));
+	occurrences = arena_alloc(arena, ((Size) used - 2 * (Size) kept - 1) * sizeof(uint32));
 	list_occurrences(sub, occurrence_start, occurrences);
 	open_projection(sub, arena);
 }

@@ -47,6 +47,13 @@ transactions_free(Transactions *db, MemoryBudget *budget)
 	db->items = db->occurrence_start = db->occurrences = NULL;
 }
 
+/* How many occurrences are listed: but those first in a transaction. */
+Size
+transactions_listed(const Transactions *db)
+{
+	return (Size) db->nwords - 2 * (Size) db->ntransactions - 1;
+}
+
 /*
  * Prepares to count in parts while transactions are written, whose number of
  * items is known, if workers may be there to list these parts.
@@ -91,6 +98,7 @@ list_places(const Transactions *db, uint32 first, uint32 end, const uint32 *befo
 {
 	uint32	   *next = MemoryContextAllocHuge(CurrentMemoryContext,
 											  (Size) Max(db->nitems, 1) * sizeof(uint32));
+	uint64		check = 0;
 	uint32		i;
 
 	memcpy(next, db->occurrence_start, (Size) db->nitems * sizeof(uint32));
@@ -101,10 +109,18 @@ list_places(const Transactions *db, uint32 first, uint32 end, const uint32 *befo
 	{
 		uint32		item = db->items[i];
 
-		if ((i & 0xffff) == 0)
-			parallel_check_interrupts();
 		if ((item & TRANSACTION_MARK) == 0)
+		{
 			db->occurrences[next[item]++] = i;
+			continue;
+		}
+		/* the first item of a transaction has none before it */
+		i++;
+		if (i >= check)
+		{
+			parallel_check_interrupts();
+			check = i + 0x10000;
+		}
 	}
 	pfree(next);
 }
@@ -124,7 +140,7 @@ transactions_list_part(const Transactions *db, uint32 part)
 void
 transactions_index(Transactions *db, const MemoryBudget *budget)
 {
-	Size		total = (Size) db->nwords - db->ntransactions - 1;
+	Size		total = transactions_listed(db);
 
 	if (db->occurrences == NULL)
 	{

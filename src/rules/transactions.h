@@ -14,6 +14,7 @@
 extern uint32 *transactions_create(Transactions *db, Size nwords, int nworkers,
 								   MemoryBudget *budget);
 extern void transactions_free(Transactions *db, MemoryBudget *budget);
+extern Size transactions_listed(const Transactions *db);
 extern void transactions_divide(Transactions *db);
 extern void transactions_begin_part(Transactions *db, uint32 part, uint32 place);
 extern void transactions_begin_index(Transactions *db);
