@@ -257,13 +257,63 @@ emit_one(Miner *miner, uint32 parent, uint32 item, uint32 count)
 	return store->base + store->nsets++;
 }
 
-/* Adds the unions of a set with the perfect extensions from one on. */
+/* Unions with combinations of so many perfect extensions are added at once. */
+#define CUBE_MAX 12
+
+/*
+ * Adds the unions of the set that was added last with every combination of the
+ * perfect extensions from one on, none of which is too long or not good enough.
+ */
+static void
+emit_cube(Miner *miner, uint32 parent, uint32 count, uint32 from)
+{
+	ItemsetStore *store = miner->store;
+	uint32		n = miner->nextensions - from;
+	uint32		wanted = ((uint32) 1 << n) - 1;
+	uint32		length = itemset_length(store, parent);
+	Itemset    *set;
+	uint32		i;
+
+	Assert(parent + 1 == store->base + store->nsets);
+	if (store->capacity - store->nsets < wanted)
+		itemset_store_reserve(store, wanted, parent, miner->budget);
+	/* the one of a combination comes as many places after parent as its bits say */
+	set = store->sets + store->nsets;
+	for (i = 0; i < n; i++)
+	{
+		uint32		item = miner->extensions[from + i];
+		uint32		half = (uint32) 1 << i;
+		uint32		rest;
+
+		for (rest = 0; rest < half; rest++)
+		{
+			Itemset    *extended = &set[half + rest - 1];
+
+			extended->parent = parent + rest;
+			extended->item = item;
+			extended->count = count;
+			extended->length = (rest == 0 ? length : set[rest - 1].length) + 1;
+			extended->flags = 0;
+		}
+	}
+	store->nsets += wanted;
+}
+
+/* Adds the unions of the set that was added last with the perfect extensions from one on. */
 static void
 emit_extended(Miner *miner, uint32 parent, uint32 count, uint32 from)
 {
+	uint32		n = miner->nextensions - from;
 	uint32		i;
 
 	parallel_check_interrupts();
+	/* a bar by count alone is no matter of length */
+	if (n <= CUBE_MAX && miner->best == NULL && (uint32) miner->bar == 0 &&
+		itemset_length(miner->store, parent) + n <= miner->max_length)
+	{
+		emit_cube(miner, parent, count, from);
+		return;
+	}
 	check_stack_depth();
 	for (i = from; i < miner->nextensions; i++)
 	{
