@@ -84,7 +84,8 @@ listed_numbers(IdDict *dict, ArrayType *list)
 
 /*
  * Finds out which items need not be mined at all: those excluded, and those
- * that could be on neither side of a rule.
+ * that could be on neither side of a rule.  (The latter tell which sets are
+ * closed or maximal, though.)
  */
 void
 item_lists_open(ItemLists *lists, IdDict *dict, const RulesOptions *options)
@@ -97,7 +98,7 @@ item_lists_open(ItemLists *lists, IdDict *dict, const RulesOptions *options)
 	lists->dict = dict;
 	lists->options = options;
 	lists->dropped = listed_numbers(dict, options->exclude);
-	if (lhs && rhs)
+	if (lhs && rhs && options->target == TARGET_ALL)
 	{
 		if (lists->dropped == NULL)
 			lists->dropped = MemoryContextAllocExtended(CurrentMemoryContext,
