@@ -30,6 +30,7 @@
 #include <signal.h>
 
 #include "access/parallel.h"
+#include "mb/pg_wchar.h"
 #include "pgstat.h"
 #include "port/atomics.h"
 #include "postmaster/bgworker.h"
@@ -525,7 +526,12 @@ take_block(Control *control, uint32 *block)
 static void
 throw_failure(Control *control)
 {
+	Size		length;
+
 	pg_read_barrier();
+	/* a long one may have been cut within a character */
+	length = strnlen(control->message, sizeof(control->message) - 1);
+	control->message[pg_mbcliplen(control->message, length, length)] = '\0';
 	ereport(ERROR,
 			(errcode(control->sqlstate),
 			 errmsg_internal("%s", control->message),

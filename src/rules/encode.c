@@ -36,6 +36,8 @@ compare_uint32(const void *a, const void *b)
 	uint32		x = *(const uint32 *) a;
 	uint32		y = *(const uint32 *) b;
 
+	/* a basket may have millions */
+	CHECK_FOR_INTERRUPTS();
 	return (x > y) - (x < y);
 }
 

@@ -99,7 +99,7 @@ list_places(const Transactions *db, uint32 first, uint32 end, const uint32 *befo
 	uint32	   *next = MemoryContextAllocHuge(CurrentMemoryContext,
 											  (Size) Max(db->nitems, 1) * sizeof(uint32));
 	uint64		check = 0;
-	uint32		i;
+	uint64		i;
 
 	memcpy(next, db->occurrence_start, (Size) db->nitems * sizeof(uint32));
 	if (before)
