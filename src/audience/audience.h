@@ -276,12 +276,24 @@ audience_empty(void)
 	return builder_finish(&builder);
 }
 
-/* set.c */
-typedef struct AudienceSet AudienceSet;
+/* set.c, which alone looks into it: others may keep it within a state of theirs */
+typedef struct AudienceSet
+{
+	MemoryContext cxt;			/* ids and base */
+	int64	   *ids;			/* before there is a table */
+	uint32		nids;
+	uint32		maxids;
+	MemoryContext table_cxt;	/* table and chunks; NULL: no table */
+	struct chunks_hash *table;
+	struct Chunk *last;			/* where the last id went */
+	Size		bytes;			/* of chunks */
+	Audience   *base;			/* what was compressed before; NULL: nothing */
+	int64		first[16];		/* ids as long as they are few: most groups stay here */
+} AudienceSet;
 
+extern void audience_set_init(AudienceSet *set, MemoryContext cxt);
 extern AudienceSet *audience_set_create(MemoryContext cxt);
 extern void audience_set_add(AudienceSet *set, int64 id);
-extern void audience_set_start(AudienceSet *set, Audience *audience);
 extern void audience_set_add_audience(AudienceSet *set, const Audience *audience);
 extern Audience *audience_set_get(AudienceSet *set);
 extern uint64 audience_set_count(AudienceSet *set);

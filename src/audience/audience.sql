@@ -392,126 +392,81 @@ COMMENT ON FUNCTION audience_members(audience, bigint, bigint) IS 'ids in ascend
 
 -- aggregates
 
-CREATE FUNCTION audience_agg_step(internal, bigint) RETURNS internal
+CREATE FUNCTION audience_agg_step(audience, bigint) RETURNS audience
 	AS 'MODULE_PATHNAME', 'recsys_audience_agg_step' LANGUAGE C IMMUTABLE PARALLEL SAFE;
-COMMENT ON FUNCTION audience_agg_step(internal, bigint) IS 'adds an id to a state';
+COMMENT ON FUNCTION audience_agg_step(audience, bigint) IS 'adds an id to a state; NULL is ignored';
 
-CREATE FUNCTION audience_union_step(internal, audience) RETURNS internal
+CREATE FUNCTION audience_union_step(audience, audience) RETURNS audience
 	AS 'MODULE_PATHNAME', 'recsys_audience_union_step' LANGUAGE C IMMUTABLE PARALLEL SAFE COST 300;
-COMMENT ON FUNCTION audience_union_step(internal, audience) IS 'adds an audience to a state';
+COMMENT ON FUNCTION audience_union_step(audience, audience) IS 'adds an audience or another state to a state; NULL is ignored';
 
-CREATE FUNCTION audience_set_combine(internal, internal) RETURNS internal
-	AS 'MODULE_PATHNAME', 'recsys_audience_set_combine' LANGUAGE C IMMUTABLE PARALLEL SAFE COST 300;
-COMMENT ON FUNCTION audience_set_combine(internal, internal) IS 'unites two states';
-
-CREATE FUNCTION audience_set_serialize(internal) RETURNS bytea
-	AS 'MODULE_PATHNAME', 'recsys_audience_set_serialize' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 300;
-COMMENT ON FUNCTION audience_set_serialize(internal) IS 'a state for another process';
-
-CREATE FUNCTION audience_set_deserialize(bytea, internal) RETURNS internal
-	AS 'MODULE_PATHNAME', 'recsys_audience_set_deserialize' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 10;
-COMMENT ON FUNCTION audience_set_deserialize(bytea, internal) IS 'a state from another process';
-
-CREATE FUNCTION audience_set_final(internal) RETURNS audience
-	AS 'MODULE_PATHNAME', 'recsys_audience_set_final' LANGUAGE C IMMUTABLE PARALLEL SAFE COST 300;
-COMMENT ON FUNCTION audience_set_final(internal) IS 'audience of a state';
-
-CREATE FUNCTION audience_set_count_final(internal) RETURNS bigint
-	AS 'MODULE_PATHNAME', 'recsys_audience_set_count_final' LANGUAGE C IMMUTABLE PARALLEL SAFE COST 100;
-COMMENT ON FUNCTION audience_set_count_final(internal) IS 'number of ids in a state';
-
-CREATE FUNCTION audience_intersect_step(internal, audience) RETURNS internal
+CREATE FUNCTION audience_intersect_step(audience, audience) RETURNS audience
 	AS 'MODULE_PATHNAME', 'recsys_audience_intersect_step' LANGUAGE C IMMUTABLE PARALLEL SAFE COST 300;
-COMMENT ON FUNCTION audience_intersect_step(internal, audience) IS 'intersects a state with an audience';
+COMMENT ON FUNCTION audience_intersect_step(audience, audience) IS 'intersects a state with an audience or another state; NULL is ignored';
 
-CREATE FUNCTION audience_intersect_combine(internal, internal) RETURNS internal
-	AS 'MODULE_PATHNAME', 'recsys_audience_intersect_combine' LANGUAGE C IMMUTABLE PARALLEL SAFE COST 300;
-COMMENT ON FUNCTION audience_intersect_combine(internal, internal) IS 'intersects two states';
+CREATE FUNCTION audience_agg_final(audience) RETURNS audience
+	AS 'MODULE_PATHNAME', 'recsys_audience_agg_final' LANGUAGE C IMMUTABLE PARALLEL SAFE COST 300;
+COMMENT ON FUNCTION audience_agg_final(audience) IS 'audience of a state; empty for NULL';
 
-CREATE FUNCTION audience_intersect_serialize(internal) RETURNS bytea
-	AS 'MODULE_PATHNAME', 'recsys_audience_intersect_serialize' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 1;
-COMMENT ON FUNCTION audience_intersect_serialize(internal) IS 'a state for another process';
-
-CREATE FUNCTION audience_intersect_deserialize(bytea, internal) RETURNS internal
-	AS 'MODULE_PATHNAME', 'recsys_audience_intersect_deserialize' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 10;
-COMMENT ON FUNCTION audience_intersect_deserialize(bytea, internal) IS 'a state from another process';
-
-CREATE FUNCTION audience_intersect_final(internal) RETURNS audience
-	AS 'MODULE_PATHNAME', 'recsys_audience_intersect_final' LANGUAGE C IMMUTABLE PARALLEL SAFE COST 1;
-COMMENT ON FUNCTION audience_intersect_final(internal) IS 'audience of a state';
-
-CREATE FUNCTION audience_intersect_count_final(internal) RETURNS bigint
-	AS 'MODULE_PATHNAME', 'recsys_audience_intersect_count_final' LANGUAGE C IMMUTABLE PARALLEL SAFE COST 1;
-COMMENT ON FUNCTION audience_intersect_count_final(internal) IS 'number of ids in a state';
+CREATE FUNCTION audience_agg_count(audience) RETURNS bigint
+	AS 'MODULE_PATHNAME', 'recsys_audience_agg_count' LANGUAGE C IMMUTABLE PARALLEL SAFE COST 100;
+COMMENT ON FUNCTION audience_agg_count(audience) IS 'number of ids in a state; 0 for NULL';
 
 CREATE AGGREGATE audience_agg(id bigint) (
 	SFUNC = audience_agg_step,
-	STYPE = internal,
-	SSPACE = 256,
-	FINALFUNC = audience_set_final,
-	COMBINEFUNC = audience_set_combine,
-	SERIALFUNC = audience_set_serialize,
-	DESERIALFUNC = audience_set_deserialize,
+	STYPE = audience,
+	SSPACE = 320,
+	FINALFUNC = audience_agg_final,
+	COMBINEFUNC = audience_union_step,
 	PARALLEL = SAFE
 );
 COMMENT ON AGGREGATE audience_agg(id bigint) IS 'audience of all ids; NULLs are ignored, empty without input';
 
 CREATE AGGREGATE audience_count_agg(id bigint) (
 	SFUNC = audience_agg_step,
-	STYPE = internal,
-	SSPACE = 256,
-	FINALFUNC = audience_set_count_final,
-	COMBINEFUNC = audience_set_combine,
-	SERIALFUNC = audience_set_serialize,
-	DESERIALFUNC = audience_set_deserialize,
+	STYPE = audience,
+	SSPACE = 320,
+	FINALFUNC = audience_agg_count,
+	COMBINEFUNC = audience_union_step,
 	PARALLEL = SAFE
 );
 COMMENT ON AGGREGATE audience_count_agg(id bigint) IS 'exact number of different ids';
 
 CREATE AGGREGATE audience_union_agg(audience) (
 	SFUNC = audience_union_step,
-	STYPE = internal,
+	STYPE = audience,
 	SSPACE = 1024,
-	FINALFUNC = audience_set_final,
-	COMBINEFUNC = audience_set_combine,
-	SERIALFUNC = audience_set_serialize,
-	DESERIALFUNC = audience_set_deserialize,
+	FINALFUNC = audience_agg_final,
+	COMBINEFUNC = audience_union_step,
 	PARALLEL = SAFE
 );
 COMMENT ON AGGREGATE audience_union_agg(audience) IS 'union of all audiences; empty without input';
 
 CREATE AGGREGATE audience_union_count_agg(audience) (
 	SFUNC = audience_union_step,
-	STYPE = internal,
+	STYPE = audience,
 	SSPACE = 1024,
-	FINALFUNC = audience_set_count_final,
-	COMBINEFUNC = audience_set_combine,
-	SERIALFUNC = audience_set_serialize,
-	DESERIALFUNC = audience_set_deserialize,
+	FINALFUNC = audience_agg_count,
+	COMBINEFUNC = audience_union_step,
 	PARALLEL = SAFE
 );
 COMMENT ON AGGREGATE audience_union_count_agg(audience) IS 'number of ids in the union of all audiences';
 
 CREATE AGGREGATE audience_intersect_agg(audience) (
 	SFUNC = audience_intersect_step,
-	STYPE = internal,
+	STYPE = audience,
 	SSPACE = 1024,
-	FINALFUNC = audience_intersect_final,
-	COMBINEFUNC = audience_intersect_combine,
-	SERIALFUNC = audience_intersect_serialize,
-	DESERIALFUNC = audience_intersect_deserialize,
+	COMBINEFUNC = audience_intersect_step,
 	PARALLEL = SAFE
 );
 COMMENT ON AGGREGATE audience_intersect_agg(audience) IS 'intersection of all audiences; NULL without input';
 
 CREATE AGGREGATE audience_intersect_count_agg(audience) (
 	SFUNC = audience_intersect_step,
-	STYPE = internal,
+	STYPE = audience,
 	SSPACE = 1024,
-	FINALFUNC = audience_intersect_count_final,
-	COMBINEFUNC = audience_intersect_combine,
-	SERIALFUNC = audience_intersect_serialize,
-	DESERIALFUNC = audience_intersect_deserialize,
+	FINALFUNC = audience_agg_count,
+	COMBINEFUNC = audience_intersect_step,
 	PARALLEL = SAFE
 );
 COMMENT ON AGGREGATE audience_intersect_count_agg(audience) IS 'number of ids in the intersection of all audiences';

@@ -6,7 +6,8 @@
  * The aggregate collects pairs of id and value.  When they fill work_mem (and
  * more than the measure made so far), they are sorted and the values of
  * an id are added up; what comes of it is added to that measure.  So a state takes
- * work_mem and a small multiple of its result.
+ * work_mem and a small multiple of its result.  It is a measure in expanded form
+ * (core/collection.h).
  *
  *-------------------------------------------------------------------------
  */
@@ -17,7 +18,7 @@
 #include "libpq/pqformat.h"
 #include "utils/builtins.h"
 
-#include "core/aggregate.h"
+#include "core/collection.h"
 #include "audience/measure.h"
 
 /* ---- writing ---- */
@@ -507,6 +508,7 @@ recsys_measure_recv(PG_FUNCTION_ARGS)
 
 typedef struct MeasureState
 {
+	Collection	collection;		/* must be first */
 	MemoryContext cxt;
 	IdValue    *pairs;
 	Size		n;
@@ -516,8 +518,14 @@ typedef struct MeasureState
 
 #define FIRST_PAIRS 8
 
-/* Everything so far as one measure, in the state's memory; pairs are used up. */
-static Measure *
+static void
+state_start(Collection *collection, MemoryContext cxt)
+{
+	((MeasureState *) collection)->cxt = cxt;
+}
+
+/* Pairs become part of the base. */
+static void
 state_compress(MeasureState *state)
 {
 	MemoryContext old = MemoryContextSwitchTo(state->cxt);
@@ -538,32 +546,41 @@ state_compress(MeasureState *state)
 		state->n = 0;
 	}
 	MemoryContextSwitchTo(old);
-	return state->base;
 }
 
-static MeasureState *
-state_get(FunctionCallInfo fcinfo)
+static void
+state_add(Collection *collection, const struct varlena *measure)
 {
-	MemoryContext cxt;
-	MeasureState *state;
+	MeasureState *state = (MeasureState *) collection;
+	MemoryContext old;
+	Measure    *before;
 
-	cxt = aggregate_context(fcinfo);
-	if (!PG_ARGISNULL(0))
-		return (MeasureState *) PG_GETARG_POINTER(0);
-	state = MemoryContextAllocZero(cxt, sizeof(MeasureState));
-	state->cxt = cxt;
-	return state;
+	state_compress(state);
+	old = MemoryContextSwitchTo(state->cxt);
+	before = state->base;
+	state->base = measure_add(before, (const Measure *) measure);
+	pfree(before);
+	MemoryContextSwitchTo(old);
 }
 
-/* audience_measure_step(internal, id, value): rows with a NULL in either are ignored */
-RECSYS_FUNCTION(recsys_measure_step);
-Datum
-recsys_measure_step(PG_FUNCTION_ARGS)
+static struct varlena *
+state_value(Collection *collection)
 {
-	MeasureState *state = state_get(fcinfo);
+	MeasureState *state = (MeasureState *) collection;
+	Size		size;
 
-	if (PG_ARGISNULL(1) || PG_ARGISNULL(2))
-		PG_RETURN_POINTER(state);
+	state_compress(state);
+	size = VARSIZE(state->base);
+	return memcpy(palloc(size), state->base, size);
+}
+
+static const CollectionKind measure_collection = {
+	COLLECTION_METHODS, sizeof(MeasureState), state_start, state_add, state_value
+};
+
+static void
+state_put(MeasureState *state, int64 id, int64 value)
+{
 	if (state->n == state->max)
 	{
 		Size		limit = Max((Size) work_mem * 1024,
@@ -579,66 +596,47 @@ recsys_measure_step(PG_FUNCTION_ARGS)
 				repalloc_huge(state->pairs, state->max * sizeof(IdValue));
 		}
 	}
-	state->pairs[state->n].id = PG_GETARG_INT64(1);
-	state->pairs[state->n].value = PG_GETARG_INT64(2);
+	state->pairs[state->n].id = id;
+	state->pairs[state->n].value = value;
 	state->n++;
-	PG_RETURN_POINTER(state);
 }
 
-/* audience_measure_combine(internal, internal) */
+/* audience_measure_step(audience_measure, id, value): rows with a NULL in either are ignored */
+RECSYS_FUNCTION(recsys_measure_step);
+Datum
+recsys_measure_step(PG_FUNCTION_ARGS)
+{
+	Collection *state = collection_step(fcinfo, &measure_collection);
+
+	if (!PG_ARGISNULL(1) && !PG_ARGISNULL(2))
+		state_put((MeasureState *) state, PG_GETARG_INT64(1), PG_GETARG_INT64(2));
+	return collection_return(fcinfo, state);
+}
+
+/* audience_measure_combine(audience_measure, audience_measure) -> audience_measure */
 RECSYS_FUNCTION(recsys_measure_combine);
 Datum
 recsys_measure_combine(PG_FUNCTION_ARGS)
 {
-	MeasureState *state;
-	MeasureState *other;
-	MemoryContext old;
+	Collection *state = collection_step(fcinfo, &measure_collection);
 
-	if (PG_ARGISNULL(1))
-	{
-		if (PG_ARGISNULL(0))
-			PG_RETURN_NULL();
-		PG_RETURN_DATUM(PG_GETARG_DATUM(0));
-	}
-	state = state_get(fcinfo);
-	other = (MeasureState *) PG_GETARG_POINTER(1);
-	state_compress(other);
-	state_compress(state);
-	old = MemoryContextSwitchTo(state->cxt);
-	state->base = measure_add(state->base, other->base);
-	MemoryContextSwitchTo(old);
-	PG_RETURN_POINTER(state);
+	if (!PG_ARGISNULL(1))
+		state_add(state, PG_DETOAST_DATUM(PG_GETARG_DATUM(1)));
+	return collection_return(fcinfo, state);
 }
 
-/* audience_measure_serialize(internal) -> bytea: the binary form, whose reader checks it */
-RECSYS_FUNCTION(recsys_measure_serialize);
-Datum
-recsys_measure_serialize(PG_FUNCTION_ARGS)
-{
-	PG_RETURN_BYTEA_P(measure_to_bytes(state_compress((MeasureState *) PG_GETARG_POINTER(0))));
-}
-
-/* audience_measure_deserialize(bytea, internal) -> internal */
-RECSYS_FUNCTION(recsys_measure_deserialize);
-Datum
-recsys_measure_deserialize(PG_FUNCTION_ARGS)
-{
-	bytea	   *bytes = PG_GETARG_BYTEA_PP(0);
-	StringInfoData buf = {.data = VARDATA_ANY(bytes), .len = VARSIZE_ANY_EXHDR(bytes), .maxlen = -1};
-	MeasureState *state = palloc0_object(MeasureState);
-
-	state->cxt = CurrentMemoryContext;
-	state->base = measure_from_bytes(&buf);
-	pq_getmsgend(&buf);
-	PG_RETURN_POINTER(state);
-}
-
-/* audience_measure_final(internal) -> audience_measure; empty without input */
+/* audience_measure_final(audience_measure) -> audience_measure; empty without input */
 RECSYS_FUNCTION(recsys_measure_final);
 Datum
 recsys_measure_final(PG_FUNCTION_ARGS)
 {
+	Collection *state;
+
 	if (PG_ARGISNULL(0))
 		PG_RETURN_POINTER(measure_from_pairs(NULL, 0));
-	PG_RETURN_POINTER(state_compress((MeasureState *) PG_GETARG_POINTER(0)));
+	state = collection_of(PG_GETARG_DATUM(0), &measure_collection);
+	if (state == NULL)
+		PG_RETURN_DATUM(PG_GETARG_DATUM(0));
+	state_compress((MeasureState *) state);
+	PG_RETURN_POINTER(((MeasureState *) state)->base);
 }

@@ -124,34 +124,24 @@ CREATE OPERATOR = (
 );
 COMMENT ON OPERATOR = (audience_measure, bigint) IS 'ids with a value equal to one';
 
-CREATE FUNCTION audience_measure_step(internal, bigint, bigint) RETURNS internal
+CREATE FUNCTION audience_measure_step(audience_measure, bigint, bigint) RETURNS audience_measure
 	AS 'MODULE_PATHNAME', 'recsys_measure_step' LANGUAGE C IMMUTABLE PARALLEL SAFE;
-COMMENT ON FUNCTION audience_measure_step(internal, bigint, bigint) IS 'adds a value to a state';
+COMMENT ON FUNCTION audience_measure_step(audience_measure, bigint, bigint) IS 'adds a value to a state; a row with a NULL is ignored';
 
-CREATE FUNCTION audience_measure_combine(internal, internal) RETURNS internal
+CREATE FUNCTION audience_measure_combine(audience_measure, audience_measure) RETURNS audience_measure
 	AS 'MODULE_PATHNAME', 'recsys_measure_combine' LANGUAGE C IMMUTABLE PARALLEL SAFE COST 300;
-COMMENT ON FUNCTION audience_measure_combine(internal, internal) IS 'adds up two states';
+COMMENT ON FUNCTION audience_measure_combine(audience_measure, audience_measure) IS 'adds up two states; NULL is ignored';
 
-CREATE FUNCTION audience_measure_serialize(internal) RETURNS bytea
-	AS 'MODULE_PATHNAME', 'recsys_measure_serialize' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 300;
-COMMENT ON FUNCTION audience_measure_serialize(internal) IS 'a state for another process';
-
-CREATE FUNCTION audience_measure_deserialize(bytea, internal) RETURNS internal
-	AS 'MODULE_PATHNAME', 'recsys_measure_deserialize' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 10;
-COMMENT ON FUNCTION audience_measure_deserialize(bytea, internal) IS 'a state from another process';
-
-CREATE FUNCTION audience_measure_final(internal) RETURNS audience_measure
+CREATE FUNCTION audience_measure_final(audience_measure) RETURNS audience_measure
 	AS 'MODULE_PATHNAME', 'recsys_measure_final' LANGUAGE C IMMUTABLE PARALLEL SAFE COST 300;
-COMMENT ON FUNCTION audience_measure_final(internal) IS 'measure of a state';
+COMMENT ON FUNCTION audience_measure_final(audience_measure) IS 'measure of a state; empty for NULL';
 
 CREATE AGGREGATE audience_measure_agg(id bigint, value bigint) (
 	SFUNC = audience_measure_step,
-	STYPE = internal,
+	STYPE = audience_measure,
 	SSPACE = 512,
 	FINALFUNC = audience_measure_final,
 	COMBINEFUNC = audience_measure_combine,
-	SERIALFUNC = audience_measure_serialize,
-	DESERIALFUNC = audience_measure_deserialize,
 	PARALLEL = SAFE
 );
 COMMENT ON AGGREGATE audience_measure_agg(bigint, bigint) IS 'the sum of the values of each id; rows with a NULL are ignored, empty without input';

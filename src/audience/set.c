@@ -17,7 +17,6 @@
  */
 #include "audience/audience.h"
 
-#define FIRST_IDS	16			/* room for ids at the start */
 #define MAX_IDS		256			/* with more, there is a table */
 #define FEW			4			/* places in the table's entry */
 #define MAX_PLACES	2048		/* in a list; then bits are no more than twice as large */
@@ -62,25 +61,21 @@ hash_key(uint64 key)
 #define SH_DECLARE
 #include "lib/simplehash.h"
 
-struct AudienceSet
+void
+audience_set_init(AudienceSet *set, MemoryContext cxt)
 {
-	MemoryContext cxt;			/* ids and base */
-	int64	   *ids;			/* before there is a table */
-	uint32		nids;
-	uint32		maxids;
-	MemoryContext table_cxt;	/* table and chunks; NULL: no table */
-	chunks_hash *table;
-	Chunk	   *last;			/* where the last id went */
-	Size		bytes;			/* of chunks */
-	Audience   *base;			/* what was compressed before; NULL: nothing */
-};
+	memset(set, 0, offsetof(AudienceSet, first));
+	set->cxt = cxt;
+	set->ids = set->first;
+	set->maxids = lengthof(set->first);
+}
 
 AudienceSet *
 audience_set_create(MemoryContext cxt)
 {
-	AudienceSet *set = MemoryContextAllocZero(cxt, sizeof(AudienceSet));
+	AudienceSet *set = MemoryContextAlloc(cxt, sizeof(AudienceSet));
 
-	set->cxt = cxt;
+	audience_set_init(set, cxt);
 	return set;
 }
 
@@ -362,7 +357,7 @@ ids_to_table(AudienceSet *set)
 	start_table(set);
 	for (i = 0; i < set->nids; i++)
 		chunk_add(set, find_chunk(set, id_key(set->ids[i])), id_place(set->ids[i]));
-	if (set->ids != NULL)
+	if (set->ids != set->first)
 		pfree(set->ids);
 	set->ids = NULL;
 	set->nids = set->maxids = 0;
@@ -384,10 +379,14 @@ audience_set_add(AudienceSet *set, int64 id)
 		}
 		if (set->maxids < MAX_IDS)
 		{
-			set->maxids = Max(FIRST_IDS, set->maxids * 2);
-			set->ids = set->ids == NULL ?
-				MemoryContextAlloc(set->cxt, set->maxids * sizeof(int64)) :
-				repalloc(set->ids, set->maxids * sizeof(int64));
+			set->maxids *= 2;
+			if (set->ids == set->first)
+			{
+				set->ids = MemoryContextAlloc(set->cxt, set->maxids * sizeof(int64));
+				memcpy(set->ids, set->first, sizeof(set->first));
+			}
+			else
+				set->ids = repalloc(set->ids, set->maxids * sizeof(int64));
 			set->ids[set->nids++] = id;
 			return;
 		}
@@ -396,14 +395,6 @@ audience_set_add(AudienceSet *set, int64 id)
 	if (set->last == NULL || set->last->key != key)
 		find_chunk(set, key);
 	chunk_add(set, set->last, id_place(id));
-}
-
-/* Lets an empty set start with an audience, which it takes over. */
-void
-audience_set_start(AudienceSet *set, Audience *audience)
-{
-	Assert(set->nids == 0 && set->table == NULL && set->base == NULL);
-	set->base = audience;
 }
 
 void

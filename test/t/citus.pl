@@ -43,6 +43,24 @@ is( ask($forms . q{
 	  ('one group', 'Custom Scan', '', 'SELECT %1$s(%2$s)::text FROM spread d', 'SELECT %1$s(%2$s)::text FROM plain d');
 	SELECT string_agg(r, E'\n') FROM form f, aggregate_call a, LATERAL pg_temp.check_form(a, f) r}),
 	'', 'every aggregate is the same over a distributed table');
+# "disabled" makes Citus refuse what it cannot split
+is( ask($forms . q{
+	SET citus.coordinator_aggregation_strategy = 'disabled';
+	CREATE FUNCTION pg_temp.not_split(call text) RETURNS text LANGUAGE plpgsql AS $$
+	DECLARE
+		line text;
+		plan text := '';
+	BEGIN
+		FOR line IN EXECUTE format('EXPLAIN (VERBOSE, COSTS off) SELECT %s FROM spread d', call) LOOP
+			plan := plan || line;
+		END LOOP;
+		RETURN CASE WHEN plan !~ 'worker_partial_agg' THEN call END;
+	EXCEPTION WHEN feature_not_supported THEN
+		RETURN call || ': ' || SQLERRM;
+	END $$;
+	SELECT string_agg(pg_temp.not_split(format('%s(%s)', proname, arguments)), E'\n')
+	FROM aggregate_call c JOIN pg_aggregate a ON a.aggfnoid = c.oid JOIN pg_type t ON t.oid = a.aggtranstype WHERE t.typtype <> 'p'}),
+	'', 'aggregates whose state is a value are split');
 is( ask(q{SELECT (SELECT audience_union_agg(result::audience) FROM run_command_on_shards('spread', 'SELECT audience_agg(i) FROM %s'))
 	= (SELECT audience_agg(i) FROM plain)}), 't', 'audiences of the shards, united');
 is( ask(q{SELECT count(*) FROM spread s JOIN plain p USING (i) WHERE s.t::text IS DISTINCT FROM p.t::text OR s.a::text IS DISTINCT FROM p.a::text}),

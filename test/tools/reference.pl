@@ -31,13 +31,14 @@ SELECT d.classid, d.objid, obj_description(d.objid, d.classid::regclass::name) A
 FROM pg_depend d JOIN pg_extension e ON d.refclassid = 'pg_extension'::regclass AND d.refobjid = e.oid
 WHERE e.extname = 'recsys' AND d.deptype = 'e';
 SELECT concat_ws(E'\t', kind, name, signature, replace(comment, E'\n', ' ')) FROM (
--- functions that a query calls: not those behind types, operators, casts, classes and views
+-- functions that a query calls: not those behind types, operators, casts, classes, aggregates and views
 SELECT CASE prokind WHEN 'a' THEN 'aggregate' WHEN 'w' THEN 'window function' ELSE 'function' END AS kind, proname::text AS name,
 	format('%s(%s) → %s', proname, pg_get_function_arguments(p.oid), pg_get_function_result(p.oid)) AS signature, comment
 FROM pg_proc p JOIN member ON classid = 'pg_proc'::regclass AND objid = p.oid
 WHERE 'internal'::regtype <> ALL (proargtypes::oid[]) AND 'cstring'::regtype <> ALL (proargtypes::oid[])
 	AND prorettype NOT IN ('internal'::regtype, 'cstring'::regtype)
 	AND NOT EXISTS (SELECT FROM pg_operator WHERE p.oid IN (oprcode, oprrest, oprjoin))
+	AND NOT EXISTS (SELECT FROM pg_aggregate WHERE p.oid IN (aggtransfn, aggfinalfn, aggcombinefn))
 	AND NOT EXISTS (SELECT FROM pg_amproc WHERE amproc = p.oid) AND NOT EXISTS (SELECT FROM pg_cast WHERE castfunc = p.oid AND pronargs = 1 AND proname LIKE '%\_to\_%')
 	AND NOT EXISTS (SELECT FROM pg_type WHERE p.oid IN (typinput, typoutput, typreceive, typsend, typanalyze))
 	AND NOT EXISTS (SELECT FROM pg_depend d JOIN pg_rewrite r ON r.oid = d.objid JOIN member m ON m.objid = r.ev_class
