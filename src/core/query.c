@@ -91,9 +91,17 @@ hint_conversion(const QueryColumn *column, Oid from)
 				   column->name, type, psprintf(column->witness, type, type));
 }
 
-static void
-init_conversion(Conversion *conversion, const QueryColumn *column, int position, Oid from)
+/* "query" or "items query", for messages. */
+static const char *
+name_query(const QueryColumn *columns)
 {
+	return columns[0].query == NULL ? "query" : psprintf("%s query", columns[0].query);
+}
+
+static void
+init_conversion(Conversion *conversion, const QueryColumn *columns, int position, Oid from)
+{
+	const QueryColumn *column = &columns[position];
 	CoercionPathType path;
 	Oid			function = InvalidOid;
 
@@ -139,8 +147,8 @@ init_conversion(Conversion *conversion, const QueryColumn *column, int position,
 		default:
 			ereport(ERROR,
 					(errcode(ERRCODE_DATATYPE_MISMATCH),
-					 errmsg("column %d of the query must be %s of type %s, not %s",
-							position, column->name,
+					 errmsg("column %d of the %s must be %s of type %s, not %s",
+							position + 1, name_query(columns), column->name,
 							format_type_be(column->type), format_type_be(from)),
 					 hint_conversion(column, from)));
 	}
@@ -200,14 +208,14 @@ prepare(const char *text, const QueryColumn *columns, int ncolumns,
 	if (tupdesc == NULL || !SPI_is_cursor_plan(query->plan))
 		ereport(ERROR,
 				(errcode(ERRCODE_SYNTAX_ERROR),
-				 errmsg("the query must be a single statement that returns rows"),
+				 errmsg("the %s must be a single statement that returns rows", name_query(columns)),
 				 errhint("Pass a SELECT that returns the columns %s.",
 						 describe_columns(columns, ncolumns))));
 
 	if (tupdesc->natts < required || tupdesc->natts > ncolumns)
 		ereport(ERROR,
 				(errcode(ERRCODE_DATATYPE_MISMATCH),
-				 errmsg("the query returns the wrong number of columns"),
+				 errmsg("the %s returns the wrong number of columns", name_query(columns)),
 				 errdetail("It returns %d, and the columns %s are expected.",
 						   tupdesc->natts, describe_columns(columns, ncolumns)),
 				 errhint("Columns are matched by position; their names do not matter.")));
@@ -218,7 +226,7 @@ prepare(const char *text, const QueryColumn *columns, int ncolumns,
 		Form_pg_attribute att = TupleDescAttr(tupdesc, i);
 		Oid			from = getBaseType(att->atttypid);
 
-		init_conversion(&query->conversions[i], &columns[i], i + 1, from);
+		init_conversion(&query->conversions[i], columns, i, from);
 		query->sources[i] = att->atttypid;
 		query->types[i] = OidIsValid(columns[i].type) ? columns[i].type : from;
 		query->collations[i] = OidIsValid(att->attcollation) ?

@@ -18,6 +18,8 @@ typedef struct QueryColumn
 	bool		optional;		/* may be missing, with all columns after it */
 	const char *witness;		/* what to pass before the query for ids of another type than bigint,
 								 * %s being that type; NULL: there is no such form of the function */
+	const char *query;			/* of the first column: which of the function's queries this is,
+								 * "items"; NULL: it has only one, or this is the main one */
 } QueryColumn;
 
 #define QUERY_MAX_COLUMNS 16

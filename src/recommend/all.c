@@ -576,7 +576,7 @@ static UserQuery *
 prepare_users(Call *call)
 {
 	FunctionCallInfo fcinfo = call->fcinfo;
-	QueryColumn column = {"user", InvalidOid, false};
+	QueryColumn column = {"user", InvalidOid, false, .query = "users"};
 	char	   *query;
 
 	if (PG_ARGISNULL(call->first + ALL_USERS))

@@ -27,7 +27,7 @@
 static Oid
 consent_type(const char *text)
 {
-	QueryColumn column = {"user", InvalidOid, false};
+	QueryColumn column = {"user", InvalidOid, false, .query = "consent"};
 
 	return query_column_type(query_prepare(text, &column, 1, 0, NULL), 0);
 }

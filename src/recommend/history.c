@@ -134,7 +134,18 @@ prepare(Recommender *recommender, Oid argtype)
 	old = MemoryContextSwitchTo(recommender->history_cxt);
 	recommender->history = query_prepare_saved(text, columns, 3, 1, &argtype);
 	recommender->history_argtype = argtype;
+	recommender->history_context = psprintf("user of recommender \"%s\", whose users are of type %s",
+											get_rel_name(recommender->relid),
+											format_type_be(usertype));
 	MemoryContextSwitchTo(old);
+}
+
+/* An id that is none of their type: "invalid input syntax for type bigint" alone does not say whose. */
+static void
+history_context(void *arg)
+{
+	if (ERRCODE_TO_CATEGORY(geterrcode()) == ERRCODE_DATA_EXCEPTION)
+		errcontext("%s", ((const Recommender *) arg)->history_context);
 }
 
 /*
@@ -151,6 +162,7 @@ HistoryItem *
 history_read(Recommender *recommender, Datum user, Oid usertype, const HistoryOptions *options,
 			 TimestampTz **last, int *n)
 {
+	ErrorContextCallback context = {error_context_stack, history_context, recommender};
 	HistoryBuffer buffer;
 	HistoryItem *result;
 	int			nitems;
@@ -175,7 +187,9 @@ history_read(Recommender *recommender, Datum user, Oid usertype, const HistoryOp
 				 errmsg("the query of recommender \"%s\" has no time",
 						get_rel_name(recommender->relid)),
 				 errhint("half_life, as_of and a period to exclude need its fourth column, ts.")));
+	error_context_stack = &context;
 	query_run(recommender->history, &user, NULL, add_row, &buffer);
+	error_context_stack = context.previous;
 	SPI_finish();
 
 	qsort(buffer.rows, buffer.nrows, sizeof(HistoryRow), compare_rows);

@@ -62,7 +62,7 @@ typedef struct ListsBuild
 char *
 check_users_query(const char *text, Oid usertype)
 {
-	QueryColumn columns[2] = {{"user", InvalidOid, false}, {"tags", InvalidOid, false}};
+	QueryColumn columns[2] = {{"user", InvalidOid, false, .query = "users"}, {"tags", InvalidOid, false}};
 	char	   *qualified = qualify_query(text);
 	UserQuery  *query = query_prepare(qualified, columns, 2, 0, NULL);
 	Oid			type = query_column_type(query, 1);

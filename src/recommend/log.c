@@ -343,11 +343,11 @@ recsys_log_recommendation(PG_FUNCTION_ARGS)
 
 /* What becomes of what was shown: (user, item, amount, ts) or (user, item, ts). */
 static const QueryColumn order_columns[4] = {
-	{"user", InvalidOid, false}, {"item", InvalidOid, false}, {"amount", FLOAT8OID, false},
+	{"user", InvalidOid, false, .query = "orders"}, {"item", InvalidOid, false}, {"amount", FLOAT8OID, false},
 	{"ts", TIMESTAMPTZOID, false}
 };
 static const QueryColumn click_columns[3] = {
-	{"user", InvalidOid, false}, {"item", InvalidOid, false}, {"ts", TIMESTAMPTZOID, false}
+	{"user", InvalidOid, false, .query = "clicks"}, {"item", InvalidOid, false}, {"ts", TIMESTAMPTZOID, false}
 };
 
 /*

@@ -210,7 +210,7 @@ pushdown_query(const char *text, int ncolumns, Oid usertype, Oid argtype)
 Oid
 query_user_type(const char *text)
 {
-	QueryColumn columns[2] = {{"user", InvalidOid, false}, {"tag", TEXTOID, false}};
+	QueryColumn columns[2] = {{"user", InvalidOid, false, .query = "users"}, {"tag", TEXTOID, false}};
 
 	return query_column_type(query_prepare(text, columns, 2, 0, NULL), 0);
 }

@@ -188,6 +188,7 @@ typedef struct Recommender
 	MemoryContext history_cxt;
 	UserQuery  *history;
 	Oid			history_argtype;
+	char	   *history_context;	/* for errors about the id of a user */
 	int			ncolumns;		/* of the definition's query */
 
 	/* what the ladder reads: see ladder.c */

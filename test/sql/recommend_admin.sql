@@ -75,6 +75,10 @@ DROP TABLE temporary_orders;
 SELECT count(*) FROM pg_class WHERE relname LIKE 'bad%';
 SELECT create_recommender('bad', $$SELECT customer, product, 'x' FROM orders$$);
 SELECT create_recommender('bad', 'SELECT customer FROM orders');
+SELECT create_recommender('bad', 'SELECT customer, product FROM orders', users => 'SELECT customer FROM orders');
+SELECT create_recommender('bad', 'SELECT customer, product FROM orders', users => 'SELECT 1, ARRAY[''a''], 2');
+SELECT create_recommender('bad', 'SELECT customer, product FROM orders', consent => 'SELECT customer, product FROM orders');
+SELECT * FROM recommend_all('shop', 3, users => 'SELECT customer, product FROM orders');
 
 SELECT create_recommender('bad', 'SELECT customer, product FROM orders', users => 'SELECT ''a'' AS u, ''t'' AS tag');
 SELECT create_recommender('bad', 'SELECT customer::text, product FROM orders', users => 'SELECT 1 AS u, ''t'' AS tag');
@@ -129,9 +133,15 @@ SELECT * FROM recommend(NULL::text, 'shop', 5);
 SELECT * FROM recommend('shop', 1, 0);
 SELECT * FROM recommend('shop', 1, -1);
 SELECT * FROM recommend('shop', '2024-01-01'::date, 5);
-\set VERBOSITY terse
-SELECT * FROM recommend('shop', 'me', 5);
-\set VERBOSITY default
+DO $$
+DECLARE
+  context text;
+BEGIN
+  PERFORM recommend('shop', 'me'::text, 5);
+EXCEPTION WHEN invalid_text_representation THEN
+  GET STACKED DIAGNOSTICS context = PG_EXCEPTION_CONTEXT;
+  RAISE NOTICE '%: %', SQLERRM, substring(context, 'user of recommender[^\n]*');
+END $$;
 SELECT count(*) FROM recommend('shop', '1', 5);
 SELECT * FROM recommend(NULL::uuid, 'shop', 1, 5);
 SELECT * FROM similar_items(NULL::uuid, 'shop', gen_random_uuid(), 5);
