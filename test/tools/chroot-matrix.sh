@@ -1,10 +1,11 @@
 #!/usr/bin/env bash
-# Builds with -Werror and runs the tests inside other releases of Debian, each
-# of which has its own major of PostgreSQL, and on other architectures.
+# Builds with -Werror and runs the tests inside other releases of Debian and
+# Ubuntu, each of which has its own major of PostgreSQL, and on other architectures.
 #
 #   bash test/tools/chroot-matrix.sh [options] [SUITE[/ARCHITECTURE]...]
 #
-#   default: bullseye (PostgreSQL 13), bookworm/i386 (15, 32 bits), trixie (17), sid (the newest)
+#   default: bullseye (PostgreSQL 13), jammy (14), bookworm/i386 (15, 32 bits), noble (16),
+#            trixie (17), sid (the newest)
 #   --plain           run as a plain user who may use sudo, not as root
 #   --fresh           make the chroot anew
 #   --run COMMAND     run this in the checkout, in place of the default: PROFILE=-Werror bash test/run.sh
@@ -28,7 +29,7 @@ while [ $# -gt 0 ]; do
   --fresh) fresh=1 ;;
   --run) shift && command=$1 ;;
   -h | --help)
-    sed -n '2,15s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"
+    sed -n '2,16s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"
     exit 0
     ;;
   -*) die "unknown option $1; --help lists them" ;;
@@ -36,7 +37,7 @@ while [ $# -gt 0 ]; do
   esac
   shift
 done
-[ ${#targets[@]} -gt 0 ] || targets=(bullseye bookworm/i386 trixie sid)
+[ ${#targets[@]} -gt 0 ] || targets=(bullseye jammy bookworm/i386 noble trixie sid)
 [ "$(id -u)" -eq 0 ] || die "a chroot needs root"
 need_packages debootstrap
 chroots=$(realpath -m "${CHROOTS:-$SRC/.tools/chroots}")
@@ -47,7 +48,19 @@ make_chroot() { # suite, architecture, directory
   [ ! -f "$3/.complete" ] || return 0
   rm -rf --one-file-system "$3"
   say "making $3"
-  debootstrap --variant=minbase --arch="$2" "$1" "$3" >"$3.log" 2>&1 || {
+  local options=() source=()
+  case $1 in
+  jammy | noble) # Ubuntu's scripts for debootstrap are all the same
+    local keyring=/usr/share/keyrings/ubuntu-archive-keyring.gpg
+    options=("--components=main,universe" "--keyring=$keyring")
+    if [ ! -f "$keyring" ]; then
+      say "no $keyring: signatures of packages are not checked"
+      options[1]=--no-check-gpg
+    fi
+    source=(http://archive.ubuntu.com/ubuntu /usr/share/debootstrap/scripts/jammy)
+    ;;
+  esac
+  debootstrap --variant=minbase --arch="$2" "${options[@]}" "$1" "$3" "${source[@]}" >"$3.log" 2>&1 || {
     tail -20 "$3.log" >&2
     return 1
   }
