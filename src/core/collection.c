@@ -73,7 +73,9 @@ collection_of(Datum value, const CollectionKind *kind)
  * added, to see how much memory is used.  So all collections of an aggregate
  * name the same empty one, and live in the aggregate's own context, beside
  * the groups.  The executor deletes an object only where a step returns another
- * than it got, which steps of ours do not.
+ * than it got, which steps of ours do not.  (As an inverse step for a moving
+ * frame, a function in PL/pgSQL would delete what it gets, and the executor then
+ * once more; it does not survive that with array_append either.)
  */
 static MemoryContext
 mark_context(MemoryContext aggregate)

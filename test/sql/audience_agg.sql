@@ -79,18 +79,16 @@ SELECT audience_intersect_step(NULL, NULL), audience_intersect_step('{1}', NULL)
 SELECT audience_agg_final(NULL), audience_agg_final('{1,2}'), audience_agg_count(NULL), audience_agg_count('{1,2}');
 SELECT segment FROM serial WHERE audience_union_step(a, a) <> a OR audience_agg_count(a) <> n;
 
--- aggregates of the user's own from them: no end, a start, a step in another language around them, an inverse (that adds, too)
+-- aggregates of the user's own from them: no end, a start, a step in another language around them
 CREATE AGGREGATE collected(bigint) (SFUNC = audience_agg_step, STYPE = audience, COMBINEFUNC = audience_union_step, PARALLEL = SAFE);
 CREATE AGGREGATE collected_on(bigint) (SFUNC = audience_agg_step, STYPE = audience, INITCOND = '{5-7}');
 CREATE FUNCTION wrapped_step(audience, bigint) RETURNS audience LANGUAGE plpgsql AS 'BEGIN RETURN audience_agg_step($1, $2); END';
 CREATE AGGREGATE wrapped(bigint) (SFUNC = wrapped_step, STYPE = audience);
-CREATE AGGREGATE moving(bigint) (SFUNC = audience_agg_step, STYPE = audience, MSFUNC = audience_agg_step, MSTYPE = audience, MINVFUNC = wrapped_step);
 SELECT segment FROM serial JOIN (SELECT segment, collected(id) AS a, collected(id) FILTER (WHERE id > 0) AS b, collected(id + 1) AS c FROM visits GROUP BY segment) x USING (segment)
 WHERE coalesce(serial.a, '{}') <> x.a OR x.b <> (SELECT audience_agg(id) FROM visits v WHERE v.segment = x.segment AND id > 0)
   OR x.c <> (SELECT audience_agg(id + 1) FROM visits v WHERE v.segment = x.segment);
 SELECT i % 2 AS odd, collected(i), collected_on(i), wrapped(i) FROM generate_series(1, 6) i GROUP BY 1 ORDER BY 1;
 SELECT i, collected(i) OVER w, collected_on(i) OVER w, wrapped(i) OVER w, audience_agg(i) OVER w FROM generate_series(1, 4) i WINDOW w AS (ORDER BY i) ORDER BY i;
-SELECT i, moving(i) OVER (ORDER BY i ROWS 1 PRECEDING), audience_agg(i) OVER (ORDER BY i ROWS 1 PRECEDING) FROM generate_series(1, 4) i ORDER BY i;
 SELECT audience_union_agg(a), collected(n) FROM (SELECT i % 3, collected(i) AS a, audience_count_agg(i) AS n FROM generate_series(1, 20) i GROUP BY 1) x;
 
 -- parallel plans
