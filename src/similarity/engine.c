@@ -198,6 +198,18 @@ lay_out(const SimilarityBuild *build, Product *product, const Side *rows, const 
 		uint64 entries, uint32 nusers)
 {
 	Size		end = MAXALIGN(sizeof(Product));
+	Size		words;
+
+	product->weighted = build->user_weights != NULL;
+	product->valued = cols->matrix->values != NULL;
+	/* places of lists have 32 bits */
+	for (product->list_shift = 0;; product->list_shift++)
+	{
+		words = entries * (product->valued ? 2 : 1) +
+			nusers * (product_list_words(product, 0) + ((Size) 1 << product->list_shift) - 1);
+		if (words >> product->list_shift < PG_UINT32_MAX)
+			break;
+	}
 
 #define PLACE(field, count, type) \
 	do { \
@@ -206,19 +218,24 @@ lay_out(const SimilarityBuild *build, Product *product, const Side *rows, const 
 	} while (0)
 
 	PLACE(row_start, (Size) rows->nitems + 1, uint64);
-	PLACE(user_start, (Size) nusers + 1, uint64);
 	PLACE(row_factor, rows->nitems, double);
-	PLACE(columns, cols->nitems, Column);
-	PLACE(row_count, rows->nitems, uint32);
-	PLACE(row_col, rows->nitems, uint32);
-	product->rank_col = product->row_col;
-	if (rows != cols)
-		PLACE(rank_col, cols->nitems, uint32);
-	PLACE(user_items, entries, uint32);
-	if (build->user_weights)
-		PLACE(user_weights, nusers, double);
-	if (cols->matrix->values)
-		PLACE(user_values, entries, float);
+	if (build->options.measure < MEASURE_JACCARD)
+		PLACE(col_factor, cols->nitems, double);
+	if (similarity_needs_counts(&build->options))
+	{
+		PLACE(row_count, rows->nitems, uint32);
+		PLACE(col_count, cols->nitems, uint32);
+	}
+	if (rows->rank)
+		PLACE(row_col, rows->nitems, uint32);
+	if (cols->rank)
+	{
+		PLACE(col_rank, cols->nitems, uint32);
+		product->rank_col = product->row_col;
+		if (rows != cols)
+			PLACE(rank_col, cols->nitems, uint32);
+	}
+	PLACE(lists, words, uint32);
 	if (build->validation)
 		PLACE(settings, similarity_settings_size(build), char);
 #undef PLACE
@@ -235,39 +252,72 @@ fill_items(SimilarityBuild *build, Product *product, const Side *rows, const Sid
 
 	for (i = 0; i < rows->nitems; i++)
 	{
-		uint32		rank = rows->rank[i];
+		uint32		rank = side_rank(rows, i);
 
 		if ((i & 0xfff) == 0)
 			CHECK_FOR_INTERRUPTS();
 		PART(product, double, row_factor)[rank] =
 			swapped ? similarity_target_factor(build, i) : similarity_source_factor(build, i);
-		PART(product, uint32, row_count)[rank] = rows->count[i];
-		PART(product, uint32, row_col)[rank] = i;
+		if (product->row_count)
+			PART(product, uint32, row_count)[rank] = rows->count[i];
+		if (product->row_col)
+			PART(product, uint32, row_col)[rank] = i;
 	}
 	for (i = 0; i < cols->nitems; i++)
 	{
-		Column	   *column = &PART(product, Column, columns)[i];
-
 		if ((i & 0xfff) == 0)
 			CHECK_FOR_INTERRUPTS();
-		column->factor =
-			swapped ? similarity_source_factor(build, i) : similarity_target_factor(build, i);
-		column->count = cols->count[i];
-		column->rank = cols->rank[i];
-		PART(product, uint32, rank_col)[column->rank] = i;
+		if (product->col_factor)
+			PART(product, double, col_factor)[i] =
+				swapped ? similarity_source_factor(build, i) : similarity_target_factor(build, i);
+		if (product->col_count)
+			PART(product, uint32, col_count)[i] = cols->count[i];
+		if (product->col_rank)
+		{
+			PART(product, uint32, col_rank)[i] = cols->rank[i];
+			PART(product, uint32, rank_col)[cols->rank[i]] = i;
+		}
 	}
 }
 
-/* Fills all but the rows, with the users who count, in their order. */
+static void
+fill_lists(SimilarityBuild *build, Product *product, const SparseMatrix *matrix)
+{
+	uint32	   *words = PART(product, uint32, lists);
+	uint32		i;
+
+	for (i = 0; i < matrix->nrows; i++)
+	{
+		uint32		user = build->order[i];
+		uint64		start = matrix->start[user];
+		Size		count = matrix->start[user + 1] - start;
+		uint32	   *list = words;
+
+		if ((i & 0xfff) == 0)
+			CHECK_FOR_INTERRUPTS();
+		if (i + 8 < matrix->nrows)
+			__builtin_prefetch(matrix->cols + matrix->start[build->order[i + 8]]);
+		if (!similarity_user_counts(build, user))
+			continue;
+		*list++ = (uint32) count;
+		if (product->weighted)
+		{
+			memcpy(list, &build->user_weights[user], sizeof(double));
+			list += 2;
+		}
+		memcpy(list, matrix->cols + start, count * sizeof(uint32));
+		if (product->valued)
+			memcpy(list + count, matrix->values + start, count * sizeof(float));
+		words += product_list_words(product, count);
+		product->nusers++;
+	}
+}
+
+/* Fills the product, but for the users of rows. */
 static void
 fill_product(SimilarityBuild *build, Product *product, const Side *rows, const Side *cols)
 {
 	const SimilarityOptions *options = &build->options;
-	SparseMatrix *matrix = cols->matrix;
-	uint64	   *user_start = PART(product, uint64, user_start);
-	uint64		place = 0;
-	uint32		user = 0;
-	uint32		i;
 
 	product->measure = options->measure;
 	product->n = options->n;
@@ -282,28 +332,7 @@ fill_product(SimilarityBuild *build, Product *product, const Side *rows, const S
 	fill_items(build, product, rows, cols);
 	if (build->validation)
 		similarity_settings_fill(build, PART(product, char, settings));
-	user_start[0] = 0;
-	for (i = 0; i < matrix->nrows; i++)
-	{
-		uint32		from = build->order[i];
-		uint64		start = matrix->start[from];
-		uint64		count = matrix->start[from + 1] - start;
-
-		if ((i & 0xfff) == 0)
-			CHECK_FOR_INTERRUPTS();
-		if (!similarity_user_counts(build, from))
-			continue;
-		memcpy(PART(product, uint32, user_items) + place, matrix->cols + start,
-			   count * sizeof(uint32));
-		if (matrix->values)
-			memcpy(PART(product, float, user_values) + place, matrix->values + start,
-				   count * sizeof(float));
-		if (build->user_weights)
-			PART(product, double, user_weights)[user] = build->user_weights[from];
-		place += count;
-		user_start[++user] = place;
-	}
-	product->nusers = user;
+	fill_lists(build, product, cols->matrix);
 }
 
 /* How much there is to multiply. */
@@ -335,7 +364,7 @@ measure_extent(SimilarityBuild *build, const Side *rows, const Side *cols, uint6
 		{
 			if (build->wanted && !build->wanted[rows->matrix->cols[k]])
 				continue;
-			starts[rows->rank[rows->matrix->cols[k]] + 1]++;
+			starts[side_rank(rows, rows->matrix->cols[k]) + 1]++;
 			extent.row_entries++;
 			extent.steps += cols_count;
 		}
@@ -350,7 +379,7 @@ measure_extent(SimilarityBuild *build, const Side *rows, const Side *cols, uint6
 /* The part of the rows that is being filled. */
 typedef struct Filling
 {
-	const uint32 *rank;			/* of rows, by number */
+	const uint32 *rank;			/* of rows, by number; NULL: the number is */
 	const bool *wanted;			/* by number, or NULL */
 	uint32		first;
 	uint32		nrows;
@@ -360,20 +389,20 @@ typedef struct Filling
 } Filling;
 
 static inline void
-fill_user(Filling *filling, uint32 user, const uint32 *items, const float *values, uint64 count)
+fill_user(Filling *filling, uint32 place, const uint32 *items, const float *values, uint64 count)
 {
 	uint64		k;
 
 	for (k = 0; k < count; k++)
 	{
 		/* below first it wraps around */
-		uint32		row = filling->rank[items[k]] - filling->first;
+		uint32		row = (filling->rank ? filling->rank[items[k]] : items[k]) - filling->first;
 
 		if (row >= filling->nrows || (filling->wanted && !filling->wanted[items[k]]))
 			continue;
 		if (filling->row_values)
 			filling->row_values[filling->places[row]] = values[k];
-		filling->row_users[filling->places[row]++] = user;
+		filling->row_users[filling->places[row]++] = place;
 	}
 }
 
@@ -387,10 +416,8 @@ fill_rows(SimilarityBuild *build, Product *product, const Side *rows, const uint
 {
 	SparseMatrix *matrix = rows->matrix;
 	uint64	   *row_start = PART(product, uint64, row_start);
-	const uint64 *user_start = PART(product, uint64, user_start);
-	const uint32 *user_items = PART(product, uint32, user_items);
-	const float *user_values = product->user_values ? PART(product, float, user_values) : NULL;
 	Filling		filling = {rows->rank, build->wanted, first, nrows};
+	Size		place = 0;
 	uint32		user;
 	uint32		i;
 
@@ -401,26 +428,28 @@ fill_rows(SimilarityBuild *build, Product *product, const Side *rows, const uint
 	filling.row_users = row_area;
 	if (product->row_values)
 		filling.row_values = (float *) ((char *) row_area + product->row_values);
-	for (user = 0; product->self && user < product->nusers; user++)
+	for (user = 0, i = 0; user < product->nusers; user++)
 	{
-		uint64		start = user_start[user];
+		UserList	list = product_list(product, (uint32) place);
 
 		if ((user & 0xfff) == 0)
 			CHECK_FOR_INTERRUPTS();
-		fill_user(&filling, user, user_items + start, user_values ? user_values + start : NULL,
-				  user_start[user + 1] - start);
-	}
-	for (i = 0, user = 0; !product->self && i < matrix->nrows; i++)
-	{
-		uint32		from = build->order[i];
-		uint64		start = matrix->start[from];
+		if (product->self)
+			fill_user(&filling, (uint32) place, list.items, list.values, list.count);
+		else
+		{
+			uint32		from;
+			uint64		start;
 
-		if ((i & 0xfff) == 0)
-			CHECK_FOR_INTERRUPTS();
-		if (similarity_user_counts(build, from))
-			fill_user(&filling, user++, matrix->cols + start,
+			while (!similarity_user_counts(build, build->order[i]))
+				i++;
+			from = build->order[i++];
+			start = matrix->start[from];
+			fill_user(&filling, (uint32) place, matrix->cols + start,
 					  matrix->values ? matrix->values + start : NULL,
 					  matrix->start[from + 1] - start);
+		}
+		place += product_list_words(product, list.count) >> product->list_shift;
 	}
 	pfree(filling.places);
 	product->first_row = first;
@@ -452,7 +481,7 @@ similarity_emit_row(SimilarityBuild *build, uint32 rank, Neighbour *list, int co
 	MemoryContext old;
 	int			i;
 
-	build->current_item = sources->by_rank[rank];
+	build->current_item = side_item(sources, rank);
 	if (sources->users[build->current_item] == 0 ||
 		(build->wanted && !build->wanted[build->current_item]))
 		return;

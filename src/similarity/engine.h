@@ -16,8 +16,9 @@
 
 /*
  * Items of one kind with their interactions.  In the matrix items have numbers
- * by falling popularity, and so they have in the dictionary when there is a
- * matrix; their rank is the place of their value.
+ * by falling popularity, or, where they are very many, in the order of their
+ * values, and so they have in the dictionary when there is a matrix; their rank
+ * is the place of their value.
  */
 #define PENDING 64
 
@@ -34,8 +35,8 @@ typedef struct Side
 	SparseMatrix *matrix;		/* users x items by number */
 	uint32		nitems;			/* all, even without any interaction that counts */
 	uint64		active;			/* those with any */
-	uint32	   *rank;			/* by number */
-	uint32	   *by_rank;		/* number, by rank */
+	uint32	   *rank;			/* by number; NULL: numbers are ranks */
+	uint32	   *by_rank;		/* number, by rank; likewise */
 	uint32	   *users;			/* number of users, by number; before limits */
 	double	   *weight;			/* sum of weights, by number; before limits */
 	uint32	   *count;			/* of entries in the matrix, by number */
@@ -90,6 +91,26 @@ similarity_memory_limit(void)
 }
 
 #define SIMILARITY_DEFAULT_N 50
+
+/* Place of an item among the values. */
+static inline uint32
+side_rank(const Side *side, uint32 item)
+{
+	return side->rank ? side->rank[item] : item;
+}
+
+static inline uint32
+side_item(const Side *side, uint32 rank)
+{
+	return side->by_rank ? side->by_rank[rank] : rank;
+}
+
+/* Do scores depend on how many users the items at hand have? */
+static inline bool
+similarity_needs_counts(const SimilarityOptions *options)
+{
+	return options->measure >= MEASURE_JACCARD || options->min_llr > 0;
+}
 
 /* Rows are those of sources, or of targets where each of these keeps its best sources. */
 static inline bool

@@ -65,17 +65,10 @@ hash_value(Datum value, bool typbyval, int16 typlen)
 							   (int) length, 0);
 }
 
-/* Do scores depend on how many users the items at hand have? */
-static bool
-needs_counts(const SimilarityOptions *options)
-{
-	return options->measure >= MEASURE_JACCARD || options->min_llr > 0;
-}
-
 static bool
 needs_target_counts(const SimilarityOptions *options)
 {
-	return needs_counts(options) &&
+	return similarity_needs_counts(options) &&
 		(options->measure != MEASURE_CONDITIONAL || options->min_llr > 0);
 }
 
@@ -165,7 +158,7 @@ fingerprint_rows(SimilarityBuild *build)
 	{
 		result[i] = hash_double(similarity_hash(common, rows->users[i]),
 								similarity_source_factor(build, i));
-		if (needs_counts(&build->options))
+		if (similarity_needs_counts(&build->options))
 			result[i] = similarity_hash(result[i], rows->count[i]);
 		if (similarity_decays(build))
 			result[i] = hash_double(result[i], rows->weight[i]);
@@ -233,7 +226,7 @@ similarity_choose_rows(SimilarityBuild *build)
 											   MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
 	for (i = 0; i < rows->nitems; i++)
 	{
-		uint32		item = rows->by_rank[i];
+		uint32		item = side_item(rows, i);
 
 		if ((i & 0xfff) == 0)
 			CHECK_FOR_INTERRUPTS();

@@ -85,11 +85,11 @@ turn_round(SimilarityBuild *build)
 	for (i = 0; i < lists->count; i++)
 	{
 		Entry	   *entry = &lists->entries[i];
-		uint32		source = build->sources->rank[entry->neighbour.target];
+		uint32		source = side_rank(build->sources, entry->neighbour.target);
 
 		if ((i & 0xffff) == 0)
 			CHECK_FOR_INTERRUPTS();
-		entry->neighbour.target = build->targets.by_rank[entry->row];
+		entry->neighbour.target = side_item(&build->targets, entry->row);
 		entry->row = source;
 	}
 }
@@ -126,11 +126,13 @@ compare_neighbours(const void *a, const void *b, void *arg)
 {
 	const Neighbour *x = (const Neighbour *) a;
 	const Neighbour *y = (const Neighbour *) b;
-	const uint32 *rank = (const uint32 *) arg;
+	const Side *targets = (const Side *) arg;
+	uint32		xrank = side_rank(targets, x->target);
+	uint32		yrank = side_rank(targets, y->target);
 
 	if (x->score != y->score)
 		return x->score > y->score ? -1 : 1;
-	return (rank[x->target] > rank[y->target]) - (rank[x->target] < rank[y->target]);
+	return (xrank > yrank) - (xrank < yrank);
 }
 
 /* Hands all rows over to the caller, in the order of sources. */
@@ -170,7 +172,7 @@ similarity_emit_lists(SimilarityBuild *build)
 	{
 		CHECK_FOR_INTERRUPTS();
 		qsort_arg(sorted + start[row], start[row + 1] - start[row], sizeof(Neighbour),
-				  compare_neighbours, build->targets.rank);
+				  compare_neighbours, &build->targets);
 		similarity_emit_row(build, row, sorted + start[row], start[row + 1] - start[row]);
 	}
 	pfree(sorted);

@@ -20,6 +20,12 @@
 #include "core/progress.h"
 #include "similarity/engine.h"
 
+/* Items with so many interactions are equally popular. */
+#define POPULAR 1000000
+
+/* More items than that are numbered by value. */
+#define MANY_ITEMS 250000
+
 static void *
 alloc_zero(MemoryContext cxt, Size count, Size size)
 {
@@ -32,48 +38,17 @@ side_alloc(SimilarityBuild *build, Side *side)
 {
 	Size		count = Max(side->nitems, 1);
 
-	side->rank = MemoryContextAllocHuge(build->cxt, count * sizeof(uint32));
-	side->by_rank = MemoryContextAllocHuge(build->cxt, count * sizeof(uint32));
 	side->users = alloc_zero(build->cxt, count, sizeof(uint32));
 	side->weight = alloc_zero(build->cxt, count, sizeof(double));
 }
 
-typedef struct ItemKey
-{
-	uint64		key;			/* popularity falling, then rank */
-	uint32		item;
-} ItemKey;
-
-static int
-compare_items(const void *a, const void *b)
-{
-	uint64		x = ((const ItemKey *) a)->key;
-	uint64		y = ((const ItemKey *) b)->key;
-
-	CHECK_FOR_INTERRUPTS();
-	return (x > y) - (x < y);
-}
-
-/*
- * Numbers items by falling number of interactions, and among equals by value,
- * which makes the numbers independent of the order of rows.  Returns the
- * number of each item of the dictionary.
- */
+/* Numbers of interactions of the items of the dictionary, up to most. */
 static uint32 *
-number_items(SimilarityBuild *build, Side *side)
+count_interactions(SimilarityBuild *build, Side *side, uint32 most)
 {
-	Size		count = Max(side->nitems, 1);
-	uint32	   *ranks = iddict_sort(side->dict);
-	ItemKey    *keys = MemoryContextAllocHuge(build->cxt, count * sizeof(ItemKey));
-	uint32	   *numbers = MemoryContextAllocHuge(build->cxt, count * sizeof(uint32));
+	uint32	   *counts = alloc_zero(build->cxt, side->nitems, sizeof(uint32));
 	TripleBatch batch;
-	uint32		i;
 
-	for (i = 0; i < side->nitems; i++)
-	{
-		keys[i].item = i;
-		keys[i].key = UINT64CONST(0x7fffffff00000000) | ranks[i];
-	}
 	triples_rewind(side->triples);
 	while (triples_next(side->triples, &batch))
 	{
@@ -83,20 +58,57 @@ number_items(SimilarityBuild *build, Side *side)
 		{
 			if ((k & 0xffff) == 0)
 				CHECK_FOR_INTERRUPTS();
-			if (keys[batch.cols[k]].key >> 32 > 0)
-				keys[batch.cols[k]].key -= UINT64CONST(1) << 32;
+			counts[batch.cols[k]] += counts[batch.cols[k]] < most;
 		}
 	}
-	qsort(keys, side->nitems, sizeof(ItemKey), compare_items);
+	return counts;
+}
+
+/*
+ * Numbers items by falling number of interactions, so that what is touched most
+ * lies together, and among equals by value, which makes the numbers independent
+ * of the order of rows.  Very many items are numbered by value: then no part of
+ * them fits into a cache, and there need be no ranks to look up.  Returns the
+ * number of each item of the dictionary.
+ */
+static uint32 *
+number_items(SimilarityBuild *build, Side *side)
+{
+	Size		count = Max(side->nitems, 1);
+	uint32	   *ranks = iddict_sort(side->dict);
+	uint32	   *numbers;
+	uint32	   *counts;
+	uint32		most = (uint32) Min(triples_count(side->triples), POPULAR);
+	uint32	   *items;			/* of the dictionary, by rank */
+	uint32	   *places;			/* of the first item with so many interactions less than most */
+	uint32		i;
+
+	if (side->nitems > MANY_ITEMS)
+		return ranks;
+	side->rank = MemoryContextAllocHuge(build->cxt, count * sizeof(uint32));
+	side->by_rank = MemoryContextAllocHuge(build->cxt, count * sizeof(uint32));
+	numbers = MemoryContextAllocHuge(build->cxt, count * sizeof(uint32));
+	items = MemoryContextAllocHuge(build->cxt, count * sizeof(uint32));
+	counts = count_interactions(build, side, most);
+	places = alloc_zero(build->cxt, most + 2, sizeof(uint32));
 	for (i = 0; i < side->nitems; i++)
 	{
-		uint32		item = keys[i].item;
-
-		numbers[item] = i;
-		side->rank[i] = ranks[item];
-		side->by_rank[ranks[item]] = i;
+		items[ranks[i]] = i;
+		places[most - counts[i] + 1]++;
 	}
-	pfree(keys);
+	for (i = 0; i <= most; i++)
+		places[i + 1] += places[i];
+	for (i = 0; i < side->nitems; i++)
+	{
+		uint32		number = places[most - counts[items[i]]]++;
+
+		numbers[items[i]] = number;
+		side->rank[number] = i;
+		side->by_rank[i] = number;
+	}
+	pfree(places);
+	pfree(counts);
+	pfree(items);
 	pfree(ranks);
 	return numbers;
 }

@@ -18,9 +18,9 @@
 /*
  * What the product of rows works on, without pointers: offsets in bytes from
  * its own start, 0 for an array that is not there.  Rows are numbered in the
- * order of their values; columns by falling number of users, so that what is
- * touched most lies together.  The users of rows are in the extension of the
- * area: uint32 [], and if there are values float [] after them.
+ * order of their values; columns as the items of their side (engine.h).  The
+ * users of rows are in the extension of the area: uint32 [], the places of
+ * their lists, and if there are values float [] after them.
  */
 typedef struct Product
 {
@@ -32,6 +32,8 @@ typedef struct Product
 	double		users;			/* number of all users */
 	bool		self;			/* rows and columns are the same items */
 	bool		swapped;		/* rows are targets, columns sources */
+	bool		weighted;		/* users have weights */
+	bool		valued;			/* columns of a user have values */
 	uint32		first_row;		/* rows of this run: first_row and on */
 	uint32		nrows;
 	uint32		ncols;
@@ -39,26 +41,63 @@ typedef struct Product
 	uint32		block_rows;
 	Size		row_start;		/* uint64 [nrows + 1]: into the users of rows, ascending */
 	Size		row_values;		/* float: in the extension */
-	Size		user_start;		/* uint64 [users + 1]: into user_items */
-	Size		user_items;		/* uint32: columns of a user */
-	Size		user_values;	/* float */
-	Size		user_weights;	/* double [users] */
+	Size		lists;			/* uint32: of all users, see UserList */
+	int			list_shift;		/* the place of a list is in units of 1 << list_shift */
 	Size		row_factor;		/* double [all rows] */
-	Size		row_count;		/* uint32 [all rows]: users */
-	Size		row_col;		/* uint32 [all rows]: the same item as a column */
-	Size		rank_col;		/* uint32 [columns]: column of a rank */
+	Size		row_count;		/* uint32 [all rows]: users, where scores depend on it */
+	Size		row_col;		/* uint32 [all rows]: the same item as a column; none: the same number */
+	Size		col_factor;		/* double [columns] */
+	Size		col_count;		/* uint32 [columns]: users, where scores depend on it */
+	Size		col_rank;		/* uint32 [columns]: place among values, for ties; none: the number is */
+	Size		rank_col;		/* uint32 [columns]: column of a rank, likewise */
 	int			rank_bits;		/* of a score's 64 that a rank takes */
-	Size		columns;		/* Column [columns] */
 	Size		settings;		/* SettingList: rows are for all of these (settings.c); 0: for one */
 } Product;
 
-/* What a score needs of a column lies together: columns are touched at random. */
-typedef struct Column
+/*
+ * What a user adds, in one piece, as lists are read at random: uint32 count,
+ * double weight where users have any, uint32 columns [count], float values
+ * [count] where there are any.
+ */
+typedef struct UserList
 {
-	double		factor;
-	uint32		rank;			/* place among values, for ties */
-	uint32		count;			/* users */
-} Column;
+	uint32		count;
+	double		weight;
+	const uint32 *items;		/* columns */
+	const float *values;		/* NULL: all 1 */
+} UserList;
+
+/* Words of a list of count columns. */
+static inline Size
+product_list_words(const Product *product, uint64 count)
+{
+	Size		words = (product->weighted ? 3 : 1) + count * (product->valued ? 2 : 1);
+	Size		unit = (Size) 1 << product->list_shift;
+
+	return (words + unit - 1) & ~(unit - 1);
+}
+
+static inline const uint32 *
+product_list_at(const Product *product, uint32 place)
+{
+	return (const uint32 *) ((const char *) product + product->lists) +
+		((Size) place << product->list_shift);
+}
+
+static inline UserList
+product_list(const Product *product, uint32 place)
+{
+	const uint32 *words = product_list_at(product, place);
+	UserList	list;
+
+	list.count = words[0];
+	list.weight = 1;
+	if (product->weighted)
+		memcpy(&list.weight, words + 1, sizeof(double));
+	list.items = words + (product->weighted ? 3 : 1);
+	list.values = product->valued ? (const float *) (list.items + list.count) : NULL;
+	return list;
+}
 
 /* Of a block's result: for each row the number of neighbours, then these. */
 typedef struct Neighbour

@@ -57,6 +57,8 @@ typedef struct Worker
 	const float *row_values;	/* or NULL */
 	bool		weighted;		/* not all that is added is 1 */
 	bool		hashes;			/* the accumulator of all columns is large */
+	Size		hot_column;		/* what is read of every column that is touched: offset */
+	int			hot_shift;		/* and its size, as a power of 2 */
 	Cell	   *table;			/* accumulators: a hash table for small rows */
 	uint32	   *counts;			/* one place for each column, without weights */
 	Cell	   *cells;			/* and with weights */
@@ -111,35 +113,22 @@ find_cell(const Worker *worker, uint32 target)
 static pg_attribute_always_inline void
 prefetch_user(const Product *product, uint32 user)
 {
-	const uint32 *items = PART(product, uint32, user_items) +
-		PART(product, uint64, user_start)[user];
+	const uint32 *words = product_list_at(product, user);
 
-	__builtin_prefetch(items);
-	__builtin_prefetch(items + 16);
-	if (product->user_weights)
-		__builtin_prefetch(PART(product, double, user_weights) + user);
+	__builtin_prefetch(words);
+	__builtin_prefetch(words + 16);
 }
 
-/*
- * Asks for what rows to come begin with: where the users of the row after next
- * have their items, and the items of the users of the next row.
- */
+/* Asks for what the first users of the next row have. */
 static void
-prefetch_rows(const Worker *worker, uint32 row)
+prefetch_row(const Worker *worker, uint32 row)
 {
-	const Product *product = worker->product;
-	const uint64 *row_start = PART(product, uint64, row_start);
-	const uint32 *row_users = worker->row_users;
-	uint64		k;
+	const uint64 *row_start = PART(worker->product, uint64, row_start);
+	uint64		k = row_start[Min(row + 1, worker->product->nrows)];
+	uint64		end = Min(row_start[Min(row + 2, worker->product->nrows)], k + 2 * AHEAD);
 
-	for (k = row_start[Min(row + 2, product->nrows)];
-		 k < Min(row_start[Min(row + 3, product->nrows)],
-				 row_start[Min(row + 2, product->nrows)] + AHEAD); k++)
-		__builtin_prefetch(PART(product, uint64, user_start) + row_users[k]);
-	for (k = row_start[Min(row + 1, product->nrows)];
-		 k < Min(row_start[Min(row + 2, product->nrows)],
-				 row_start[Min(row + 1, product->nrows)] + AHEAD); k++)
-		prefetch_user(product, row_users[k]);
+	for (; k < end; k++)
+		prefetch_user(worker->product, worker->row_users[k]);
 }
 
 /* Adds up what the users of a row have; the number of targets touched. */
@@ -147,14 +136,11 @@ static pg_attribute_always_inline uint32
 accumulate(Worker *worker, Accumulator kind, uint32 row)
 {
 	const Product *product = worker->product;
-	const Column *columns = PART(product, Column, columns);
+	const char *columns = (const char *) product + worker->hot_column;
+	int			column_shift = worker->hot_shift;
 	const uint64 *row_start = PART(product, uint64, row_start);
 	const uint32 *row_users = worker->row_users;
 	const float *row_values = worker->row_values;
-	const uint64 *user_start = PART(product, uint64, user_start);
-	const uint32 *user_items = PART(product, uint32, user_items);
-	const float *user_values = PART(product, float, user_values);
-	const double *user_weights = PART(product, double, user_weights);
 	uint32	   *counts = worker->counts;
 	uint32	   *touched = worker->touched;
 	uint32		ntouched = 0;
@@ -163,20 +149,16 @@ accumulate(Worker *worker, Accumulator kind, uint32 row)
 
 	for (k = row_start[row]; k < end; k++)
 	{
-		uint32		user = row_users[k];
-		uint64		i = user_start[user];
-		uint64		iend = user_start[user + 1];
-		double		factor = (row_values ? row_values[k] : 1) *
-			(user_weights ? user_weights[user] : 1);
+		UserList	list = product_list(product, row_users[k]);
+		double		factor = row_values ? row_values[k] * list.weight : list.weight;
+		uint32		i;
 
-		if (k + 2 * AHEAD < end)
-			__builtin_prefetch(&user_start[row_users[k + 2 * AHEAD]]);
 		if (k + AHEAD < end)
 			prefetch_user(product, row_users[k + AHEAD]);
-		take_steps(worker, iend - i);
-		for (; i < iend; i++)
+		take_steps(worker, list.count);
+		for (i = 0; i < list.count; i++)
 		{
-			uint32		target = user_items[i];
+			uint32		target = list.items[i];
 			Cell	   *cell;
 
 			if (kind == IN_COUNTS)
@@ -196,16 +178,25 @@ accumulate(Worker *worker, Accumulator kind, uint32 row)
 				cell = find_cell(worker, target);
 				if (cell->count == 0)
 				{
-					__builtin_prefetch(&columns[target]);
+					__builtin_prefetch(columns + ((Size) target << column_shift));
 					cell->target = target;
 					touched[ntouched++] = cell - worker->table;
 				}
 			}
 			cell->count++;
-			cell->sum += user_values ? factor * user_values[i] : factor;
+			cell->sum += list.values ? factor * list.values[i] : factor;
 		}
 	}
 	return ntouched;
+}
+
+/* The column of the item of a row, which is no neighbour of itself. */
+static inline uint32
+own_column(const Product *product, uint32 row)
+{
+	if (!product->self)
+		return PG_UINT32_MAX;
+	return product->row_col ? PART(product, uint32, row_col)[row] : row;
 }
 
 /* What was added up at a touched place. */
@@ -251,11 +242,15 @@ static pg_attribute_always_inline void
 score_touched(Worker *worker, Accumulator kind, uint32 row, uint32 ntouched, bool by_count)
 {
 	const Product *product = worker->product;
-	const Column *columns = PART(product, Column, columns);
+	const double *col_factor = PART(product, double, col_factor);
+	const uint32 *col_count = PART(product, uint32, col_count);
+	const uint32 *col_rank = PART(product, uint32, col_rank);
+	const char *columns = (const char *) product + worker->hot_column;
+	int			column_shift = worker->hot_shift;
 	const uint32 *touched = worker->touched;
-	uint32		same = product->self ? PART(product, uint32, row_col)[row] : PG_UINT32_MAX;
+	uint32		same = own_column(product, row);
 	double		factor = PART(product, double, row_factor)[row];
-	double		users = PART(product, uint32, row_count)[row];
+	double		users = product->row_count ? PART(product, uint32, row_count)[row] : 0;
 	double		shrink = product->shrink;
 	int64		min_together = product->min_together;
 	uint64		mask = (UINT64CONST(1) << product->rank_bits) - 1;
@@ -264,30 +259,30 @@ score_touched(Worker *worker, Accumulator kind, uint32 row, uint32 ntouched, boo
 	for (k = 0; k < ntouched; k++)
 	{
 		Cell		cell = read_place(worker, kind, touched[k]);
-		const Column *column = &columns[cell.target];
+		uint32		target = cell.target;
 		double		score;
 		uint64		bits;
 
 		if (kind != IN_TABLE && k + 16 < ntouched)
-			__builtin_prefetch(&columns[touched[k + 16]]);
-		if (cell.target == same || cell.count < min_together)
+			__builtin_prefetch(columns + ((Size) touched[k + 16] << column_shift));
+		if (target == same || cell.count < min_together)
 			continue;
 		if (!by_count)
-			score = cell.sum * factor * column->factor;
+			score = cell.sum * factor * col_factor[target];
 		else if (product->swapped)
-			score = similarity_count_score(product->measure, cell.count, column->count, users,
+			score = similarity_count_score(product->measure, cell.count, col_count[target], users,
 										   product->users);
 		else
-			score = similarity_count_score(product->measure, cell.count, users, column->count,
+			score = similarity_count_score(product->measure, cell.count, users, col_count[target],
 										   product->users);
 		if (shrink > 0)
 			score *= cell.count / (cell.count + shrink);
 		if (!(score > 0) || (bits = score_bits(score, product->rank_bits)) == 0)
 			continue;
 		if (product->min_llr > 0 &&
-			similarity_llr(cell.count, users, column->count, product->users) < product->min_llr)
+			similarity_llr(cell.count, users, col_count[target], product->users) < product->min_llr)
 			continue;
-		best_offer(&worker->best, bits | (mask - column->rank));
+		best_offer(&worker->best, bits | (mask - (col_rank ? col_rank[target] : target)));
 	}
 }
 
@@ -296,7 +291,7 @@ static pg_attribute_always_inline int
 select_for_settings(Worker *worker, Accumulator kind, uint32 row, uint32 ntouched,
 					Neighbour *result)
 {
-	uint32		same = PART(worker->product, uint32, row_col)[row];
+	uint32		same = own_column(worker->product, row);
 	uint32		k;
 
 	settings_reset(worker->settings);
@@ -328,8 +323,10 @@ select_best(Worker *worker, Accumulator kind, uint32 row, uint32 ntouched, Neigh
 	best_sort(best);
 	for (i = 0; i < best->count; i++)
 	{
+		uint32		rank = (uint32) (mask - (best->keys[i] & mask));
+
 		result[i].score = bits_score(best->keys[i] & ~mask);
-		result[i].target = rank_col[mask - (best->keys[i] & mask)];
+		result[i].target = rank_col ? rank_col[rank] : rank;
 	}
 	for (i = 0; i < best->count; i++)
 		result[i].together = count_of(worker, kind, result[i].target);
@@ -373,7 +370,10 @@ product_begin(const void *shared)
 	if (product->row_values)
 		worker->row_values = (const float *) ((const char *) worker->row_users +
 											  product->row_values);
-	worker->weighted = product->row_values || product->user_values || product->user_weights;
+	worker->weighted = product->row_values || product->valued || product->weighted;
+	/* without a factor it is the count */
+	worker->hot_column = product->col_factor ? product->col_factor : product->col_count;
+	worker->hot_shift = product->col_factor ? 3 : 2;
 	if (worker->weighted)
 		worker->cells = alloc_places(targets * sizeof(Cell));
 	else
@@ -398,7 +398,6 @@ fits_table(Worker *worker, uint32 row)
 	const Product *product = worker->product;
 	const uint64 *row_start = PART(product, uint64, row_start);
 	const uint32 *row_users = worker->row_users;
-	const uint64 *user_start = PART(product, uint64, user_start);
 	uint64		limit = 1 << (TABLE_BITS - 1);
 	uint64		end = row_start[row + 1];
 	uint64		steps = 0;
@@ -407,7 +406,7 @@ fits_table(Worker *worker, uint32 row)
 	if (!worker->hashes || end - row_start[row] > limit)
 		return false;
 	for (k = row_start[row]; k < end; k++)
-		steps += user_start[row_users[k] + 1] - user_start[row_users[k]];
+		steps += product_list_at(product, row_users[k])[0];
 	if (steps > limit)
 		return false;
 	worker->shift = 31 - pg_leftmost_one_pos32(Max((uint32) steps * 2 - 1, 1));
@@ -428,7 +427,7 @@ product_run(void *local, uint32 block, void *result)
 		Neighbour  *neighbours = (Neighbour *) (out + sizeof(uint64));
 		int			count;
 
-		prefetch_rows(worker, row);
+		prefetch_row(worker, row);
 		if (fits_table(worker, row))
 			count = work_out_row(worker, IN_TABLE, row, neighbours);
 		else if (worker->weighted)

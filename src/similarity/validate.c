@@ -299,7 +299,7 @@ void
 similarity_validation_row(SimilarityBuild *build, uint32 rank, const Neighbour *list, int count)
 {
 	Validation *validation = build->validation;
-	uint32		item = build->targets.by_rank[rank];
+	uint32		item = side_item(&build->targets, rank);
 	Sum		   *sum;
 	int			i;
 
