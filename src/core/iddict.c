@@ -10,11 +10,13 @@
  *
  * A table of numbers, open addressing with linear probing, leads to the array
  * of values, where keys are compared.  Integers take a path of their own: no
- * function is called.  Values of every other type stay in memory of the
+ * function is called, and where they are close together, as serial numbers are,
+ * the table has a place for each integer from the least to the greatest, so that
+ * nothing is hashed or compared.  Values of every other type stay in memory of the
  * dictionary, hashed and compared by the type's default hash operator class,
  * with the collation that was given.
  *
- * Memory: 6 to 12 bytes of table and 8 to 16 of value array per distinct
+ * Memory: 4 to 16 bytes of table and 8 to 16 of value array per distinct
  * value; for types other than integers 4 to 8 for its hash, and the value
  * itself where it is passed by reference.
  *
@@ -39,6 +41,9 @@
 #define INITIAL_SLOTS 128
 #define FREE_SLOT PG_UINT32_MAX
 
+/* A direct table has at most so many slots for each value when it is made. */
+#define DIRECT_SLOTS 4
+
 /* Values that iddict_put_many() looks for at a time. */
 #define MANY 64
 
@@ -58,6 +63,9 @@ struct IdDict
 	uint32	   *hashes;			/* by number; NULL for integers */
 	uint32	   *slots;			/* numbers; NULL: nothing is looked for any more */
 	uint32		mask;			/* number of slots, a power of 2, minus 1 */
+	bool		direct;			/* the slot of an integer is its distance from base */
+	uint64		base;
+	uint64		nslots;
 	FmgrInfo	hash;
 	FmgrInfo	equal;
 };
@@ -112,6 +120,7 @@ create_slots(IdDict *dict, Size count)
 
 	memset(slots, 0xff, count * sizeof(uint32));
 	dict->mask = (uint32) (count - 1);
+	dict->nslots = count;
 	return slots;
 }
 
@@ -203,9 +212,12 @@ iddict_memory(const IdDict *dict)
 static inline uint32
 find_slot(IdDict *dict, Datum key, uint32 hash)
 {
-	uint32		slot = hash & dict->mask;
+	uint32		slot;
 	uint32		id;
 
+	if (dict->direct)
+		return (uint32) ((uint64) key - dict->base);
+	slot = hash & dict->mask;
 	while ((id = dict->slots[slot]) != FREE_SLOT)
 	{
 		if (dict->isint ? dict->values[id] == key :
@@ -216,24 +228,94 @@ find_slot(IdDict *dict, Datum key, uint32 hash)
 	return slot;
 }
 
-/* Twice as many slots. */
+/* Puts all values into a table of so many slots, direct from base on or hashed. */
 static void
-grow_slots(IdDict *dict)
+rebuild_slots(IdDict *dict, bool direct, uint64 base, Size nslots)
 {
 	uint32		id;
 
 	pfree(dict->slots);
-	dict->slots = create_slots(dict, ((Size) dict->mask + 1) * 2);
+	dict->slots = create_slots(dict, nslots);
+	dict->direct = direct;
+	dict->base = base;
 	for (id = 0; id < dict->count; id++)
 	{
-		uint32		slot = (dict->isint ? hash_int64((int64) dict->values[id]) :
-							dict->hashes[id]) & dict->mask;
+		uint64		slot;
 
 		if ((id & 0xffff) == 0)
 			CHECK_FOR_INTERRUPTS();
-		while (dict->slots[slot] != FREE_SLOT)
-			slot = (slot + 1) & dict->mask;
+		if (direct)
+			slot = (uint64) dict->values[id] - base;
+		else
+		{
+			slot = (dict->isint ? hash_int64((int64) dict->values[id]) :
+					dict->hashes[id]) & dict->mask;
+			while (dict->slots[slot] != FREE_SLOT)
+				slot = (slot + 1) & dict->mask;
+		}
 		dict->slots[slot] = id;
+	}
+}
+
+/* So many slots from base on, or as many as there are integers. */
+static inline Size
+clamp_slots(uint64 base, uint64 nslots)
+{
+	return Min(nslots - 1, (uint64) PG_INT64_MAX - base) + 1;
+}
+
+/* Twice as many slots, or a direct table where the integers are close enough together. */
+static void
+grow_slots(IdDict *dict)
+{
+	int64		least = PG_INT64_MAX;
+	int64		greatest = PG_INT64_MIN;
+	uint64		most = (uint64) dict->count * DIRECT_SLOTS;
+	uint64		span;
+	uint32		id;
+
+	for (id = 0; id < dict->count && dict->isint; id++)
+	{
+		least = Min(least, (int64) dict->values[id]);
+		greatest = Max(greatest, (int64) dict->values[id]);
+	}
+	span = (uint64) greatest - (uint64) least;
+	if (dict->isint && span < most - most / 5)
+		/* with room for more: ids grow at the upper end */
+		rebuild_slots(dict, true, (uint64) least,
+					  clamp_slots((uint64) least, Min(most, span * 2)));
+	else
+		rebuild_slots(dict, false, 0, ((Size) dict->mask + 1) * 2);
+}
+
+/*
+ * Makes a direct table cover another integer.  It grows by a good part, so that
+ * this is rare; where that would make it too large it is hashed from now on.
+ */
+static void
+cover_key(IdDict *dict, uint64 key)
+{
+	uint64		most = (uint64) dict->count * DIRECT_SLOTS;
+	uint64		room = dict->nslots / 4;
+	/* one of them has wrapped around */
+	uint64		above = key - dict->base;
+	uint64		below = dict->base - key;
+
+	if (above < most && above + room < most)
+		rebuild_slots(dict, true, dict->base,
+					  clamp_slots(dict->base, Max(above + room, Min(dict->nslots * 2, most))));
+	else if (below < most && below + room + dict->nslots < most)
+	{
+		room = Min(room, key - (uint64) PG_INT64_MIN);
+		rebuild_slots(dict, true, key - room, below + room + dict->nslots);
+	}
+	else
+	{
+		Size		nslots = INITIAL_SLOTS;
+
+		while (nslots * 2 / 3 <= dict->count)
+			nslots *= 2;
+		rebuild_slots(dict, false, 0, nslots);
 	}
 }
 
@@ -265,7 +347,7 @@ append_value(IdDict *dict, Datum value, uint32 hash, uint32 slot)
 		dict->hashes[dict->count] = hash;
 	dict->slots[slot] = dict->count++;
 	/* at most two thirds are taken */
-	if (dict->count > (dict->mask + UINT64CONST(1)) * 2 / 3)
+	if (!dict->direct && dict->count > (dict->mask + UINT64CONST(1)) * 2 / 3)
 		grow_slots(dict);
 	return dict->count - 1;
 }
@@ -277,7 +359,7 @@ make_key(IdDict *dict, Datum value, uint32 *hash)
 	if (dict->isint)
 	{
 		value = int_key(dict, value);
-		*hash = hash_int64((int64) value);
+		*hash = dict->direct ? 0 : hash_int64((int64) value);
 		return value;
 	}
 	if (dict->typlen == -1)
@@ -293,8 +375,16 @@ make_key(IdDict *dict, Datum value, uint32 *hash)
 static inline uint32
 put_key(IdDict *dict, Datum key, uint32 hash)
 {
-	uint32		slot = find_slot(dict, key, hash);
-	uint32		id = dict->slots[slot];
+	uint32		slot;
+	uint32		id;
+
+	if (dict->direct && (uint64) key - dict->base >= dict->nslots)
+	{
+		cover_key(dict, (uint64) key);
+		hash = hash_int64((int64) key);
+	}
+	slot = find_slot(dict, key, hash);
+	id = dict->slots[slot];
 
 	return id != FREE_SLOT ? id : append_value(dict, key, hash, slot);
 }
@@ -307,6 +397,26 @@ iddict_put(IdDict *dict, Datum value)
 	Datum		key = make_key(dict, value, &hash);
 
 	return put_key(dict, key, hash);
+}
+
+/* Asks for the slots of keys, and where that helps for the values behind them. */
+static inline void
+prefetch_slots(IdDict *dict, const Datum *keys, const uint32 *hashes, int n)
+{
+	int			i;
+
+	for (i = 0; i < n && dict->direct; i++)
+		if ((uint64) keys[i] - dict->base < dict->nslots)
+			__builtin_prefetch(&dict->slots[(uint64) keys[i] - dict->base]);
+	for (i = 0; i < n && !dict->direct; i++)
+		__builtin_prefetch(&dict->slots[hashes[i] & dict->mask]);
+	for (i = 0; i < n && dict->isint && !dict->direct; i++)
+	{
+		uint32		id = dict->slots[hashes[i] & dict->mask];
+
+		if (id != FREE_SLOT)
+			__builtin_prefetch(&dict->values[id]);
+	}
 }
 
 /*
@@ -326,17 +436,8 @@ iddict_put_many(IdDict *dict, const Datum *values, uint32 *ids, int count)
 		int			i;
 
 		for (i = 0; i < n; i++)
-		{
 			keys[i] = make_key(dict, values[start + i], &hashes[i]);
-			__builtin_prefetch(&dict->slots[hashes[i] & dict->mask]);
-		}
-		for (i = 0; i < n && dict->isint; i++)
-		{
-			uint32		id = dict->slots[hashes[i] & dict->mask];
-
-			if (id != FREE_SLOT)
-				__builtin_prefetch(&dict->values[id]);
-		}
+		prefetch_slots(dict, keys, hashes, n);
 		for (i = 0; i < n; i++)
 			ids[start + i] = put_key(dict, keys[i], hashes[i]);
 	}
@@ -348,8 +449,11 @@ iddict_find(IdDict *dict, Datum value)
 {
 	uint32		hash;
 	Datum		key = make_key(dict, value, &hash);
-	uint32		id = dict->slots[find_slot(dict, key, hash)];
+	uint32		id;
 
+	if (dict->direct && (uint64) key - dict->base >= dict->nslots)
+		return IDDICT_NOT_FOUND;
+	id = dict->slots[find_slot(dict, key, hash)];
 	return id != FREE_SLOT ? id : IDDICT_NOT_FOUND;
 }
 
@@ -426,6 +530,22 @@ compare_int_keys(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
+/* Ranks of all numbers in a direct table, whose slots are in order. */
+static void
+rank_slots(const IdDict *dict, uint32 *ranks)
+{
+	uint32		rank = 0;
+	uint64		slot;
+
+	for (slot = 0; slot < dict->nslots; slot++)
+	{
+		if ((slot & 0xffff) == 0)
+			CHECK_FOR_INTERRUPTS();
+		if (dict->slots[slot] != FREE_SLOT)
+			ranks[dict->slots[slot]] = rank++;
+	}
+}
+
 /*
  * Ranks of all numbers in the order of their values: result[id] is 0 for the
  * least value.  A type without a btree order is ordered by its text form.
@@ -434,12 +554,17 @@ compare_int_keys(const void *a, const void *b)
 uint32 *
 iddict_sort(IdDict *dict)
 {
-	Size		size = Max(dict->count, 1) * sizeof(SortKey);
-	SortKey    *keys = MemoryContextAllocHuge(CurrentMemoryContext, size);
 	uint32	   *ranks = MemoryContextAllocHuge(CurrentMemoryContext,
 											   Max(dict->count, 1) * sizeof(uint32));
+	SortKey    *keys;
 	uint32		i;
 
+	if (dict->direct)
+	{
+		rank_slots(dict, ranks);
+		return ranks;
+	}
+	keys = MemoryContextAllocHuge(CurrentMemoryContext, Max(dict->count, 1) * sizeof(SortKey));
 	for (i = 0; i < dict->count; i++)
 	{
 		keys[i].id = i;
