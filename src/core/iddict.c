@@ -28,6 +28,7 @@
 #include "catalog/pg_type.h"
 #include "common/hashfn.h"
 #include "libpq/pqformat.h"
+#include "port/pg_bitutils.h"
 #include "utils/builtins.h"
 #include "utils/datum.h"
 #include "utils/fmgroids.h"
@@ -59,7 +60,9 @@ struct IdDict
 	bool		bytewise;		/* equal if and only if the bytes are */
 	uint32		count;
 	uint32		capacity;		/* of the arrays by number */
-	Datum	   *values;			/* by number; integers as int64 */
+	Datum	   *values;			/* by number; integers as int64; NULL: first, and those after it */
+	int64		first;
+	bool		sorted;			/* values are in order */
 	uint32	   *hashes;			/* by number; NULL for integers */
 	uint32	   *slots;			/* numbers; NULL: nothing is looked for any more */
 	uint32		mask;			/* number of slots, a power of 2, minus 1 */
@@ -471,22 +474,73 @@ iddict_renumber(IdDict *dict, const uint32 *to)
 	{
 		if ((id & 0xffff) == 0)
 			CHECK_FOR_INTERRUPTS();
-		values[to[id]] = dict->values[id];
+		values[to[id]] = iddict_value(dict, id);
 	}
-	pfree(dict->values);
-	pfree(dict->slots);
+	if (dict->values)
+		pfree(dict->values);
+	if (dict->slots)
+		pfree(dict->slots);
 	if (dict->hashes)
 		pfree(dict->hashes);
 	dict->values = values;
 	dict->slots = dict->hashes = NULL;
 	dict->capacity = dict->count;
+	dict->sorted = false;
 }
 
-/* All values, by number; good while none is added. */
-const Datum *
-iddict_values(const IdDict *dict)
+/* Are values integers that iddict_fill() can put in? */
+bool
+iddict_is_integer(const IdDict *dict)
 {
-	return dict->values;
+	return dict->isint;
+}
+
+/*
+ * Fills an empty dictionary with count integers in ascending order: those whose
+ * distance from the first is set in a bitmap, or without one first and all that
+ * follow it.  Afterwards they can only be got by their numbers.
+ */
+void
+iddict_fill(IdDict *dict, int64 first, uint32 count, const uint64 *bits)
+{
+	uint32		id = 0;
+	Size		word;
+
+	Assert(dict->isint && dict->count == 0);
+	pfree(dict->slots);
+	pfree(dict->values);
+	dict->slots = NULL;
+	dict->values = NULL;
+	dict->count = dict->capacity = count;
+	dict->first = first;
+	dict->sorted = true;
+	if (bits == NULL)
+		return;
+	dict->values = MemoryContextAllocHuge(dict->cxt, Max(count, 1) * sizeof(Datum));
+	for (word = 0; id < count; word++)
+	{
+		uint64		left = bits[word];
+
+		if ((word & 0xffff) == 0)
+			CHECK_FOR_INTERRUPTS();
+		for (; left != 0; left &= left - 1)
+			dict->values[id++] = (Datum) (first + (int64) (word * 64 + pg_rightmost_one_pos64(left)));
+	}
+}
+
+/* Are numbers in the order of values? */
+bool
+iddict_is_sorted(const IdDict *dict)
+{
+	return dict->sorted;
+}
+
+/* Asks for the value of a number that will be wanted. */
+void
+iddict_prefetch(const IdDict *dict, uint32 id)
+{
+	if (dict->values)
+		__builtin_prefetch(&dict->values[id]);
 }
 
 /* Value of a number; by reference it points into the dictionary. */
@@ -494,7 +548,7 @@ Datum
 iddict_value(const IdDict *dict, uint32 id)
 {
 	Assert(id < dict->count);
-	return dict->values[id];
+	return dict->values ? dict->values[id] : (Datum) (dict->first + id);
 }
 
 typedef struct SortKey
@@ -559,6 +613,10 @@ iddict_sort(IdDict *dict)
 	SortKey    *keys;
 	uint32		i;
 
+	for (i = 0; i < dict->count && dict->sorted; i++)
+		ranks[i] = i;
+	if (dict->sorted)
+		return ranks;
 	if (dict->direct)
 	{
 		rank_slots(dict, ranks);

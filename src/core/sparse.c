@@ -289,6 +289,58 @@ triples_next(Triples *triples, TripleBatch *batch)
 	return batch->count > 0;
 }
 
+#define VISIT_ENTRIES 65536
+
+static void
+visit_batch(const TripleBatch *batch, TripleNumbers numbers, void *arg)
+{
+	Size		start;
+
+	for (start = 0; start < batch->count; start += VISIT_ENTRIES)
+	{
+		CHECK_FOR_INTERRUPTS();
+		numbers(arg, (uint32 *) batch->rows + start, (uint32 *) batch->cols + start,
+				Min(batch->count - start, VISIT_ENTRIES));
+	}
+}
+
+/* Shows all entries to a function that changes nothing. */
+void
+triples_visit(Triples *triples, TripleNumbers numbers, void *arg)
+{
+	TripleBatch batch;
+
+	triples_rewind(triples);
+	while (triples_next(triples, &batch))
+		visit_batch(&batch, numbers, arg);
+}
+
+/* Gives all entries other numbers of rows and columns.  Where there is a file it is written anew. */
+void
+triples_renumber(Triples **triples, TripleNumbers numbers, void *arg)
+{
+	Triples    *old = *triples;
+	TripleBatch batch;
+
+	if (old->file == NULL)
+	{
+		triples_visit(old, numbers, arg);
+		return;
+	}
+	*triples = triples_create(old->cxt, old->memory_limit);
+	triples_rewind(old);
+	while (triples_next(old, &batch))
+	{
+		Size		i;
+
+		visit_batch(&batch, numbers, arg);
+		for (i = 0; i < batch.count; i++)
+			triples_add(*triples, batch.rows[i], batch.cols[i], batch.values ? batch.values[i] : 1,
+						batch.times ? batch.times[i] : 0);
+	}
+	triples_free(old);
+}
+
 void
 triples_free(Triples *triples)
 {

@@ -3,7 +3,7 @@
  * engine.c
  *		From interactions in any order to the neighbours of each item.
  *
- *		similarity_add		(user, item, weight, ts) get dense numbers and are
+ *		similarity_add		(user, item, weight, ts) get numbers (ids.c) and are
  *							collected, on disk where there are many (sparse.c)
  *		similarity_finish	users x items matrix, weighed (matrix.c); both of its
  *							directions into an area of shared memory, for as many
@@ -65,8 +65,8 @@ similarity_begin(MemoryContext cxt, Oid usertype, Oid usercollation, Oid itemtyp
 {
 	SimilarityBuild *build = similarity_create(cxt, options);
 
-	build->users = iddict_create(build->cxt, usertype, usercollation, "user");
-	build->targets.dict = iddict_create(build->cxt, itemtype, itemcollation, "item");
+	ids_init(&build->users, iddict_create(build->cxt, usertype, usercollation, "user"));
+	ids_init(&build->targets.ids, iddict_create(build->cxt, itemtype, itemcollation, "item"));
 	build->byval = get_typbyval(usertype) && get_typbyval(itemtype);
 	return build;
 }
@@ -80,7 +80,7 @@ similarity_begin_sources(SimilarityBuild *build, Oid itemtype, Oid itemcollation
 				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
 				 errmsg("similarity between different kinds of things cannot be tuned")));
 	build->other.triples = triples_create(build->cxt, similarity_memory_limit() / 4);
-	build->other.dict = iddict_create(build->cxt, itemtype, itemcollation, "item");
+	ids_init(&build->other.ids, iddict_create(build->cxt, itemtype, itemcollation, "item"));
 	build->byval = build->byval && get_typbyval(itemtype);
 	build->sources = &build->other;
 }
@@ -100,8 +100,10 @@ flush_side(SimilarityBuild *build, Side *side)
 	uint32		items[PENDING];
 	int			i;
 
-	iddict_put_many(build->users, side->pending_users, users, side->npending);
-	iddict_put_many(side->dict, side->pending_items, items, side->npending);
+	while (!ids_put(&build->users, side->pending_users, users, side->npending))
+		ids_hash(build, &build->users);
+	while (!ids_put(&side->ids, side->pending_items, items, side->npending))
+		ids_hash(build, &side->ids);
 	for (i = 0; i < side->npending; i++)
 		triples_add(side->triples, users[i], items[i], side->pending_weights[i],
 					side->pending_times[i]);
@@ -477,7 +479,7 @@ void
 similarity_emit_row(SimilarityBuild *build, uint32 rank, Neighbour *list, int count)
 {
 	const Side *sources = build->sources;
-	const Datum *values = iddict_values(build->targets.dict);
+	const IdDict *targets = build->targets.ids.dict;
 	MemoryContext old;
 	int			i;
 
@@ -504,12 +506,12 @@ similarity_emit_row(SimilarityBuild *build, uint32 rank, Neighbour *list, int co
 	}
 	for (i = 0; i < count; i++)
 	{
-		build->neighbours[i] = values[list[i].target];
+		build->neighbours[i] = iddict_value(targets, list[i].target);
 		build->scores[i] = list[i].score;
 		build->together[i] = list[i].together;
 	}
 	old = MemoryContextSwitchTo(build->emit_cxt);
-	build->emit(build->emit_arg, iddict_value(sources->dict, build->current_item), count,
+	build->emit(build->emit_arg, iddict_value(sources->ids.dict, build->current_item), count,
 				build->neighbours, build->scores, build->together);
 	MemoryContextSwitchTo(old);
 }
@@ -518,13 +520,12 @@ similarity_emit_row(SimilarityBuild *build, uint32 rank, Neighbour *list, int co
 static inline void
 prefetch_values(const SimilarityBuild *build, const char *in)
 {
-	const Datum *values = iddict_values(build->targets.dict);
 	uint64		count = *(const uint64 *) in;
 	const Neighbour *list = (const Neighbour *) (in + sizeof(uint64));
 	uint64		i;
 
 	for (i = 0; i < count; i++)
-		__builtin_prefetch(&values[list[i].target]);
+		iddict_prefetch(build->targets.ids.dict, list[i].target);
 }
 
 /* Takes the result of a block. */

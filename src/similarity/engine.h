@@ -22,9 +22,25 @@
  */
 #define PENDING 64
 
-typedef struct Side
+/* Users, or items, being numbered: see ids.c. */
+typedef struct Ids
 {
 	IdDict	   *dict;
+	int16		typlen;			/* of integers */
+	bool		distances;		/* numbers are distances from the origin; the dictionary is empty */
+	int64		origin;
+	uint32		least;			/* distance; more than the greatest: none so far */
+	uint32		greatest;
+	/* while all get their last numbers */
+	uint64	   *bits;			/* distances from the least that occur */
+	Size		nwords;
+	uint32	   *ranks;			/* by word: numbers in those before; NULL: distances are kept */
+	uint32		count;
+} Ids;
+
+typedef struct Side
+{
+	Ids			ids;
 	/* interactions that have no numbers yet */
 	int			npending;
 	Datum		pending_users[PENDING];
@@ -51,7 +67,7 @@ struct SimilarityBuild
 {
 	MemoryContext cxt;
 	SimilarityOptions options;
-	IdDict	   *users;			/* NULL when there is a matrix */
+	Ids			users;			/* without dictionary when there is a matrix */
 	bool		byval;			/* users and items: interactions may wait */
 	Side		targets;
 	Side		other;			/* sources, where they are of another kind */
@@ -136,6 +152,13 @@ similarity_user_counts(const SimilarityBuild *build, uint32 user)
 
 extern SimilarityBuild *similarity_create(MemoryContext cxt, const SimilarityOptions *options);
 extern void similarity_flush(SimilarityBuild *build);
+
+/* ids.c */
+extern void ids_init(Ids *ids, IdDict *dict);
+extern bool ids_put(Ids *ids, const Datum *values, uint32 *numbers, int count);
+extern void ids_hash(SimilarityBuild *build, Ids *ids);
+extern void ids_hash_all(SimilarityBuild *build);
+extern void ids_settle(SimilarityBuild *build);
 
 /* matrix.c */
 extern void similarity_make_matrices(SimilarityBuild *build);

@@ -102,10 +102,10 @@ hash_targets(SimilarityBuild *build)
 	bool		typbyval;
 	uint32		i;
 
-	get_typlenbyval(iddict_type(side->dict), &typlen, &typbyval);
+	get_typlenbyval(iddict_type(side->ids.dict), &typlen, &typbyval);
 	for (i = 0; i < side->nitems; i++)
 	{
-		Datum		value = iddict_value(side->dict, i);
+		Datum		value = iddict_value(side->ids.dict, i);
 		uint64		hash = hash_value(value, typbyval, typlen);
 
 		hash = hash_double(hash, similarity_target_factor(build, i));
@@ -232,7 +232,7 @@ similarity_choose_rows(SimilarityBuild *build)
 			CHECK_FOR_INTERRUPTS();
 		if (rows->users[item] == 0)
 			continue;
-		build->wanted[item] = build->wants(build->emit_arg, iddict_value(rows->dict, item),
+		build->wanted[item] = build->wants(build->emit_arg, iddict_value(rows->ids.dict, item),
 										   build->fingerprints[item]);
 		nwanted += build->wanted[item];
 	}

@@ -69,13 +69,13 @@ count_interactions(SimilarityBuild *build, Side *side, uint32 most)
  * lies together, and among equals by value, which makes the numbers independent
  * of the order of rows.  Very many items are numbered by value: then no part of
  * them fits into a cache, and there need be no ranks to look up.  Returns the
- * number of each item of the dictionary.
+ * number of each item of the dictionary; NULL: it stays as it is.
  */
 static uint32 *
 number_items(SimilarityBuild *build, Side *side)
 {
 	Size		count = Max(side->nitems, 1);
-	uint32	   *ranks = iddict_sort(side->dict);
+	uint32	   *ranks;
 	uint32	   *numbers;
 	uint32	   *counts;
 	uint32		most = (uint32) Min(triples_count(side->triples), POPULAR);
@@ -83,6 +83,9 @@ number_items(SimilarityBuild *build, Side *side)
 	uint32	   *places;			/* of the first item with so many interactions less than most */
 	uint32		i;
 
+	if (side->nitems > MANY_ITEMS && iddict_is_sorted(side->ids.dict))
+		return NULL;
+	ranks = iddict_sort(side->ids.dict);
 	if (side->nitems > MANY_ITEMS)
 		return ranks;
 	side->rank = MemoryContextAllocHuge(build->cxt, count * sizeof(uint32));
@@ -174,15 +177,17 @@ make_side(SimilarityBuild *build, Side *side, uint32 nusers)
 
 	decay.as_of = build->options.as_of == DT_NOBEGIN ? build->newest : build->options.as_of;
 	decay.half_life = build->options.half_life;
-	side->nitems = iddict_count(side->dict);
+	side->nitems = iddict_count(side->ids.dict);
 	side_alloc(build, side);
 	numbers = number_items(build, side);
-	iddict_renumber(side->dict, numbers);
+	if (numbers)
+		iddict_renumber(side->ids.dict, numbers);
 	side->matrix = sparse_create(build->cxt, side->triples, nusers, side->nitems, numbers,
 								 decay.half_life > 0 ? decayed : NULL, &decay);
 	triples_free(side->triples);
 	side->triples = NULL;
-	pfree(numbers);
+	if (numbers)
+		pfree(numbers);
 }
 
 /* Makes the matrices of what was collected, and counts users and items. */
@@ -190,15 +195,14 @@ void
 similarity_make_matrices(SimilarityBuild *build)
 {
 	bool		cross = build->sources != &build->targets;
-	uint32		nusers = iddict_count(build->users);
+	uint32		nusers;
 	SparseMatrix *targets;
 	SparseMatrix *sources;
 	uint32		i;
 
 	progress_phase("matrix", 0);
-	/* users are never shown: their values have done their work */
-	iddict_free(build->users);
-	build->users = NULL;
+	ids_settle(build);
+	nusers = build->users.count;
 	make_side(build, &build->targets, nusers);
 	if (cross)
 		make_side(build, &build->other, nusers);

@@ -26,12 +26,12 @@ similarity_begin_like(MemoryContext cxt, const SimilarityBuild *other)
 {
 	SimilarityBuild *build;
 
-	build = similarity_begin(cxt, iddict_type(other->users), iddict_collation(other->users),
-							 iddict_type(other->targets.dict),
-							 iddict_collation(other->targets.dict), &other->options);
+	build = similarity_begin(cxt, iddict_type(other->users.dict), iddict_collation(other->users.dict),
+							 iddict_type(other->targets.ids.dict),
+							 iddict_collation(other->targets.ids.dict), &other->options);
 	if (other->sources != &other->targets)
-		similarity_begin_sources(build, iddict_type(other->sources->dict),
-								 iddict_collation(other->sources->dict));
+		similarity_begin_sources(build, iddict_type(other->sources->ids.dict),
+								 iddict_collation(other->sources->ids.dict));
 	return build;
 }
 
@@ -42,8 +42,8 @@ similarity_begin_like(MemoryContext cxt, const SimilarityBuild *other)
 bool
 similarity_is_of(const SimilarityBuild *build, Oid itemtype, Oid neighbourtype)
 {
-	return get_typbyval(iddict_type(build->sources->dict)) == get_typbyval(itemtype) &&
-		get_typbyval(iddict_type(build->targets.dict)) == get_typbyval(neighbourtype);
+	return get_typbyval(iddict_type(build->sources->ids.dict)) == get_typbyval(itemtype) &&
+		get_typbyval(iddict_type(build->targets.ids.dict)) == get_typbyval(neighbourtype);
 }
 
 /* Numbers of the values of one dictionary in another, which gets what it lacks. */
@@ -62,7 +62,7 @@ merge_dict(SimilarityBuild *build, IdDict *into, const IdDict *from)
 static void
 combine_side(SimilarityBuild *left, Side *into, const Side *from, const uint32 *users)
 {
-	uint32	   *items = merge_dict(left, into->dict, from->dict);
+	uint32	   *items = merge_dict(left, into->ids.dict, from->ids.dict);
 	TripleBatch batch;
 
 	triples_rewind(from->triples);
@@ -97,7 +97,9 @@ similarity_combine(SimilarityBuild *left, SimilarityBuild *right)
 				 errmsg("options must be the same for all rows")));
 	similarity_flush(left);
 	similarity_flush(right);
-	users = merge_dict(left, left->users, right->users);
+	ids_hash_all(left);
+	ids_hash_all(right);
+	users = merge_dict(left, left->users.dict, right->users.dict);
 	combine_side(left, &left->targets, &right->targets, users);
 	if (left->sources != &left->targets)
 		combine_side(left, left->sources, right->sources, users);
@@ -124,7 +126,7 @@ serialize_side(Side *side, StringInfo buf)
 {
 	TripleBatch batch;
 
-	iddict_serialize(side->dict, buf);
+	iddict_serialize(side->ids.dict, buf);
 	check_size(buf->len, triples_count(side->triples));
 	triples_rewind(side->triples);
 	while (triples_next(side->triples, &batch))
@@ -148,10 +150,11 @@ similarity_serialize(SimilarityBuild *build, StringInfo buf)
 	bool		cross = build->sources != &build->targets;
 
 	similarity_flush(build);
+	ids_hash_all(build);
 	pq_sendbytes(buf, (char *) &build->options, sizeof(SimilarityOptions));
 	pq_sendint64(buf, build->newest);
 	pq_sendbyte(buf, cross);
-	iddict_serialize(build->users, buf);
+	iddict_serialize(build->users.dict, buf);
 	serialize_side(&build->targets, buf);
 	if (cross)
 		serialize_side(build->sources, buf);
@@ -169,12 +172,12 @@ get_array(StringInfo buf, int64 count, Size size)
 static void
 deserialize_side(SimilarityBuild *build, Side *side, StringInfo buf)
 {
-	uint32		nusers = iddict_count(build->users);
+	uint32		nusers = iddict_count(build->users.dict);
 	uint32		nitems;
 	int64		count;
 
-	side->dict = iddict_deserialize(build->cxt, buf, "item");
-	nitems = iddict_count(side->dict);
+	side->ids.dict = iddict_deserialize(build->cxt, buf, "item");
+	nitems = iddict_count(side->ids.dict);
 	while ((count = pq_getmsgint64(buf)) != 0)
 	{
 		bool		has_values = pq_getmsgbyte(buf);
@@ -224,7 +227,7 @@ similarity_deserialize(MemoryContext cxt, StringInfo buf)
 	cross = pq_getmsgbyte(buf);
 	build = similarity_create(cxt, &options);
 	build->newest = newest;
-	build->users = iddict_deserialize(build->cxt, buf, "user");
+	build->users.dict = iddict_deserialize(build->cxt, buf, "user");
 	deserialize_side(build, &build->targets, buf);
 	if (cross)
 	{
