@@ -12,8 +12,10 @@
  */
 #include "core/compat.h"
 
+#include "access/htup_details.h"
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
+#include "executor/tuptable.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/syscache.h"
@@ -188,23 +190,62 @@ read_query(FunctionCallInfo fcinfo, const char *text, Rows kind, Oid itemtype, O
 	return reading.build;
 }
 
+/* Where rows of the result go. */
+typedef struct Writing
+{
+	ReturnSetInfo *rsinfo;
+	TupleTableSlot *slot;		/* has a row all columns of which are 8 bytes; or NULL */
+	char	   *columns;		/* of that row */
+} Writing;
+
 static void
 put_neighbours(void *arg, Datum item, int n, const Datum *neighbours,
 			   const double *scores, const int64 *together)
 {
-	ReturnSetInfo *rsinfo = (ReturnSetInfo *) arg;
+	Writing    *writing = (Writing *) arg;
+	ReturnSetInfo *rsinfo = writing->rsinfo;
 	Datum		values[4];
 	bool		nulls[4] = {false, false, false, false};
 	int			i;
 
-	values[0] = item;
 	for (i = 0; i < n; i++)
 	{
+		values[0] = item;
 		values[1] = neighbours[i];
 		values[2] = Float8GetDatum(scores[i]);
 		values[3] = Int64GetDatum(together[i]);
-		tuplestore_putvalues(rsinfo->setResult, rsinfo->setDesc, values, nulls);
+		if (writing->slot)
+		{
+			memcpy(writing->columns, values, sizeof(values));
+			tuplestore_puttupleslot(rsinfo->setResult, writing->slot);
+		}
+		else
+			tuplestore_putvalues(rsinfo->setResult, rsinfo->setDesc, values, nulls);
 	}
+}
+
+/*
+ * Rows of numbers of 8 bytes differ in nothing but these numbers: one is formed,
+ * and filled in for each row of the result.
+ */
+static void
+begin_writing(Writing *writing, ReturnSetInfo *rsinfo)
+{
+	TupleDesc	desc = rsinfo->setDesc;
+	Datum		values[4] = {0};
+	bool		nulls[4] = {false, false, false, false};
+	MinimalTuple tuple;
+	int			i;
+
+	writing->rsinfo = rsinfo;
+	writing->slot = NULL;
+	for (i = 0; i < 4; i++)
+		if (!TupleDescAttr(desc, i)->attbyval || TupleDescAttr(desc, i)->attlen != 8)
+			return;
+	tuple = heap_form_minimal_tuple(desc, values, nulls);
+	writing->columns = (char *) tuple + tuple->t_hoff - MINIMAL_TUPLE_OFFSET;
+	writing->slot = MakeSingleTupleTableSlot(desc, &TTSOpsMinimalTuple);
+	ExecStoreMinimalTuple(tuple, writing->slot, true);
 }
 
 static void
@@ -212,6 +253,7 @@ similarity_of_query(FunctionCallInfo fcinfo, int query_arg, Rows kind)
 {
 	ReturnSetInfo *rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
 	SimilarityBuild *build;
+	Writing		writing;
 
 	if (PG_ARGISNULL(query_arg))
 		ereport(ERROR,
@@ -222,7 +264,10 @@ similarity_of_query(FunctionCallInfo fcinfo, int query_arg, Rows kind)
 					   TupleDescAttr(rsinfo->setDesc, 0)->atttypid,
 					   TupleDescAttr(rsinfo->setDesc, 1)->atttypid,
 					   options_of_arguments(fcinfo, query_arg + 1));
-	similarity_finish(build, put_neighbours, rsinfo);
+	begin_writing(&writing, rsinfo);
+	similarity_finish(build, put_neighbours, &writing);
+	if (writing.slot)
+		ExecDropSingleTupleTableSlot(writing.slot);
 }
 
 /* item_similarity(query, options...): items of type bigint */
