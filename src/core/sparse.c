@@ -472,9 +472,13 @@ merge_row(uint32 *cols, float *values, Size count, uint64 **keys)
 	return kept;
 }
 
-/* Entries are counted into start[row + 2], so that filling makes row starts of them. */
+/*
+ * Counts the entries of rows into their starts; the length of the longest row.
+ * places, if there are any, are of 4 bytes, as rows come at random and more of
+ * these fit into a cache, and get the starts too.
+ */
 static uint64
-count_rows(Triples *triples, uint64 *start, uint32 nrows)
+count_rows(Triples *triples, uint64 *start, uint32 *places, uint32 nrows)
 {
 	TripleBatch batch;
 	uint64		longest = 0;
@@ -489,20 +493,27 @@ count_rows(Triples *triples, uint64 *start, uint32 nrows)
 		{
 			if ((i & 0xffff) == 0)
 				CHECK_FOR_INTERRUPTS();
-			start[batch.rows[i] + 2]++;
+			if (places)
+				places[batch.rows[i]]++;
+			else
+				start[batch.rows[i] + 1]++;
 		}
 	}
 	for (row = 0; row < nrows; row++)
 	{
-		longest = Max(longest, start[row + 2]);
-		start[row + 2] += start[row + 1];
+		uint64		count = places ? places[row] : start[row + 1];
+
+		longest = Max(longest, count);
+		start[row + 1] = start[row] + count;
+		if (places)
+			places[row] = (uint32) start[row];
 	}
 	return longest;
 }
 
 static void
 fill_rows(SparseMatrix *matrix, Triples *triples, const uint32 *colmap,
-		  TripleValue value, void *arg)
+		  TripleValue value, void *arg, uint32 *places)
 {
 	TripleBatch batch;
 
@@ -513,7 +524,7 @@ fill_rows(SparseMatrix *matrix, Triples *triples, const uint32 *colmap,
 
 		for (i = 0; i < batch.count; i++)
 		{
-			uint64		place = matrix->start[batch.rows[i] + 1]++;
+			uint64		place = places ? places[batch.rows[i]]++ : matrix->start[batch.rows[i]]++;
 			uint32		col = batch.cols[i];
 
 			if ((i & 0xffff) == 0)
@@ -528,6 +539,10 @@ fill_rows(SparseMatrix *matrix, Triples *triples, const uint32 *colmap,
 			}
 		}
 	}
+	/* starts have become ends */
+	if (places == NULL)
+		memmove(matrix->start + 1, matrix->start, (Size) matrix->nrows * sizeof(uint64));
+	matrix->start[0] = 0;
 }
 
 /* Sorts all rows, of total entries, drops what does not count and closes the gaps. */
@@ -598,6 +613,7 @@ sparse_create(MemoryContext cxt, Triples *triples, uint32 nrows, uint32 ncols,
 	MemoryContext old = MemoryContextSwitchTo(cxt);
 	SparseMatrix *matrix = palloc0_object(SparseMatrix);
 	uint64		count = Max(triples_count(triples), 1);
+	uint32	   *places = NULL;
 	uint64		longest;
 
 	matrix->nrows = nrows;
@@ -608,8 +624,12 @@ sparse_create(MemoryContext cxt, Triples *triples, uint32 nrows, uint32 ncols,
 	if (value || triples->has_values)
 		matrix->values = MemoryContextAllocHuge(cxt, count * sizeof(float));
 
-	longest = count_rows(triples, matrix->start, nrows);
-	fill_rows(matrix, triples, colmap, value, arg);
+	if (count <= PG_UINT32_MAX)
+		places = MemoryContextAllocExtended(cxt, Max(nrows, 1) * sizeof(uint32),
+											MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
+	longest = count_rows(triples, matrix->start, places, nrows);
+	fill_rows(matrix, triples, colmap, value, arg, places);
+	free_array(places);
 	merge_rows(matrix, count, longest);
 	MemoryContextSwitchTo(old);
 	return matrix;

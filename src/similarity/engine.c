@@ -346,12 +346,19 @@ typedef struct Extent
 	double		steps;			/* additions */
 } Extent;
 
-/* Also sets starts[rank] to the number of entries of rows before. */
+/*
+ * Also sets starts[rank] to the number of entries of rows before: of all, less those
+ * of users who do not count, where that are few.
+ */
 static Extent
 measure_extent(SimilarityBuild *build, const Side *rows, const Side *cols, uint64 *starts)
 {
 	Extent		extent = {0};
+	bool		all = build->wanted == NULL && rows == cols;
 	uint32		i;
+
+	for (i = 0; all && i < rows->nitems; i++)
+		starts[side_rank(rows, i) + 1] = rows->count[i];
 
 	for (i = 0; i < rows->matrix->nrows; i++)
 	{
@@ -360,18 +367,32 @@ measure_extent(SimilarityBuild *build, const Side *rows, const Side *cols, uint6
 
 		if ((i & 0xfff) == 0)
 			CHECK_FOR_INTERRUPTS();
-		if (!similarity_user_counts(build, i))
+		if (similarity_user_counts(build, i))
+		{
+			extent.entries += cols_count;
+			extent.users++;
+			if (all)
+			{
+				extent.row_entries += cols_count;
+				extent.steps += (double) cols_count * cols_count;
+				continue;
+			}
+		}
+		else if (!all)
 			continue;
 		for (k = rows->matrix->start[i]; k < rows->matrix->start[i + 1]; k++)
 		{
-			if (build->wanted && !build->wanted[rows->matrix->cols[k]])
-				continue;
-			starts[side_rank(rows, rows->matrix->cols[k]) + 1]++;
-			extent.row_entries++;
-			extent.steps += cols_count;
+			uint64	   *start = &starts[side_rank(rows, rows->matrix->cols[k]) + 1];
+
+			if (all)
+				(*start)--;
+			else if (build->wanted == NULL || build->wanted[rows->matrix->cols[k]])
+			{
+				(*start)++;
+				extent.row_entries++;
+				extent.steps += cols_count;
+			}
 		}
-		extent.entries += cols_count;
-		extent.users++;
 	}
 	for (i = 0; i < rows->nitems; i++)
 		starts[i + 1] += starts[i];
@@ -385,7 +406,8 @@ typedef struct Filling
 	const bool *wanted;			/* by number, or NULL */
 	uint32		first;
 	uint32		nrows;
-	uint64	   *places;			/* of the next user of a row */
+	uint64	   *places;			/* of the next user of a row: one of the two */
+	uint32	   *small_places;	/* more of these fit into a cache */
 	uint32	   *row_users;
 	float	   *row_values;		/* or NULL */
 } Filling;
@@ -397,14 +419,16 @@ fill_user(Filling *filling, uint32 place, const uint32 *items, const float *valu
 
 	for (k = 0; k < count; k++)
 	{
+		uint64		next;
 		/* below first it wraps around */
 		uint32		row = (filling->rank ? filling->rank[items[k]] : items[k]) - filling->first;
 
 		if (row >= filling->nrows || (filling->wanted && !filling->wanted[items[k]]))
 			continue;
+		next = filling->places ? filling->places[row]++ : filling->small_places[row]++;
 		if (filling->row_values)
-			filling->row_values[filling->places[row]] = values[k];
-		filling->row_users[filling->places[row]++] = place;
+			filling->row_values[next] = values[k];
+		filling->row_users[next] = place;
 	}
 }
 
@@ -425,8 +449,15 @@ fill_rows(SimilarityBuild *build, Product *product, const Side *rows, const uint
 
 	for (i = 0; i <= nrows; i++)
 		row_start[i] = starts[first + i] - starts[first];
-	filling.places = MemoryContextAllocHuge(build->cxt, (Size) nrows * sizeof(uint64));
-	memcpy(filling.places, row_start, (Size) nrows * sizeof(uint64));
+	if (row_start[nrows] > PG_UINT32_MAX)
+	{
+		filling.places = MemoryContextAllocHuge(build->cxt, (Size) nrows * sizeof(uint64));
+		memcpy(filling.places, row_start, (Size) nrows * sizeof(uint64));
+	}
+	else
+		filling.small_places = MemoryContextAllocHuge(build->cxt, (Size) nrows * sizeof(uint32));
+	for (i = 0; i < nrows && filling.small_places; i++)
+		filling.small_places[i] = (uint32) row_start[i];
 	filling.row_users = row_area;
 	if (product->row_values)
 		filling.row_values = (float *) ((char *) row_area + product->row_values);
@@ -453,7 +484,7 @@ fill_rows(SimilarityBuild *build, Product *product, const Side *rows, const uint
 		}
 		place += product_list_words(product, list.count) >> product->list_shift;
 	}
-	pfree(filling.places);
+	pfree(filling.places ? (void *) filling.places : filling.small_places);
 	product->first_row = first;
 	product->nrows = nrows;
 	product->block_rows = build->block_rows;
@@ -614,9 +645,17 @@ static void
 free_matrix(SimilarityBuild *build, Side *side)
 {
 	sparse_free(side->matrix);
+	pfree(side->count);
+	pfree(side->total);
+	pfree(side->square);
 	side->matrix = NULL;
+	side->count = NULL;
+	side->total = side->square = NULL;
 	pfree(build->order);
 	build->order = NULL;
+	if (build->user_weights)
+		pfree(build->user_weights);
+	build->user_weights = NULL;
 }
 
 /* Works out all rows; each goes to the caller, or into the lists. */
@@ -754,7 +793,8 @@ similarity_item_users(const SimilarityBuild *build)
 double
 similarity_item_weight(const SimilarityBuild *build)
 {
-	return build->sources->weight[build->current_item];
+	return build->sources->weight ? build->sources->weight[build->current_item] :
+		build->sources->users[build->current_item];
 }
 
 int64

@@ -54,7 +54,7 @@ typedef struct Side
 	uint32	   *rank;			/* by number; NULL: numbers are ranks */
 	uint32	   *by_rank;		/* number, by rank; likewise */
 	uint32	   *users;			/* number of users, by number; before limits */
-	double	   *weight;			/* sum of weights, by number; before limits */
+	double	   *weight;			/* sum of weights, by number; before limits; NULL: users */
 	uint32	   *count;			/* of entries in the matrix, by number */
 	double	   *total;			/* of values in the matrix before they are weighed */
 	double	   *square;			/* C_ii */

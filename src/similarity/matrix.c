@@ -39,7 +39,6 @@ side_alloc(SimilarityBuild *build, Side *side)
 	Size		count = Max(side->nitems, 1);
 
 	side->users = alloc_zero(build->cxt, count, sizeof(uint32));
-	side->weight = alloc_zero(build->cxt, count, sizeof(double));
 }
 
 /* Numbers of interactions of the items of the dictionary, up to most. */
@@ -135,7 +134,7 @@ decayed(void *arg, float value, int64 time)
 	return (float) (value * exp2(-((double) decay->as_of - (double) time) / decay->half_life));
 }
 
-/* Numbers of users and sums of weights, over users in their order. */
+/* Numbers of users and sums of weights, over users in their order; sums may be NULL where there are no values. */
 static void
 sum_side(SimilarityBuild *build, Side *side, uint32 *counts, double *sums)
 {
@@ -152,7 +151,7 @@ sum_side(SimilarityBuild *build, Side *side, uint32 *counts, double *sums)
 			CHECK_FOR_INTERRUPTS();
 		counts[matrix->cols[k]]++;
 	}
-	for (i = 0; matrix->values == NULL && i < side->nitems; i++)
+	for (i = 0; matrix->values == NULL && sums && i < side->nitems; i++)
 		sums[i] = counts[i];
 	for (row = 0; matrix->values && row < matrix->nrows; row++)
 	{
@@ -167,6 +166,15 @@ sum_side(SimilarityBuild *build, Side *side, uint32 *counts, double *sums)
 			sums[matrix->cols[k]] += matrix->values[k];
 		}
 	}
+}
+
+/* What there is before limits. */
+static void
+count_side(SimilarityBuild *build, Side *side)
+{
+	if (side->matrix->values)
+		side->weight = alloc_zero(build->cxt, side->nitems, sizeof(double));
+	sum_side(build, side, side->users, side->weight);
 }
 
 static void
@@ -210,9 +218,9 @@ similarity_make_matrices(SimilarityBuild *build)
 	sources = build->sources->matrix;
 	build->order = sparse_row_order(targets, cross ? sources : NULL);
 
-	sum_side(build, &build->targets, build->targets.users, build->targets.weight);
+	count_side(build, &build->targets);
 	if (cross)
-		sum_side(build, &build->other, build->other.users, build->other.weight);
+		count_side(build, &build->other);
 	for (i = 0; i < targets->nrows; i++)
 		build->nusers += targets->start[i + 1] > targets->start[i] ||
 			sources->start[i + 1] > sources->start[i];
@@ -395,6 +403,16 @@ square_side(SimilarityBuild *build, Side *side)
 	}
 }
 
+/* Without values and limits all is as it was counted first. */
+static void
+copy_counts(Side *side)
+{
+	uint32		i;
+
+	for (i = 0; i < side->nitems; i++)
+		side->total[i] = side->count[i] = side->users[i];
+}
+
 /* Transforms the values of the matrices and works out all sums that scores need. */
 void
 similarity_weigh(SimilarityBuild *build)
@@ -414,7 +432,11 @@ similarity_weigh(SimilarityBuild *build)
 		side->count = alloc_zero(build->cxt, side->nitems, sizeof(uint32));
 		side->total = alloc_zero(build->cxt, side->nitems, sizeof(double));
 		side->square = alloc_zero(build->cxt, side->nitems, sizeof(double));
-		sum_side(build, side, side->count, side->total);
+		if (side->matrix->values || build->validation ||
+			build->options.max_per_user > 0 || build->options.max_per_item > 0)
+			sum_side(build, side, side->count, side->total);
+		else
+			copy_counts(side);
 	}
 	weigh_users(build);
 	for (i = 0; i < nsides; i++)
