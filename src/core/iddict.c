@@ -362,7 +362,8 @@ make_key(IdDict *dict, Datum value, uint32 *hash)
 	if (dict->isint)
 	{
 		value = int_key(dict, value);
-		*hash = dict->direct ? 0 : hash_int64((int64) value);
+		/* a direct table may become another before the value is put into it */
+		*hash = hash_int64((int64) value);
 		return value;
 	}
 	if (dict->typlen == -1)
@@ -382,10 +383,7 @@ put_key(IdDict *dict, Datum key, uint32 hash)
 	uint32		id;
 
 	if (dict->direct && (uint64) key - dict->base >= dict->nslots)
-	{
 		cover_key(dict, (uint64) key);
-		hash = hash_int64((int64) key);
-	}
 	slot = find_slot(dict, key, hash);
 	id = dict->slots[slot];
 
