@@ -26,6 +26,9 @@
 /* A sum that is less than this share of the sum of absolute values is 0. */
 #define ROUNDING 1e-6
 
+/* Bytes of rows that are filled at a time. */
+#define FILL_BYTES ((Size) 4 * 1024 * 1024)
+
 /* Entries of a batch in the file, at most. */
 #define FILE_BATCH ((Size) 256 * 1024)
 
@@ -511,34 +514,54 @@ count_rows(Triples *triples, uint64 *start, uint32 *places, uint32 nrows)
 	return longest;
 }
 
+/* Fills rows first to end - 1; places are of the next entry of each row. */
+static void
+fill_range(SparseMatrix *matrix, const TripleBatch *batch, const uint32 *colmap,
+		   TripleValue value, void *arg, uint32 *places, uint32 first, uint32 end)
+{
+	Size		i;
+
+	for (i = 0; i < batch->count; i++)
+	{
+		uint32		row = batch->rows[i];
+		uint32		col = batch->cols[i];
+		uint64		place;
+
+		if ((i & 0xffff) == 0)
+			CHECK_FOR_INTERRUPTS();
+		if (row - first >= end - first)
+			continue;
+		place = places ? places[row]++ : matrix->start[row]++;
+		matrix->cols[place] = colmap ? colmap[col] : col;
+		if (matrix->values)
+		{
+			float		v = batch->values ? batch->values[i] : 1;
+
+			matrix->values[place] = value ? value(arg, v, batch->times ? batch->times[i] : 0) : v;
+		}
+	}
+}
+
+/*
+ * Fills all rows, a range of them after the other, as entries come at random and
+ * what they are written to should fit into a cache: reading all of them some times
+ * takes less.
+ */
 static void
 fill_rows(SparseMatrix *matrix, Triples *triples, const uint32 *colmap,
 		  TripleValue value, void *arg, uint32 *places)
 {
+	Size		size = triples_count(triples) * (matrix->values ? 8 : 4);
+	uint32		ranges = (uint32) Max(Min(size / FILL_BYTES, 8), 1);
 	TripleBatch batch;
+	uint32		range;
 
 	triples_rewind(triples);
 	while (triples_next(triples, &batch))
-	{
-		Size		i;
-
-		for (i = 0; i < batch.count; i++)
-		{
-			uint64		place = places ? places[batch.rows[i]]++ : matrix->start[batch.rows[i]]++;
-			uint32		col = batch.cols[i];
-
-			if ((i & 0xffff) == 0)
-				CHECK_FOR_INTERRUPTS();
-			matrix->cols[place] = colmap ? colmap[col] : col;
-			if (matrix->values)
-			{
-				float		v = batch.values ? batch.values[i] : 1;
-
-				matrix->values[place] = value ?
-					value(arg, v, batch.times ? batch.times[i] : 0) : v;
-			}
-		}
-	}
+		for (range = 0; range < ranges; range++)
+			fill_range(matrix, &batch, colmap, value, arg, places,
+					   (uint32) ((uint64) matrix->nrows * range / ranges),
+					   (uint32) ((uint64) matrix->nrows * (range + 1) / ranges));
 	/* starts have become ends */
 	if (places == NULL)
 		memmove(matrix->start + 1, matrix->start, (Size) matrix->nrows * sizeof(uint64));

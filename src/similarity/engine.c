@@ -399,13 +399,17 @@ measure_extent(SimilarityBuild *build, const Side *rows, const Side *cols, uint6
 	return extent;
 }
 
+/* Entries of rows that are filled at a time. */
+#define FILL_ENTRIES 1000000
+
 /* The part of the rows that is being filled. */
 typedef struct Filling
 {
 	const uint32 *rank;			/* of rows, by number; NULL: the number is */
 	const bool *wanted;			/* by number, or NULL */
 	uint32		first;
-	uint32		nrows;
+	uint32		low;			/* those at hand, from first on */
+	uint32		high;
 	uint64	   *places;			/* of the next user of a row: one of the two */
 	uint32	   *small_places;	/* more of these fit into a cache */
 	uint32	   *row_users;
@@ -423,7 +427,8 @@ fill_user(Filling *filling, uint32 place, const uint32 *items, const float *valu
 		/* below first it wraps around */
 		uint32		row = (filling->rank ? filling->rank[items[k]] : items[k]) - filling->first;
 
-		if (row >= filling->nrows || (filling->wanted && !filling->wanted[items[k]]))
+		if (row - filling->low >= filling->high - filling->low ||
+			(filling->wanted && !filling->wanted[items[k]]))
 			continue;
 		next = filling->places ? filling->places[row]++ : filling->small_places[row]++;
 		if (filling->row_values)
@@ -432,19 +437,71 @@ fill_user(Filling *filling, uint32 place, const uint32 *items, const float *valu
 	}
 }
 
+/* How many rows from first on fit into so many entries: one at least. */
+static uint32
+rows_that_fit(const uint64 *starts, uint32 first, uint32 nrows, uint64 entries)
+{
+	uint32		low = first + 1;
+	uint32		high = nrows;
+
+	while (low < high)
+	{
+		uint32		middle = high - (high - low) / 2;
+
+		if (starts[middle] - starts[first] <= entries)
+			low = middle;
+		else
+			high = middle - 1;
+	}
+	return low - first;
+}
+
+/* Fills rows low to high - 1 of the part. */
+static void
+fill_range(SimilarityBuild *build, Product *product, const Side *rows, Filling *filling)
+{
+	SparseMatrix *matrix = rows->matrix;
+	Size		place = 0;
+	uint32		user;
+	uint32		i;
+
+	for (user = 0, i = 0; user < product->nusers; user++)
+	{
+		UserList	list = product_list(product, (uint32) place);
+
+		if ((user & 0xfff) == 0)
+			CHECK_FOR_INTERRUPTS();
+		if (product->self)
+			fill_user(filling, (uint32) place, list.items, list.values, list.count);
+		else
+		{
+			uint32		from;
+			uint64		start;
+
+			while (!similarity_user_counts(build, build->order[i]))
+				i++;
+			from = build->order[i++];
+			start = matrix->start[from];
+			fill_user(filling, (uint32) place, matrix->cols + start,
+					  matrix->values ? matrix->values + start : NULL,
+					  matrix->start[from + 1] - start);
+		}
+		place += product_list_words(product, list.count) >> product->list_shift;
+	}
+}
+
 /*
  * Fills rows first to first + nrows - 1 with their users, ascending.  Where
- * columns are the same items it is they that tell who the users are.
+ * columns are the same items it is they that tell who the users are.  A range of
+ * rows is filled after the other, so that what is written to fits into a cache.
  */
 static void
 fill_rows(SimilarityBuild *build, Product *product, const Side *rows, const uint64 *starts,
 		  uint32 first, uint32 nrows, void *row_area)
 {
-	SparseMatrix *matrix = rows->matrix;
 	uint64	   *row_start = PART(product, uint64, row_start);
-	Filling		filling = {rows->rank, build->wanted, first, nrows};
-	Size		place = 0;
-	uint32		user;
+	Filling		filling = {rows->rank, build->wanted, first};
+	uint64		entries = Max((starts[first + nrows] - starts[first]) / 8, FILL_ENTRIES);
 	uint32		i;
 
 	for (i = 0; i <= nrows; i++)
@@ -461,28 +518,11 @@ fill_rows(SimilarityBuild *build, Product *product, const Side *rows, const uint
 	filling.row_users = row_area;
 	if (product->row_values)
 		filling.row_values = (float *) ((char *) row_area + product->row_values);
-	for (user = 0, i = 0; user < product->nusers; user++)
+	while (filling.low < nrows)
 	{
-		UserList	list = product_list(product, (uint32) place);
-
-		if ((user & 0xfff) == 0)
-			CHECK_FOR_INTERRUPTS();
-		if (product->self)
-			fill_user(&filling, (uint32) place, list.items, list.values, list.count);
-		else
-		{
-			uint32		from;
-			uint64		start;
-
-			while (!similarity_user_counts(build, build->order[i]))
-				i++;
-			from = build->order[i++];
-			start = matrix->start[from];
-			fill_user(&filling, (uint32) place, matrix->cols + start,
-					  matrix->values ? matrix->values + start : NULL,
-					  matrix->start[from + 1] - start);
-		}
-		place += product_list_words(product, list.count) >> product->list_shift;
+		filling.high = filling.low + rows_that_fit(starts, first + filling.low, first + nrows, entries);
+		fill_range(build, product, rows, &filling);
+		filling.low = filling.high;
 	}
 	pfree(filling.places ? (void *) filling.places : filling.small_places);
 	product->first_row = first;
@@ -586,25 +626,6 @@ receive_block(void *arg, uint32 block, const void *result, Size size)
 	}
 	Assert(in == (const char *) result + size);
 	progress_update(build->rows_done);
-}
-
-/* How many rows from first on fit into so many entries: one at least. */
-static uint32
-rows_that_fit(const uint64 *starts, uint32 first, uint32 nrows, uint64 entries)
-{
-	uint32		low = first + 1;
-	uint32		high = nrows;
-
-	while (low < high)
-	{
-		uint32		middle = high - (high - low) / 2;
-
-		if (starts[middle] - starts[first] <= entries)
-			low = middle;
-		else
-			high = middle - 1;
-	}
-	return low - first;
 }
 
 /*
