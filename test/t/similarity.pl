@@ -79,6 +79,30 @@ foreach my $how ('cancel', 'terminate')
 	ok(wait_for_workers($pid, 0), "$how: no worker stays");
 }
 
+# cancelled at some moments, from reading on: on a busy machine one of them has to end at once
+{
+	my @took;
+
+	foreach my $delay (0.05, 0.15, 0.3, 0.6, 1.2)
+	{
+		my ($out, $err) = ('', '');
+		my $run = start_work(\$out, \$err);
+
+		$node->poll_query_until('postgres', qq{SELECT count(*) > 0 FROM pg_stat_activity
+			WHERE application_name = 'work' AND state = 'active'});
+		usleep($delay * 1_000_000);
+		$node->safe_psql('postgres', qq{SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE application_name = 'work'});
+		my $start = time;
+		$run->finish;
+		push @took, time - $start if $err =~ /canceling statement/;
+		usleep(1000) while $node->safe_psql('postgres', "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'work'") ne '0';
+	}
+	@took = sort { $a <=> $b } @took;
+	ok(@took >= 3, 'statements were cancelled while they worked');
+	ok($took[0] < 0.1, 'and end within 100 ms');
+	note sprintf('cancelled: %s s', join(', ', map { sprintf '%.3f', $_ } @took));
+}
+
 # a worker that is terminated in the midst of a block ends the statement, and one
 # between two blocks leaves the rest to the others; the server goes on
 {
