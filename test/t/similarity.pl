@@ -79,7 +79,7 @@ foreach my $how ('cancel', 'terminate')
 	ok(wait_for_workers($pid, 0), "$how: no worker stays");
 }
 
-# cancelled at some moments, from reading on: on a busy machine one of them has to end at once
+# cancelled at some moments, from reading on: even on a busy machine two of them have to end at once
 {
 	my @took;
 
@@ -99,7 +99,7 @@ foreach my $how ('cancel', 'terminate')
 	}
 	@took = sort { $a <=> $b } @took;
 	ok(@took >= 3, 'statements were cancelled while they worked');
-	ok($took[0] < 0.1, 'and end within 100 ms');
+	ok($took[1] < 0.1, 'and end within 100 ms');
 	note sprintf('cancelled: %s s', join(', ', map { sprintf '%.3f', $_ } @took));
 }
 
