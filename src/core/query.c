@@ -23,6 +23,8 @@
  */
 #include "core/compat.h"
 
+#include <ctype.h>
+
 #include <math.h>
 
 #include "access/tupdesc.h"
@@ -179,6 +181,21 @@ describe_columns(const QueryColumn *columns, int ncolumns)
 		appendStringInfoChar(&buf, ']');
 	appendStringInfoChar(&buf, ')');
 	return buf.data;
+}
+
+/*
+ * A query that has been prepared by itself, in parentheses, as another one's
+ * source of rows: a semicolon at the end is good in the one and not in the
+ * other, and a comment may end there.
+ */
+char *
+query_as_source(const char *text)
+{
+	int			length = strlen(text);
+
+	while (length > 0 && (isspace((unsigned char) text[length - 1]) || text[length - 1] == ';'))
+		length--;
+	return psprintf("(\n%.*s\n)", length, text);
 }
 
 static UserQuery *

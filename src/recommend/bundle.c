@@ -213,8 +213,8 @@ read_terms(Call *call, const char *text, Datum terms, TermList *list)
 		elog(ERROR, "SPI_connect failed");
 	/* the query has to be one by itself, before anything is put around it */
 	query_prepare(text, columns, 3, 0, NULL);
-	text = psprintf("SELECT q.c1, q.c2, q.c3 FROM (%s\n) AS q(c1, c2, c3)"
-					" WHERE q.c1 OPERATOR(pg_catalog.=) ANY ($1)", text);
+	text = psprintf("SELECT q.c1, q.c2, q.c3 FROM %s AS q(c1, c2, c3)"
+					" WHERE q.c1 OPERATOR(pg_catalog.=) ANY ($1)", query_as_source(text));
 	query_run(query_prepare(text, columns, 3, 1, &type), &terms, NULL, add_term, list);
 	SPI_finish();
 }
@@ -226,6 +226,7 @@ compare_terms(const void *a, const void *b)
 	const Term *x = (const Term *) a;
 	const Term *y = (const Term *) b;
 
+	CHECK_FOR_INTERRUPTS();
 	if (x->item != y->item)
 		return x->item < y->item ? -1 : 1;
 	if (x->score != y->score)

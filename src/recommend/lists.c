@@ -71,11 +71,11 @@ check_users_query(const char *text, Oid usertype)
 	check_id_type("users", "users", query_column_type(query, 0), usertype);
 	if (OidIsValid(get_element_type(type)) ||
 		find_coercion_pathway(TEXTARRAYOID, type, COERCION_EXPLICIT, &function) == COERCION_PATH_FUNC)
-		return qualify_query(psprintf("SELECT q.c1, t.tag FROM (%s) AS q(c1, c2),"
-									  " LATERAL pg_catalog.unnest(CAST(q.c2 AS pg_catalog.text[]))"
-									  " AS t(tag)", qualified));
-	return qualify_query(psprintf("SELECT q.c1, CAST(q.c2 AS pg_catalog.text) AS tag"
-								  " FROM (%s) AS q(c1, c2)", qualified));
+		return psprintf("SELECT q.c1, t.tag FROM (%s) AS q(c1, c2),"
+						" LATERAL pg_catalog.unnest(CAST(q.c2 AS pg_catalog.text[])) AS t(tag)",
+						qualified);
+	return psprintf("SELECT q.c1, CAST(q.c2 AS pg_catalog.text) AS tag FROM (%s) AS q(c1, c2)",
+					qualified);
 }
 
 /* Creates the table beside the definition and returns its qualified name. */

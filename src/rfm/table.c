@@ -17,7 +17,6 @@
  */
 #include "core/compat.h"
 
-#include <ctype.h>
 
 #include "access/tupdesc.h"
 #include "catalog/pg_type.h"
@@ -118,12 +117,6 @@ grouping_query(const RfmTable *table)
 	const char *not_refund = "(q.c3 OPERATOR(pg_catalog.<) 0) IS NOT TRUE";
 	StringInfoData buf;
 	StringInfoData filter;
-	int			length = strlen(table->query);
-
-	/* a semicolon at the end is good in a query by itself, and not within another */
-	while (length > 0 && (isspace((unsigned char) table->query[length - 1]) ||
-						  table->query[length - 1] == ';'))
-		length--;
 
 	initStringInfo(&filter);
 	if (table->refunds == REFUNDS_NET)
@@ -137,8 +130,8 @@ grouping_query(const RfmTable *table)
 		appendStringInfo(&buf,
 						 "(SELECT q.c1, pg_catalog.max(q.c2) AS c2, pg_catalog.sum(q.c3%s) AS c3 FROM ",
 						 table->float_amount ? "::pg_catalog.numeric" : "");
-	appendStringInfo(&buf, "(\n%.*s\n) AS q(c1, c2, c3%s) WHERE q.c1 IS NOT NULL AND q.c2 IS NOT NULL",
-					 length, table->query, table->has_order ? ", c4" : "");
+	appendStringInfo(&buf, "%s AS q(c1, c2, c3%s) WHERE q.c1 IS NOT NULL AND q.c2 IS NOT NULL",
+					 query_as_source(table->query), table->has_order ? ", c4" : "");
 	if (table->has_as_of)
 		appendStringInfoString(&buf, " AND q.c2 OPERATOR(pg_catalog.<=) $1");
 	if (table->refunds == REFUNDS_IGNORE)

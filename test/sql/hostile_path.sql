@@ -46,13 +46,37 @@ INSERT INTO call VALUES
   (26, $$SELECT public.rename_recommender('public.hostile_text', 'hostile_other')$$),
   (27, $$SELECT name::pg_catalog.oid::pg_catalog.regclass OPERATOR(pg_catalog.<>) 0, query, items FROM public.recommenders$$),
   (28, $$SELECT public.drop_recommender('public.hostile_other')$$),
-  (29, $$SELECT * FROM public.rules_apply('SELECT lhs, rhs, confidence FROM public.some_rules', '{1,2,3}'::pg_catalog.int8[], 5)$$);
-CREATE TABLE products AS SELECT DISTINCT i AS id, 'c' || i % 4 AS category, i % 5 > 0 AS available FROM shop;
+  (29, $$SELECT * FROM public.rules_apply('SELECT lhs, rhs, confidence FROM public.some_rules', '{1,2,3}'::pg_catalog.int8[], 5)$$),
+  (30, $$SELECT * FROM public.cross_similarity('SELECT u, i, i, w, ts FROM public.shop')$$),
+  (31, $$SELECT * FROM public.tag_similarity('SELECT i, public.tagset_union_agg(tags) FROM public.shop GROUP BY i')$$),
+  (32, $$SELECT * FROM public.audience_reach('SELECT name, members FROM public.groups')$$),
+  (33, $$SELECT * FROM public.rfm_scheme_check('SELECT ''all'', 1, 5, 1, 4, 1, 5')$$),
+  (34, $$SELECT public.create_recommender('public.hostile_log', 'SELECT u, i, w, ts FROM public.shop',
+    items => 'SELECT id, category, price, available FROM public.products', users => 'SELECT u, crowds FROM public.crowds',
+    consent => 'SELECT u FROM public.shop', log => true)$$),
+  (35, $$SELECT * FROM public.recommend('public.hostile_log', 7, 5, log => true)$$),
+  (36, $$SELECT * FROM public.recommend('public.hostile_log', 100000, 5, tags => '{c1}', explore => 0.5, filter => 'price IS NOT NULL', log => true)$$),
+  (37, $$SELECT * FROM public.recommend_page('public.hostile_log', 7, ARRAY[public.page_slot('popular', 2), public.page_slot('best_sellers', 2, period => '9999 days'), public.page_slot('recommend', 2)])$$),
+  (38, $$SELECT * FROM public.rerank('public.hostile_log', 7, '{1,2,3}')$$),
+  (39, $$SELECT * FROM public.bundle('public.hostile_log', 3, 3, views => 'public.hostile_shop', filter => 'price IS NOT NULL')$$),
+  (40, $$SELECT * FROM public.cart_topup('public.hostile_log', '{1,2}', 5, 5)$$),
+  (41, $$SELECT * FROM public.searched_also_bought('public.hostile_log', 'SELECT category, id, 1 FROM public.products', '{c1,c2}', 5)$$),
+  (42, $$SELECT public.log_recommendation('public.hostile_log', 7, '{1,2}'::pg_catalog.int8[], 'mail') OPERATOR(pg_catalog.>) 0$$),
+  (43, $$SELECT * FROM public.recommender_report('public.hostile_log', orders => 'SELECT u, id, price, pg_catalog.clock_timestamp() FROM public.crowds, public.products',
+    clicks => 'SELECT u, id, pg_catalog.clock_timestamp() FROM public.crowds, public.products')$$),
+  (44, $$SELECT public.refresh_recommender('public.hostile_log', incremental => true)$$),
+  (45, $$SELECT public.drop_recommender('public.hostile_log')$$);
+CREATE TABLE products AS SELECT DISTINCT i AS id, 'c' || i % 4 AS category, i % 5 > 0 AS available, (1 + i % 3)::numeric AS price FROM shop;
+CREATE TABLE crowds AS SELECT u, ARRAY['c' || u % 3] AS crowds FROM shop GROUP BY u;
 CREATE TABLE products_text AS SELECT 'k' || id AS id, category FROM products;
 CREATE TABLE shop_text AS SELECT 'u' || u AS u, 'k' || i AS i, w, ts FROM shop;
 CREATE INDEX ON shop_text (u);
 CREATE TABLE some_rules AS SELECT * FROM association_rules('SELECT u, i FROM public.shop', min_count => 1, max_length => 2);
 SELECT create_recommender('hostile_shop', 'SELECT u, i, w, ts FROM public.shop', items => 'SELECT id, category, available FROM public.products') > 0 AS built;
+-- every function that reads a query or a recommender is among them
+SELECT DISTINCT p.proname FROM pg_proc p JOIN pg_depend d ON d.classid = 'pg_proc'::regclass AND d.objid = p.oid AND d.deptype = 'e'
+  JOIN pg_extension e ON e.oid = d.refobjid AND extname = 'recsys'
+WHERE p.proargnames && '{query,rules,name}' AND pronargs > 0 AND NOT EXISTS (SELECT FROM call WHERE query ~ ('\mpublic\.' || proname || '\('));
 CREATE TABLE answer (n int, hostile boolean, result text);
 CREATE FUNCTION ask(hostile boolean) RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
@@ -169,7 +193,7 @@ SELECT n, through(query, 'shop', 'groups', 'some_rules') = result AS as_it_may F
 SET ROLE recsys_blind;
 SELECT through(query, 'shop', 'groups', 'some_rules') AS refused, count(*) FROM expected GROUP BY 1;
 RESET ROLE;
-DROP TABLE shop, groups, some_rules, half, half_groups, half_rules, products, products_text, shop_text, call, answer, door, expected;
+DROP TABLE shop, groups, some_rules, half, half_groups, half_rules, products, products_text, shop_text, crowds, call, answer, door, expected;
 DROP FUNCTION ask, through;
 DROP OWNED BY recsys_half_seeing, recsys_blind;
 DROP ROLE recsys_half_seeing, recsys_blind;
