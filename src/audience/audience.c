@@ -57,6 +57,7 @@ compare_ranges(const void *a, const void *b)
 	uint64		x = (uint64) ((const IdRange *) a)->first;
 	uint64		y = (uint64) ((const IdRange *) b)->first;
 
+	CHECK_FOR_INTERRUPTS();
 	return x < y ? -1 : x > y;
 }
 

@@ -507,6 +507,7 @@ compare_p(const void *a, const void *b)
 	const CrossRow *x = *(CrossRow *const *) a;
 	const CrossRow *y = *(CrossRow *const *) b;
 
+	CHECK_FOR_INTERRUPTS();
 	if (x->p != y->p)
 		return x->p < y->p ? -1 : 1;
 	return x < y ? -1 : x > y;
@@ -545,6 +546,7 @@ compare_rows(const void *a, const void *b)
 	const CrossRow *x = a;
 	const CrossRow *y = b;
 
+	CHECK_FOR_INTERRUPTS();
 	if (x->level != y->level)
 		return x->level - y->level;
 	if (x->count != y->count)

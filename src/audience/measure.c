@@ -156,6 +156,7 @@ compare_pairs(const void *a, const void *b)
 	uint64		x = (uint64) ((const IdValue *) a)->id;
 	uint64		y = (uint64) ((const IdValue *) b)->id;
 
+	CHECK_FOR_INTERRUPTS();
 	return x < y ? -1 : x > y;
 }
 

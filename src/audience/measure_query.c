@@ -452,6 +452,7 @@ compare_top(const void *a, const void *b)
 	const IdValue *x = a;
 	const IdValue *y = b;
 
+	CHECK_FOR_INTERRUPTS();
 	if (x->value != y->value)
 		return x->value > y->value ? -1 : 1;
 	return x->id < y->id ? -1 : x->id > y->id;

@@ -225,6 +225,7 @@ compare_times(const void *a, const void *b)
 	int64		x = *(const int64 *) a;
 	int64		y = *(const int64 *) b;
 
+	CHECK_FOR_INTERRUPTS();
 	return (x > y) - (x < y);
 }
 
@@ -272,6 +273,7 @@ best_moments(const TimestampTz *times, uint32 n, int *hour, int *weekday)
 		int			tz;
 		int			dow;
 
+		CHECK_FOR_INTERRUPTS();
 		if (timestamp2tm(times[i], &tz, &tm, &fsec, NULL, NULL) != 0)
 			ereport(ERROR,
 					(errcode(ERRCODE_DATETIME_VALUE_OUT_OF_RANGE),

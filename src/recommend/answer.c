@@ -214,6 +214,7 @@ call_compare_scores(const void *a, const void *b, void *arg)
 	ItemEntry  *x = &items->entries[*(const uint32 *) a];
 	ItemEntry  *y = &items->entries[*(const uint32 *) b];
 
+	CHECK_FOR_INTERRUPTS();
 	if (x->score != y->score)
 		return x->score > y->score ? -1 : 1;
 	return idtype_compare(items->type, x->item, y->item);

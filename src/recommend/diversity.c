@@ -453,6 +453,7 @@ compare_tickets(const void *a, const void *b)
 	const Ticket *x = (const Ticket *) a;
 	const Ticket *y = (const Ticket *) b;
 
+	CHECK_FOR_INTERRUPTS();
 	if (x->draw != y->draw)
 		return x->draw < y->draw ? -1 : 1;
 	return (x->rank > y->rank) - (x->rank < y->rank);

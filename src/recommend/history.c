@@ -90,6 +90,7 @@ compare_rows(const void *a, const void *b)
 	const HistoryRow *x = (const HistoryRow *) a;
 	const HistoryRow *y = (const HistoryRow *) b;
 
+	CHECK_FOR_INTERRUPTS();
 	if (x->item != y->item)
 		return x->item < y->item ? -1 : 1;
 	return (x->weight > y->weight) - (x->weight < y->weight);

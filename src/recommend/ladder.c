@@ -345,6 +345,7 @@ compare_mentions(const void *a, const void *b)
 	const Mention *x = (const Mention *) a;
 	const Mention *y = (const Mention *) b;
 
+	CHECK_FOR_INTERRUPTS();
 	if (x->item != y->item)
 		return x->item < y->item ? -1 : 1;
 	return (x->place > y->place) - (x->place < y->place);

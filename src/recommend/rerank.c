@@ -142,6 +142,7 @@ compare_places(const void *a, const void *b)
 	double		x_score = x->base + x->taste;
 	double		y_score = y->base + y->taste;
 
+	CHECK_FOR_INTERRUPTS();
 	if (x_score != y_score)
 		return x_score > y_score ? -1 : 1;
 	return (x->place > y->place) - (x->place < y->place);

@@ -281,6 +281,7 @@ compare_candidates(Scoring *scoring, uint32 a, uint32 b)
 static int
 compare_in_sort(const void *a, const void *b, void *arg)
 {
+	CHECK_FOR_INTERRUPTS();
 	return compare_candidates((Scoring *) arg, *(const uint32 *) a, *(const uint32 *) b);
 }
 

@@ -141,6 +141,7 @@ compare_candidates(const void *a, const void *b, void *arg)
 	const Candidate *x = &candidates[*(const uint32 *) a];
 	const Candidate *y = &candidates[*(const uint32 *) b];
 
+	CHECK_FOR_INTERRUPTS();
 	if (x->score != y->score)
 		return x->score > y->score ? -1 : 1;
 	return (x->rank > y->rank) - (x->rank < y->rank);

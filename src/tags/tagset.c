@@ -276,6 +276,7 @@ heavier(const void *a, const void *b)
 	const TagItem *left = a;
 	const TagItem *right = b;
 
+	CHECK_FOR_INTERRUPTS();
 	if (left->weight != right->weight)
 		return left->weight > right->weight ? -1 : 1;
 	return item_compare(left, right);
