@@ -76,7 +76,8 @@ INSERT INTO hostile_part TABLE hostile_data;
 CREATE TABLE hostile_rules AS SELECT * FROM association_rules('SELECT i % 20, b FROM hostile_data WHERE b > 20', min_count => 1, max_length => 3);
 CREATE VIEW nested AS SELECT i % 10 AS u, b FROM hostile_data, LATERAL (SELECT count(*) FROM frequent_itemsets('SELECT i % 10, b FROM hostile_data WHERE b > 30') q) n;
 ANALYZE hostile_data, hostile_part;
-SELECT create_recommender('abc', 'SELECT i % 20, b, x FROM hostile_data WHERE x > 0') IS NULL \g /dev/null
+SELECT create_recommender('abc', 'SELECT i % 20, b, x, ts FROM hostile_data WHERE x > 0', log => true,
+	items => 'SELECT DISTINCT b, ''c'' || b % 3 AS category, 2.5 AS price, true AS available FROM hostile_data WHERE b > 0') IS NULL \g /dev/null
 
 -- Functions and their arguments; harmless values by name where a type's would be refused.
 CREATE TEMP TABLE public_function AS
@@ -94,10 +95,18 @@ SELECT f.oid, k, f.names[k] AS name, CASE WHEN f.names[k] IN ('query', 'rules') 
 		WHEN f.names[k] = 'query' AND f.proname = 'audience_reach' THEN '''SELECT ''''d'''' || i, a FROM hostile_data WHERE i < 20'''
 		WHEN f.names[k] = 'query' AND f.proname = 'audience_cross' THEN '''SELECT ''''d'''' || i % 3, i::text, a FROM hostile_data WHERE i < 20'''
 		WHEN f.names[k] = 'query' AND f.proname = 'sequence_rules' THEN '''SELECT i % 20, b, ts FROM hostile_data'''
+		WHEN f.names[k] = 'query' AND f.proname = 'audience_eval' THEN '''SELECT v.name, audience ''''{1,2}'''' FROM (VALUES (''''a''''), (''''b'''')) v(name)'''
+		WHEN f.names[k] = 'query' AND f.proname = 'rfm_scheme_check' THEN '''SELECT ''''all'''', 1, 5, 1, 5, 1, 5'''
+		WHEN f.names[k] = 'query' AND f.proname = 'searched_also_bought' THEN '''SELECT chr(97 + i % 3), b, 1 FROM hostile_data WHERE b > 20'''
+		WHEN f.names[k] = 'query' AND f.proname = 'tag_similarity' THEN '''SELECT i, t FROM hostile_data WHERE i < 70'''
+		WHEN f.names[k] = 'query' AND f.proname = 'cross_similarity' THEN '''SELECT i % 20, b, b + i % 2 FROM hostile_data WHERE b > 20'''
 		WHEN f.names[k] = 'query' THEN '''SELECT i % 20, b FROM hostile_data WHERE b > 20'''
-		WHEN f.names[k] = 'rules' THEN '''SELECT r.* FROM hostile_rules r'''
+		WHEN f.names[k] = 'rules' THEN format('''SELECT r.lhs%1$s, r.rhs%1$s, r.confidence FROM hostile_rules r''', CASE WHEN f.types[k + 1] = 'text[]' THEN '::text[]' END)
+		WHEN f.proname = 'audience_import' THEN 'audience_export(''{1,2,3}'')'
+		WHEN f.proname = 'rerank' AND f.types[k] = 'text[]' THEN '''{1,2}'''
+		WHEN f.names[k] = 'scene' AND f.proname = 'page_slot' THEN '''popular'''
 		WHEN f.names[k] = 'scheme' THEN '''classic'''
-		WHEN f.names[k] = 'top' THEN '0.5'
+		WHEN f.names[k] = 'top' AND k <= f.pronargs - f.pronargdefaults THEN '0.5'
 		WHEN f.names[k] = 'shares' THEN '''{0.5,1}'''
 		WHEN f.names[k] = 'weights' AND f.types[k] = 'text' THEN '''max'''
 		WHEN f.names[k] IN ('witness', 'item_type') THEN 'NULL::' || CASE f.types[k] WHEN 'text' THEN 'text' ELSE 'bigint' END
