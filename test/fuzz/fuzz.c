@@ -33,6 +33,8 @@
 
 #include <dlfcn.h>
 #include <fcntl.h>
+#include <sys/resource.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "access/xact.h"
@@ -65,8 +67,11 @@ PG_MODULE_MAGIC;
 /* of libFuzzer, in the extension */
 typedef int (*RunDriver) (int *argc, char ***argv, int (*callback) (const uint8_t *, size_t));
 
-/* For one input; libFuzzer finds what runs on for much longer all the same. */
+/* For one input; what runs on for much longer all the same is a finding. */
 #define STATEMENT_TIMEOUT_MS 500
+
+/* Of processor time, which no input may take. */
+#define SLOW_SECONDS 10
 
 /* Calls of functions on one accepted value. */
 #define CALLS_PER_VALUE 3
@@ -498,6 +503,7 @@ one_input(const uint8_t *data, size_t size)
 {
 	ResourceOwner owner = CurrentResourceOwner;
 	MemoryContext old = CurrentMemoryContext;
+	clock_t		began = clock();
 
 	BeginInternalSubTransaction(NULL);
 	MemoryContextSwitchTo(case_cxt);
@@ -531,7 +537,21 @@ one_input(const uint8_t *data, size_t size)
 	CurrentResourceOwner = owner;
 	MemoryContextSwitchTo(old);
 	MemoryContextReset(case_cxt);
+	if (clock() - began > (clock_t) SLOW_SECONDS * CLOCKS_PER_SEC)
+		elog(PANIC, "an input that takes too long");
 	return 0;
+}
+
+/* On a busy machine seconds on the clock say little of what was done. */
+static void
+print_processor_time(void)
+{
+	struct rusage usage;
+
+	getrusage(RUSAGE_SELF, &usage);
+	dprintf(2, "processor time: %ld ms\n",
+			(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) * 1000L +
+			(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1000);
 }
 
 PG_FUNCTION_INFO_V1(fuzz);
@@ -561,6 +581,7 @@ fuzz(PG_FUNCTION_ARGS)
 	if (run == NULL)
 		elog(ERROR, "the extension was not built with libFuzzer");
 	dup2(log, 2);
+	atexit(print_processor_time);
 	/* ends this process */
 	run(&argc, &argv, one_input);
 	PG_RETURN_VOID();
