@@ -56,6 +56,11 @@ SELECT e.kind, e.amount, x.id, x.position FROM
 		ORDER BY l.ts DESC, l.id DESC, l.position LIMIT 1) x;
 CREATE TABLE reported AS SELECT * FROM recommender_report('shop', '3 days', orders => 'SELECT customer, product, amount, ordered_at FROM orders',
 	clicks => 'SELECT who, what, at FROM clicks', since => '2024-02-03', until => '2024-02-18');
+-- a query with a semicolon and a comment, of a table with the name of a part of the report
+CREATE TEMP TABLE shown AS TABLE clicks;
+SELECT bool_or(clicks > 0) AS counted FROM recommender_report('shop', '3 days', clicks => 'SELECT * FROM shown -- all
+;');
+DROP TABLE shown;
 CREATE TABLE expected AS
 SELECT l.scene, l.source, count(*) AS impressions, count(*) FILTER (WHERE k.n > 0) AS clicks, count(*) FILTER (WHERE o.n > 0) AS conversions, coalesce(sum(o.amount), 0) AS revenue
 FROM shop_log l, LATERAL (SELECT count(*) AS n FROM oracle x WHERE x.kind = 'click' AND (x.id, x.position) = (l.id, l.position)) k,

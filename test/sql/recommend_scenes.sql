@@ -92,6 +92,7 @@ FROM scene_found f FULL JOIN (
 			UNION ALL SELECT d.terms, m.item, m.users, 'popular', NULL FROM (SELECT DISTINCT terms FROM scene_found) d, scene_shop_model m) x
 		ORDER BY terms, item, source DESC) y
 	WHERE EXISTS (SELECT FROM scene_products p WHERE p.id = y.item AND p.available)) o ON o.terms IS NOT DISTINCT FROM f.terms AND o.rank = f.ordinality;
+SELECT count(*) > 0 AS semicolon FROM searched_also_bought('scene_shop', 'TABLE scene_searched; ', '{term 1}');
 SELECT count(*) FROM searched_also_bought('scene_shop', 'TABLE scene_searched', '{term 1}', 3, filter => 'price < 5', fallback => false);
 SELECT count(*) FILTER (WHERE item > 40 OR item = 2) AS wrong, count(*) FROM searched_also_bought(NULL::bigint, 'scene_shop', 'TABLE scene_searched', '{term 1, term 2}', 20, deny => '{2}', allow => ARRAY(SELECT generate_series(0, 40)::text));
 

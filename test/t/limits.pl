@@ -147,7 +147,7 @@ my @long = (
 	q(SELECT count(*) FROM tag_similarity('SELECT u, t FROM tagged WHERE u <= 20000')),
 	q(SELECT count(*) FROM (SELECT rules_apply('TABLE few_rules', ARRAY(SELECT generate_series(1, 1000)::bigint), 100) FROM generate_series(1, 3)) q),
 	q(SELECT count(*) FROM sequence_rules('SELECT u % 20000, item % 300, ts FROM facts', '300 days', min_count => 2)),
-	q(SELECT count(*) FROM association_rules('SELECT u % 10000, item % 300 FROM facts', min_count => 5, redundant => false, significance => 0.05)),
+	q(SELECT count(*) FROM association_rules('SELECT u % 10000, item % 300 FROM facts', min_count => 14, max_length => 3, redundant => false, significance => 'bh')),
 	q(SELECT count(*) FROM frequent_itemsets('SELECT u, item % 300 FROM facts', min_count => 20)),
 	q(SELECT count(*) FROM association_rules('SELECT u, item % 300 FROM facts', min_count => 20)),
 	q(SELECT cardinality(association_rules_agg(u, item % 300, rules_options(min_count => 20))) FROM facts),
