@@ -155,7 +155,7 @@ my @long = (
 	q(SELECT count(*) FROM sequence_rules('SELECT u % 20000, item % 300, ts FROM facts', '100 days', min_count => 20)),
 	q(SELECT cardinality(item_similarity_agg(u % 5000, item % 2000)) FROM facts),
 	q(SELECT count(*) FROM item_similarity('SELECT u % 5000, item % 2000 FROM facts', tune => true)),
-	q(SELECT repurchase_clock_agg(ts + k * '1 second'::interval) FROM facts, generate_series(1, 10) k),
+	q(SELECT repurchase_clock_agg(ts + k * '1 second'::interval) FROM facts, generate_series(1, 4) k),
 	q(SELECT second_order_rate_agg(u, ts) FROM facts),
 	q(SELECT cardinality(cohort_retention_agg(u, ts, 'month')) FROM facts),
 	q(SELECT cardinality(tag_portrait_agg(t, inside)) FROM tagged),
