@@ -98,7 +98,7 @@ COMMENT ON FUNCTION audience_or_count(audience, audience, VARIADIC "any") IS 'nu
 
 CREATE FUNCTION audience_jaccard(audience, audience) RETURNS double precision
 	AS 'MODULE_PATHNAME', 'recsys_audience_jaccard' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 300;
-COMMENT ON FUNCTION audience_jaccard(audience, audience) IS 'ids in both as a share of ids in either; NULL where both are empty';
+COMMENT ON FUNCTION audience_jaccard(audience, audience) IS 'ids in both as a share of the ids in either; NULL if both are empty';
 
 -- comparison
 
@@ -360,7 +360,7 @@ COMMENT ON OPERATOR FAMILY audience_ops USING hash IS 'equality of audiences';
 
 CREATE FUNCTION cardinality(audience) RETURNS bigint
 	AS 'MODULE_PATHNAME', 'recsys_audience_cardinality' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 2;
-COMMENT ON FUNCTION cardinality(audience) IS 'number of ids; reads the first bytes of the value only';
+COMMENT ON FUNCTION cardinality(audience) IS 'number of ids; reads only the first bytes of the value';
 
 CREATE FUNCTION audience_min(audience) RETURNS bigint
 	AS 'MODULE_PATHNAME', 'recsys_audience_min' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 10;
@@ -372,7 +372,7 @@ COMMENT ON FUNCTION audience_max(audience) IS 'largest id; NULL if there is none
 
 CREATE FUNCTION audience_nth(audience, n bigint) RETURNS bigint
 	AS 'MODULE_PATHNAME', 'recsys_audience_nth' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 10;
-COMMENT ON FUNCTION audience_nth(audience, n bigint) IS 'n-th id in ascending order, from 1, or backwards from -1; NULL beyond the ends';
+COMMENT ON FUNCTION audience_nth(audience, n bigint) IS 'n-th id in ascending order, counted from 1, or from the end if n is negative; NULL if there is none';
 
 CREATE FUNCTION audience_rank(audience, id bigint) RETURNS bigint
 	AS 'MODULE_PATHNAME', 'recsys_audience_rank' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 10;
@@ -380,7 +380,7 @@ COMMENT ON FUNCTION audience_rank(audience, id bigint) IS 'number of ids less th
 
 CREATE FUNCTION audience_slice(audience, first bigint, last bigint DEFAULT NULL) RETURNS audience
 	AS 'MODULE_PATHNAME', 'recsys_audience_slice' LANGUAGE C IMMUTABLE PARALLEL SAFE COST 50;
-COMMENT ON FUNCTION audience_slice(audience, bigint, bigint) IS 'ids from first to last, both included; NULL: no limit';
+COMMENT ON FUNCTION audience_slice(audience, bigint, bigint) IS 'ids from first to last, inclusive; NULL means no limit';
 
 CREATE FUNCTION audience_members_support(internal) RETURNS internal
 	AS 'MODULE_PATHNAME', 'recsys_audience_members_support' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
@@ -420,7 +420,7 @@ CREATE AGGREGATE audience_agg(id bigint) (
 	COMBINEFUNC = audience_union_step,
 	PARALLEL = SAFE
 );
-COMMENT ON AGGREGATE audience_agg(id bigint) IS 'audience of all ids; NULLs are ignored, empty without input';
+COMMENT ON AGGREGATE audience_agg(id bigint) IS 'audience of all ids; NULLs are ignored, empty if there are no rows';
 
 CREATE AGGREGATE audience_count_agg(id bigint) (
 	SFUNC = audience_agg_step,
@@ -440,7 +440,7 @@ CREATE AGGREGATE audience_union_agg(audience) (
 	COMBINEFUNC = audience_union_step,
 	PARALLEL = SAFE
 );
-COMMENT ON AGGREGATE audience_union_agg(audience) IS 'union of all audiences; empty without input';
+COMMENT ON AGGREGATE audience_union_agg(audience) IS 'union of all audiences; empty if there are no rows';
 
 CREATE AGGREGATE audience_union_count_agg(audience) (
 	SFUNC = audience_union_step,
@@ -459,7 +459,7 @@ CREATE AGGREGATE audience_intersect_agg(audience) (
 	COMBINEFUNC = audience_intersect_step,
 	PARALLEL = SAFE
 );
-COMMENT ON AGGREGATE audience_intersect_agg(audience) IS 'intersection of all audiences; NULL without input';
+COMMENT ON AGGREGATE audience_intersect_agg(audience) IS 'intersection of all audiences; NULL if there are no rows';
 
 CREATE AGGREGATE audience_intersect_count_agg(audience) (
 	SFUNC = audience_intersect_step,

@@ -16,7 +16,7 @@ CREATE FUNCTION audience_cross(
 	OUT p_adjusted double precision)
 RETURNS SETOF record
 	AS 'MODULE_PATHNAME', 'recsys_audience_cross' LANGUAGE C STABLE PARALLEL RESTRICTED COST 100000 ROWS 500;
-COMMENT ON FUNCTION audience_cross(text, integer, bigint, audience) IS 'sizes of all combinations of groups of different dimensions; the query returns (dimension, name, audience)';
+COMMENT ON FUNCTION audience_cross(text, integer, bigint, audience) IS 'sizes of all combinations of groups from different dimensions; the query returns (dimension, name, audience)';
 
 CREATE FUNCTION audience_reach(
 	query text,

@@ -59,7 +59,7 @@ COMMENT ON FUNCTION audience_measure_max(audience_measure, audience) IS 'largest
 
 CREATE FUNCTION audience_measure_between(audience_measure, low bigint, high bigint, among audience DEFAULT NULL) RETURNS audience
 	AS 'MODULE_PATHNAME', 'recsys_measure_between' LANGUAGE C IMMUTABLE PARALLEL SAFE COST 5000;
-COMMENT ON FUNCTION audience_measure_between(audience_measure, bigint, bigint, audience) IS 'ids of a crowd with a value from low to high, both included; NULL: no limit';
+COMMENT ON FUNCTION audience_measure_between(audience_measure, bigint, bigint, audience) IS 'ids of a crowd with a value from low to high, inclusive; NULL means no limit';
 
 CREATE FUNCTION audience_measure_top(audience_measure, n bigint, among audience DEFAULT NULL, OUT id bigint, OUT value bigint) RETURNS SETOF record
 	AS 'MODULE_PATHNAME', 'recsys_measure_top' LANGUAGE C IMMUTABLE PARALLEL SAFE COST 5000 ROWS 10;
@@ -144,4 +144,4 @@ CREATE AGGREGATE audience_measure_agg(id bigint, value bigint) (
 	COMBINEFUNC = audience_measure_combine,
 	PARALLEL = SAFE
 );
-COMMENT ON AGGREGATE audience_measure_agg(bigint, bigint) IS 'the sum of the values of each id; rows with a NULL are ignored, empty without input';
+COMMENT ON AGGREGATE audience_measure_agg(bigint, bigint) IS 'sum of the values of each id; rows with a NULL are ignored, empty if there are no rows';

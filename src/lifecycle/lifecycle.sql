@@ -7,7 +7,7 @@ CREATE FUNCTION lifecycle_thresholds(decline_days double precision DEFAULT 90, l
 RETURNS lifecycle_thresholds
 LANGUAGE C IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'recsys_lifecycle_thresholds';
 COMMENT ON FUNCTION lifecycle_thresholds IS
-'thresholds of lifecycle_stage(): days without an order after which a customer declines, and is lost (180 unless given, or decline_days if that is more), and the orders that make one mature';
+'makes thresholds of lifecycle_stage(): days without an order after which a customer is declining, and lost (by default 180, or decline_days if that is more), and the number of orders of a mature customer';
 
 CREATE FUNCTION lifecycle_stage(first_order date, last_order date, orders bigint, as_of date) RETURNS text
 LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'recsys_lifecycle_stage';
@@ -47,7 +47,7 @@ COMMENT ON FUNCTION lifecycle_stage(bigint) IS
 CREATE FUNCTION lifecycle_stage(orders bigint, referrals bigint) RETURNS text
 LANGUAGE C IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'recsys_lifecycle_shop_stage';
 COMMENT ON FUNCTION lifecycle_stage(bigint, bigint) IS
-'stage of a customer by orders and referrals: advocate where there are referrals, else new, second_order_pending or regular';
+'stage of a customer by orders and referrals: advocate if there are referrals, else new, second_order_pending or regular';
 
 -- thresholds from data
 
@@ -75,13 +75,13 @@ CREATE AGGREGATE lifecycle_thresholds_agg(gap_days double precision) (
 	SFUNC = lifecycle_gaps_transition, STYPE = internal, SSPACE = 50000, FINALFUNC = lifecycle_gaps_final,
 	COMBINEFUNC = lifecycle_gaps_combine, SERIALFUNC = lifecycle_gaps_serialize, DESERIALFUNC = lifecycle_gaps_deserialize, PARALLEL = SAFE);
 COMMENT ON AGGREGATE lifecycle_thresholds_agg(double precision) IS
-'thresholds from the gaps between orders, in days: decline_days is percentile_disc(0.8) of them, lost_days percentile_disc(0.95); NULLs and 0 are skipped';
+'thresholds from the gaps between orders, in days: decline_days is percentile_disc(0.8), lost_days percentile_disc(0.95); NULLs and 0 are ignored';
 
 CREATE AGGREGATE lifecycle_thresholds_agg(gap_days double precision, decline double precision, lost double precision) (
 	SFUNC = lifecycle_gaps_transition, STYPE = internal, SSPACE = 50000, FINALFUNC = lifecycle_gaps_final,
 	COMBINEFUNC = lifecycle_gaps_combine, SERIALFUNC = lifecycle_gaps_serialize, DESERIALFUNC = lifecycle_gaps_deserialize, PARALLEL = SAFE);
 COMMENT ON AGGREGATE lifecycle_thresholds_agg(double precision, double precision, double precision) IS
-'thresholds from the gaps between orders, in days, at other shares of them than 0.8 and 0.95';
+'thresholds from the gaps between orders, in days, at given shares instead of 0.8 and 0.95';
 
 -- rates over raw orders
 
@@ -112,23 +112,23 @@ CREATE AGGREGATE second_order_rate_agg("user" anyelement, ts timestamptz) (
 	SFUNC = repeat_transition, STYPE = internal, SSPACE = 100000, FINALFUNC = repeat_final,
 	COMBINEFUNC = repeat_combine, SERIALFUNC = repeat_serialize, DESERIALFUNC = repeat_deserialize, PARALLEL = SAFE);
 COMMENT ON AGGREGATE second_order_rate_agg(anyelement, timestamptz) IS
-'share of the customers who ordered a second time; one row for each order, those at the same time count once; NULLs are skipped';
+'share of the customers who ordered a second time, from one row per order; orders at the same time count once, rows with a NULL are ignored';
 
 CREATE AGGREGATE repurchase_rate_agg("user" anyelement, ts timestamptz, within interval) (
 	SFUNC = repeat_transition, STYPE = internal, SSPACE = 100000, FINALFUNC = repeat_final,
 	COMBINEFUNC = repeat_combine, SERIALFUNC = repeat_serialize, DESERIALFUNC = repeat_deserialize, PARALLEL = SAFE);
 COMMENT ON AGGREGATE repurchase_rate_agg(anyelement, timestamptz, interval) IS
-'share of the customers whose second order came within an interval after the first';
+'share of the customers whose second order followed within an interval after the first';
 
 CREATE AGGREGATE repurchase_rate_agg("user" anyelement, ts timestamptz, within interval, as_of timestamptz) (
 	SFUNC = repeat_transition, STYPE = internal, SSPACE = 100000, FINALFUNC = repeat_final,
 	COMBINEFUNC = repeat_combine, SERIALFUNC = repeat_serialize, DESERIALFUNC = repeat_deserialize, PARALLEL = SAFE);
 COMMENT ON AGGREGATE repurchase_rate_agg(anyelement, timestamptz, interval, timestamptz) IS
-'share of the customers whose second order came within an interval after the first, among those whose interval was over by as_of; later orders do not count';
+'share of the customers whose second order followed within an interval after the first, among those whose interval had ended by as_of; later orders are ignored';
 
 CREATE TYPE cohort_retention AS (cohort date, period integer, customers bigint, active bigint, retention double precision);
 COMMENT ON TYPE cohort_retention IS
-'customers of a cohort, by the first day of the period of their first order, and how many of them ordered so many periods later';
+'a cohort, given by the first day of the period of its first orders, and how many of its customers ordered so many periods later';
 
 CREATE FUNCTION cohort_retention_transition(internal, anyelement, timestamptz, text) RETURNS internal
 LANGUAGE C STABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'recsys_retention_transition';
@@ -151,7 +151,7 @@ CREATE AGGREGATE cohort_retention_agg("user" anyelement, ts timestamptz, period 
 	SFUNC = cohort_retention_transition, STYPE = internal, SSPACE = 100000, FINALFUNC = cohort_retention_final,
 	COMBINEFUNC = cohort_retention_combine, SERIALFUNC = cohort_retention_serialize, DESERIALFUNC = cohort_retention_deserialize, PARALLEL = SAFE);
 COMMENT ON AGGREGATE cohort_retention_agg(anyelement, timestamptz, text) IS
-'retention by cohort of the first order: period is day, week (from Monday), month, quarter or year, in the time zone of the session; periods without orders are left out';
+'retention by cohort of the first order; period is day, week (from Monday), month, quarter or year, in the time zone of the session; periods without orders are left out';
 
 -- the repurchase clock
 
@@ -162,12 +162,12 @@ CREATE FUNCTION repurchase_options(as_of timestamptz DEFAULT NULL, prior_gap dou
 RETURNS repurchase_options
 LANGUAGE C IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'recsys_repurchase_options';
 COMMENT ON FUNCTION repurchase_options IS
-'options of repurchase_clock_agg(): the day to look from, a gap in days to expect of customers with few orders, and how many gaps it counts for';
+'makes options of repurchase_clock_agg(): the time of observation, the gap in days expected of customers with few orders, and how many gaps it counts for';
 
 CREATE TYPE repurchase_clock AS (orders bigint, gaps bigint, mean_gap double precision, median_gap double precision, p80_gap double precision,
 	expected_gap double precision, last_order timestamptz, next_due timestamptz, overdue_ratio double precision, best_hour integer, best_weekday integer);
 COMMENT ON TYPE repurchase_clock IS
-'rhythm of a customer: orders at different times, gaps between them in days, when the next is due, days since the last by the gap expected, and hour and weekday (1 is Monday) of most orders';
+'rhythm of a customer: orders at different times, gaps between them in days, when the next is due, days since the last divided by the expected gap, and hour and weekday (1 is Monday) of most orders';
 
 CREATE FUNCTION repurchase_clock_transition(internal, timestamptz) RETURNS internal
 LANGUAGE C IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'recsys_clock_transition';

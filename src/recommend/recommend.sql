@@ -19,7 +19,7 @@ CREATE TYPE recommender_definition AS (
 	log regclass
 );
 COMMENT ON TYPE recommender_definition IS
-	'row of the table that is a recommender: its query, its options and what was built last';
+	'row of the table of a recommender: its query, its options and its last build';
 
 CREATE FUNCTION create_recommender(name text, query text,
 	options similarity_options DEFAULT similarity_options(), items text DEFAULT NULL,
@@ -29,14 +29,14 @@ RETURNS bigint
 LANGUAGE C VOLATILE PARALLEL UNSAFE COST 100000
 AS 'MODULE_PATHNAME', 'recsys_create_recommender';
 COMMENT ON FUNCTION create_recommender(text, text, similarity_options, text, boolean, text, text, boolean) IS
-	'creates a recommender over the rows (user, item [, weight [, ts]]) of a query, builds its model and returns the number of its items';
+	'creates a recommender from a query that returns (user, item [, weight [, ts]]), builds its model and returns the number of its items';
 
 CREATE FUNCTION refresh_recommender(name text, incremental boolean DEFAULT false)
 RETURNS bigint
 LANGUAGE C VOLATILE PARALLEL UNSAFE COST 100000
 AS 'MODULE_PATHNAME', 'recsys_refresh_recommender';
 COMMENT ON FUNCTION refresh_recommender(text, boolean) IS
-	'builds the model of a recommender anew, or what has changed of it, while readers go on with the old one, and returns the number of its items';
+	'rebuilds the model of a recommender, or only what has changed, while readers continue with the old one; returns the number of its items';
 
 CREATE FUNCTION drop_recommender(name text, if_exists boolean DEFAULT false)
 RETURNS void
@@ -50,7 +50,7 @@ RETURNS void
 LANGUAGE C VOLATILE PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'recsys_rename_recommender';
 COMMENT ON FUNCTION rename_recommender(text, text) IS
-	'renames the tables of a recommender';
+	'renames a recommender, with all its tables';
 
 CREATE FUNCTION list_recommenders(OUT name regclass, OUT query text, OUT items_query text, OUT options jsonb,
 	OUT model regclass, OUT built_at timestamptz, OUT build_time interval, OUT rows bigint,
@@ -113,7 +113,7 @@ RETURNS SETOF record
 LANGUAGE C STABLE PARALLEL RESTRICTED COST 1000000 ROWS 1000000
 AS 'MODULE_PATHNAME', 'recsys_recommend_all';
 COMMENT ON FUNCTION recommend_all(text, integer, text, text, bigint[], bigint[], text, interval, timestamptz, boolean, double precision, integer, double precision, bigint, double precision) IS
-	'the n best items for each user of a query, or of the recommender, by parallel workers: the rows of recommend()';
+	'the n best items for each user of a query, or of the recommender, as recommend() returns them, computed by parallel workers';
 
 CREATE FUNCTION recommend_all(user_witness anyelement, item_witness anycompatible, name text, n integer, users text DEFAULT NULL,
 	exclude text DEFAULT 'bought', deny text[] DEFAULT NULL, allow text[] DEFAULT NULL, filter text DEFAULT NULL,
@@ -195,7 +195,7 @@ RETURNS bigint
 LANGUAGE C VOLATILE PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'recsys_log_recommendation';
 COMMENT ON FUNCTION log_recommendation(text, anycompatible, anyarray, text, text[], double precision[]) IS
-	'writes into the log of a recommender that a user was shown some items, and returns the id they have there';
+	'records in the log of a recommender that a user was shown some items, and returns their id in the log';
 
 CREATE FUNCTION recommender_report(name text, within interval DEFAULT '7 days', orders text DEFAULT NULL,
 	clicks text DEFAULT NULL, since timestamptz DEFAULT NULL, until timestamptz DEFAULT NULL,
@@ -205,4 +205,4 @@ RETURNS SETOF record
 LANGUAGE C STABLE PARALLEL RESTRICTED COST 100000 ROWS 10
 AS 'MODULE_PATHNAME', 'recsys_recommender_report';
 COMMENT ON FUNCTION recommender_report(text, interval, text, text, timestamptz, timestamptz) IS
-	'what came of what was logged, by scene and source: an order or a click counts for the last time its user was shown its item';
+	'impressions, clicks, orders and revenue of what was logged, by scene and source; an order or a click is attributed to the last time that its user was shown its item';

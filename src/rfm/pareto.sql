@@ -3,12 +3,12 @@
 CREATE FUNCTION pareto_tier(value double precision) RETURNS text
 LANGUAGE C IMMUTABLE WINDOW PARALLEL SAFE AS 'MODULE_PATHNAME', 'recsys_pareto_tier';
 COMMENT ON FUNCTION pareto_tier(double precision) IS
-'A for the greatest values that make up 80 % of the total in the window partition, B up to 95 %, C for the rest; equal values share a tier';
+'tier of a value in the window partition: A for the greatest values that make up 80 % of the total, B up to 95 %, C for the rest; equal values share a tier';
 
 CREATE FUNCTION pareto_tier(value double precision, shares double precision[]) RETURNS text
 LANGUAGE C IMMUTABLE WINDOW PARALLEL SAFE AS 'MODULE_PATHNAME', 'recsys_pareto_tier';
 COMMENT ON FUNCTION pareto_tier(double precision, double precision[]) IS
-'tier of a value in the window partition, A, B, C and so on, by ascending shares of the total; equal values share a tier';
+'tier of a value in the window partition, A, B, C and so on, by given ascending shares of the total; equal values share a tier';
 
 CREATE FUNCTION spread_transition(internal, double precision) RETURNS internal
 LANGUAGE C IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'recsys_spread_transition';
@@ -36,10 +36,10 @@ CREATE AGGREGATE gini_agg(value double precision) (
 	SFUNC = spread_transition, STYPE = internal, SSPACE = 50000, FINALFUNC = gini_final,
 	COMBINEFUNC = spread_combine, SERIALFUNC = spread_serialize, DESERIALFUNC = spread_deserialize, PARALLEL = SAFE);
 COMMENT ON AGGREGATE gini_agg(double precision) IS
-'Gini coefficient: 0 if all values are equal, near 1 if one has everything; NULLs are skipped, negative values count as 0';
+'Gini coefficient: 0 if all values are equal, near 1 if one value makes up the total; NULLs are ignored, negative values count as 0';
 
 CREATE AGGREGATE pareto_share_agg(value double precision, top double precision) (
 	SFUNC = spread_transition, STYPE = internal, SSPACE = 50000, FINALFUNC = pareto_share_final,
 	COMBINEFUNC = spread_combine, SERIALFUNC = spread_serialize, DESERIALFUNC = spread_deserialize, PARALLEL = SAFE);
 COMMENT ON AGGREGATE pareto_share_agg(double precision, double precision) IS
-'share of the total that the greatest values have, top being their share of the rows: 0.2 for the greatest fifth; NULLs are skipped, negative values count as 0';
+'share of the total that the greatest values make up, where top is their share of the rows: 0.2 for the greatest fifth; NULLs are ignored, negative values count as 0';

@@ -14,22 +14,22 @@ CREATE FUNCTION rfm_options(bins integer DEFAULT NULL, scheme text DEFAULT 'clas
 RETURNS rfm_options
 LANGUAGE C IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'recsys_rfm_options';
 COMMENT ON FUNCTION rfm_options IS
-'options of rfm() and rfm_cuts_agg(): bins from 2 to 10, for all dimensions or each; scheme classic, octant or tier4; nested cuts; method quantile, median, mean or top';
+'makes options of rfm() and rfm_cuts_agg(): bins from 2 to 10, for all dimensions or each; scheme classic, octant or tier4; nested cuts; method quantile, median, mean or top';
 
 CREATE FUNCTION rfm(last_order date, orders bigint, amount double precision) RETURNS rfm_grade
 LANGUAGE C IMMUTABLE WINDOW PARALLEL SAFE AS 'MODULE_PATHNAME', 'recsys_rfm';
 COMMENT ON FUNCTION rfm(date, bigint, double precision) IS
-'scores a customer among all rows of the window partition: NULL where an argument is NULL';
+'scores a customer among all rows of the window partition; NULL if an argument is NULL';
 
 CREATE FUNCTION rfm(last_order timestamp, orders bigint, amount double precision) RETURNS rfm_grade
 LANGUAGE C IMMUTABLE WINDOW PARALLEL SAFE AS 'MODULE_PATHNAME', 'recsys_rfm';
 COMMENT ON FUNCTION rfm(timestamp, bigint, double precision) IS
-'scores a customer among all rows of the window partition: NULL where an argument is NULL';
+'scores a customer among all rows of the window partition; NULL if an argument is NULL';
 
 CREATE FUNCTION rfm(last_order timestamptz, orders bigint, amount double precision) RETURNS rfm_grade
 LANGUAGE C IMMUTABLE WINDOW PARALLEL SAFE AS 'MODULE_PATHNAME', 'recsys_rfm';
 COMMENT ON FUNCTION rfm(timestamptz, bigint, double precision) IS
-'scores a customer among all rows of the window partition: NULL where an argument is NULL';
+'scores a customer among all rows of the window partition; NULL if an argument is NULL';
 
 CREATE FUNCTION rfm(last_order date, orders bigint, amount double precision, options rfm_options) RETURNS rfm_grade
 LANGUAGE C IMMUTABLE WINDOW PARALLEL SAFE AS 'MODULE_PATHNAME', 'recsys_rfm';
@@ -49,12 +49,12 @@ COMMENT ON FUNCTION rfm(timestamptz, bigint, double precision, rfm_options) IS
 CREATE FUNCTION rfm_bin(value anyelement, bins integer) RETURNS integer
 LANGUAGE C IMMUTABLE WINDOW PARALLEL SAFE AS 'MODULE_PATHNAME', 'recsys_rfm_bin';
 COMMENT ON FUNCTION rfm_bin IS
-'bin of a value, from 1 to bins (2 to 10), among all rows of the window partition: 1 + the number of cut points percentile_disc(k / bins) below it; NULL takes no part';
+'bin of a value, from 1 to bins (2 to 10), among all rows of the window partition: 1 plus the number of cut points percentile_disc(k / bins) below it; NULL stays NULL';
 
 -- Cut points as a value
 
 CREATE TYPE rfm_cuts;
-COMMENT ON TYPE rfm_cuts IS 'cut points of recency in days, orders and amount, and the scheme that goes with them; reads and writes JSON';
+COMMENT ON TYPE rfm_cuts IS 'cut points of recency in days, orders and amount, with the scheme they belong to; its text form is JSON';
 
 CREATE FUNCTION rfm_cuts_in(cstring) RETURNS rfm_cuts
 LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'recsys_rfm_cuts_in';
@@ -82,11 +82,11 @@ CREATE FUNCTION rfm_cuts_report(cuts rfm_cuts, OUT dimension text, OUT r integer
 	OUT bins integer, OUT distinct_bins integer, OUT cuts double precision[]) RETURNS SETOF record
 LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE ROWS 3 AS 'MODULE_PATHNAME', 'recsys_rfm_cuts_report';
 COMMENT ON FUNCTION rfm_cuts_report IS
-'cut points by dimension (nested ones with the r and f they are for), and how many different scores they gave to the data they come from; NULL for cuts given by hand';
+'cut points by dimension (with the r and f they belong to if nested), and the number of different scores in the data they come from; NULL for cut points given by hand';
 
 CREATE FUNCTION rfm_score(recency double precision, orders bigint, amount double precision, cuts rfm_cuts) RETURNS rfm_grade
 LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 2 AS 'MODULE_PATHNAME', 'recsys_rfm_score';
-COMMENT ON FUNCTION rfm_score IS 'scores one customer with given cut points; recency in days, NULL where an argument is NULL';
+COMMENT ON FUNCTION rfm_score IS 'scores one customer with given cut points; recency in days, NULL if an argument is NULL';
 
 CREATE FUNCTION rfm_cuts_transition(internal, double precision, bigint, double precision) RETURNS internal
 LANGUAGE C IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'recsys_rfm_cuts_transition';
@@ -111,7 +111,7 @@ CREATE AGGREGATE rfm_cuts_agg(recency double precision, orders bigint, amount do
 	SFUNC = rfm_cuts_transition, STYPE = internal, SSPACE = 100000, FINALFUNC = rfm_cuts_final,
 	COMBINEFUNC = rfm_cuts_combine, SERIALFUNC = rfm_cuts_serialize, DESERIALFUNC = rfm_cuts_deserialize, PARALLEL = SAFE);
 COMMENT ON AGGREGATE rfm_cuts_agg(double precision, bigint, double precision) IS
-'cut points of all customers, one row each; recency in days; rows with a NULL take no part';
+'cut points of all customers, one row each; recency in days; rows with a NULL are ignored';
 CREATE AGGREGATE rfm_cuts_agg(recency double precision, orders bigint, amount double precision, options rfm_options) (
 	SFUNC = rfm_cuts_transition, STYPE = internal, SSPACE = 100000, FINALFUNC = rfm_cuts_final,
 	COMBINEFUNC = rfm_cuts_combine, SERIALFUNC = rfm_cuts_serialize, DESERIALFUNC = rfm_cuts_deserialize, PARALLEL = SAFE);

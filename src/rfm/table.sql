@@ -9,7 +9,7 @@ CREATE FUNCTION rfm_table(query text, as_of timestamptz DEFAULT NULL, bins integ
 RETURNS SETOF record
 LANGUAGE C STABLE PARALLEL RESTRICTED COST 100000 ROWS 10000 AS 'MODULE_PATHNAME', 'recsys_rfm_table';
 COMMENT ON FUNCTION rfm_table(text, timestamptz, integer, text, boolean, text, double precision, integer, integer, integer, rfm_cuts, text) IS
-'scores all customers of a query that returns (user, ts, amount [, order]), one row for each order, or for each order line if the order is given';
+'scores all customers of a query that returns (user, ts, amount [, order]), with one row per order, or per order line if the order is given';
 
 CREATE FUNCTION rfm_table(witness anyelement, query text, as_of timestamptz DEFAULT NULL, bins integer DEFAULT NULL, scheme text DEFAULT NULL,
 	nested boolean DEFAULT NULL, method text DEFAULT NULL, top double precision DEFAULT NULL,

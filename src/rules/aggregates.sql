@@ -86,7 +86,7 @@ CREATE AGGREGATE association_rules_agg(anyelement, bigint) (
 	PARALLEL = SAFE
 );
 COMMENT ON AGGREGATE association_rules_agg(anyelement, bigint)
-IS 'association rules, the best first, of baskets given as rows of basket and item';
+IS 'association rules of baskets given as rows of basket and item, best first';
 
 CREATE AGGREGATE association_rules_agg(bigint[]) (
 	SFUNC = rules_accum,
@@ -99,7 +99,7 @@ CREATE AGGREGATE association_rules_agg(bigint[]) (
 	PARALLEL = SAFE
 );
 COMMENT ON AGGREGATE association_rules_agg(bigint[])
-IS 'association rules, the best first, of baskets given as arrays of items';
+IS 'association rules of baskets given as arrays of items, best first';
 
 CREATE AGGREGATE association_rules_agg(anyelement, bigint, rules_options) (
 	SFUNC = rules_accum,
@@ -112,7 +112,7 @@ CREATE AGGREGATE association_rules_agg(anyelement, bigint, rules_options) (
 	PARALLEL = SAFE
 );
 COMMENT ON AGGREGATE association_rules_agg(anyelement, bigint, rules_options)
-IS 'association rules, the best first, of baskets given as rows of basket and item';
+IS 'association rules of baskets given as rows of basket and item, best first';
 
 CREATE AGGREGATE association_rules_agg(bigint[], rules_options) (
 	SFUNC = rules_accum,
@@ -125,7 +125,7 @@ CREATE AGGREGATE association_rules_agg(bigint[], rules_options) (
 	PARALLEL = SAFE
 );
 COMMENT ON AGGREGATE association_rules_agg(bigint[], rules_options)
-IS 'association rules, the best first, of baskets given as arrays of items';
+IS 'association rules of baskets given as arrays of items, best first';
 
 CREATE AGGREGATE association_rules_agg(anyelement, text) (
 	SFUNC = rules_accum,
@@ -138,7 +138,7 @@ CREATE AGGREGATE association_rules_agg(anyelement, text) (
 	PARALLEL = SAFE
 );
 COMMENT ON AGGREGATE association_rules_agg(anyelement, text)
-IS 'association rules, the best first, of baskets given as rows of basket and item';
+IS 'association rules of baskets given as rows of basket and item, best first';
 
 CREATE AGGREGATE association_rules_agg(text[]) (
 	SFUNC = rules_accum,
@@ -151,7 +151,7 @@ CREATE AGGREGATE association_rules_agg(text[]) (
 	PARALLEL = SAFE
 );
 COMMENT ON AGGREGATE association_rules_agg(text[])
-IS 'association rules, the best first, of baskets given as arrays of items';
+IS 'association rules of baskets given as arrays of items, best first';
 
 CREATE AGGREGATE association_rules_agg(anyelement, text, rules_options) (
 	SFUNC = rules_accum,
@@ -164,7 +164,7 @@ CREATE AGGREGATE association_rules_agg(anyelement, text, rules_options) (
 	PARALLEL = SAFE
 );
 COMMENT ON AGGREGATE association_rules_agg(anyelement, text, rules_options)
-IS 'association rules, the best first, of baskets given as rows of basket and item';
+IS 'association rules of baskets given as rows of basket and item, best first';
 
 CREATE AGGREGATE association_rules_agg(text[], rules_options) (
 	SFUNC = rules_accum,
@@ -177,7 +177,7 @@ CREATE AGGREGATE association_rules_agg(text[], rules_options) (
 	PARALLEL = SAFE
 );
 COMMENT ON AGGREGATE association_rules_agg(text[], rules_options)
-IS 'association rules, the best first, of baskets given as arrays of items';
+IS 'association rules of baskets given as arrays of items, best first';
 
 CREATE AGGREGATE frequent_itemsets_agg(anyelement, bigint) (
 	SFUNC = rules_accum,
@@ -190,7 +190,7 @@ CREATE AGGREGATE frequent_itemsets_agg(anyelement, bigint) (
 	PARALLEL = SAFE
 );
 COMMENT ON AGGREGATE frequent_itemsets_agg(anyelement, bigint)
-IS 'frequent itemsets, the most frequent first, of baskets given as rows of basket and item';
+IS 'frequent itemsets of baskets given as rows of basket and item, most frequent first';
 
 CREATE AGGREGATE frequent_itemsets_agg(bigint[]) (
 	SFUNC = rules_accum,
@@ -203,7 +203,7 @@ CREATE AGGREGATE frequent_itemsets_agg(bigint[]) (
 	PARALLEL = SAFE
 );
 COMMENT ON AGGREGATE frequent_itemsets_agg(bigint[])
-IS 'frequent itemsets, the most frequent first, of baskets given as arrays of items';
+IS 'frequent itemsets of baskets given as arrays of items, most frequent first';
 
 CREATE AGGREGATE frequent_itemsets_agg(anyelement, bigint, rules_options) (
 	SFUNC = rules_accum,
@@ -216,7 +216,7 @@ CREATE AGGREGATE frequent_itemsets_agg(anyelement, bigint, rules_options) (
 	PARALLEL = SAFE
 );
 COMMENT ON AGGREGATE frequent_itemsets_agg(anyelement, bigint, rules_options)
-IS 'frequent itemsets, the most frequent first, of baskets given as rows of basket and item';
+IS 'frequent itemsets of baskets given as rows of basket and item, most frequent first';
 
 CREATE AGGREGATE frequent_itemsets_agg(bigint[], rules_options) (
 	SFUNC = rules_accum,
@@ -229,7 +229,7 @@ CREATE AGGREGATE frequent_itemsets_agg(bigint[], rules_options) (
 	PARALLEL = SAFE
 );
 COMMENT ON AGGREGATE frequent_itemsets_agg(bigint[], rules_options)
-IS 'frequent itemsets, the most frequent first, of baskets given as arrays of items';
+IS 'frequent itemsets of baskets given as arrays of items, most frequent first';
 
 CREATE AGGREGATE frequent_itemsets_agg(anyelement, text) (
 	SFUNC = rules_accum,
@@ -242,7 +242,7 @@ CREATE AGGREGATE frequent_itemsets_agg(anyelement, text) (
 	PARALLEL = SAFE
 );
 COMMENT ON AGGREGATE frequent_itemsets_agg(anyelement, text)
-IS 'frequent itemsets, the most frequent first, of baskets given as rows of basket and item';
+IS 'frequent itemsets of baskets given as rows of basket and item, most frequent first';
 
 CREATE AGGREGATE frequent_itemsets_agg(text[]) (
 	SFUNC = rules_accum,
@@ -255,7 +255,7 @@ CREATE AGGREGATE frequent_itemsets_agg(text[]) (
 	PARALLEL = SAFE
 );
 COMMENT ON AGGREGATE frequent_itemsets_agg(text[])
-IS 'frequent itemsets, the most frequent first, of baskets given as arrays of items';
+IS 'frequent itemsets of baskets given as arrays of items, most frequent first';
 
 CREATE AGGREGATE frequent_itemsets_agg(anyelement, text, rules_options) (
 	SFUNC = rules_accum,
@@ -268,7 +268,7 @@ CREATE AGGREGATE frequent_itemsets_agg(anyelement, text, rules_options) (
 	PARALLEL = SAFE
 );
 COMMENT ON AGGREGATE frequent_itemsets_agg(anyelement, text, rules_options)
-IS 'frequent itemsets, the most frequent first, of baskets given as rows of basket and item';
+IS 'frequent itemsets of baskets given as rows of basket and item, most frequent first';
 
 CREATE AGGREGATE frequent_itemsets_agg(text[], rules_options) (
 	SFUNC = rules_accum,
@@ -281,4 +281,4 @@ CREATE AGGREGATE frequent_itemsets_agg(text[], rules_options) (
 	PARALLEL = SAFE
 );
 COMMENT ON AGGREGATE frequent_itemsets_agg(text[], rules_options)
-IS 'frequent itemsets, the most frequent first, of baskets given as arrays of items';
+IS 'frequent itemsets of baskets given as arrays of items, most frequent first';

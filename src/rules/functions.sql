@@ -25,7 +25,7 @@ CREATE FUNCTION association_rules(
 AS 'MODULE_PATHNAME', 'recsys_association_rules'
 LANGUAGE C STABLE PARALLEL RESTRICTED COST 100000 ROWS 1000;
 COMMENT ON FUNCTION association_rules(text, double precision, bigint, double precision, double precision, integer, integer, integer, integer, text, text, text[], text[], text[], text[], integer, text, double precision, boolean, double precision)
-IS 'association rules of the baskets that a query returns as (basket, item) or as one array of items per basket, the best first';
+IS 'association rules of the baskets that a query returns as (basket, item), or as one array of items per basket; best first';
 
 CREATE FUNCTION association_rules(
 	item_type text,
@@ -53,7 +53,7 @@ CREATE FUNCTION association_rules(
 AS 'MODULE_PATHNAME', 'recsys_association_rules'
 LANGUAGE C STABLE PARALLEL RESTRICTED COST 100000 ROWS 1000;
 COMMENT ON FUNCTION association_rules(text, text, double precision, bigint, double precision, double precision, integer, integer, integer, integer, text, text, text[], text[], text[], text[], integer, text, double precision, boolean, double precision)
-IS 'association rules of the baskets that a query returns as (basket, item) or as one array of items per basket, the best first; items are text';
+IS 'association rules of the baskets that a query returns as (basket, item), or as one array of items per basket; best first, items as text';
 
 CREATE FUNCTION frequent_itemsets(
 	query text,
@@ -69,7 +69,7 @@ CREATE FUNCTION frequent_itemsets(
 AS 'MODULE_PATHNAME', 'recsys_frequent_itemsets'
 LANGUAGE C STABLE PARALLEL RESTRICTED COST 100000 ROWS 1000;
 COMMENT ON FUNCTION frequent_itemsets(text, double precision, bigint, integer, integer, text, text[], text[], integer)
-IS 'frequent itemsets of the baskets that a query returns as (basket, item) or as one array of items per basket, the most frequent first';
+IS 'frequent itemsets of the baskets that a query returns as (basket, item), or as one array of items per basket; most frequent first';
 
 CREATE FUNCTION frequent_itemsets(
 	item_type text,
@@ -86,7 +86,7 @@ CREATE FUNCTION frequent_itemsets(
 AS 'MODULE_PATHNAME', 'recsys_frequent_itemsets'
 LANGUAGE C STABLE PARALLEL RESTRICTED COST 100000 ROWS 1000;
 COMMENT ON FUNCTION frequent_itemsets(text, text, double precision, bigint, integer, integer, text, text[], text[], integer)
-IS 'frequent itemsets of the baskets that a query returns as (basket, item) or as one array of items per basket, the most frequent first; items are text';
+IS 'frequent itemsets of the baskets that a query returns as (basket, item), or as one array of items per basket; most frequent first, items as text';
 CREATE FUNCTION rules_apply(
 	rules text,
 	basket bigint[],
@@ -98,7 +98,7 @@ CREATE FUNCTION rules_apply(
 AS 'MODULE_PATHNAME', 'recsys_rules_apply'
 LANGUAGE C STABLE PARALLEL RESTRICTED COST 1000 ROWS 10;
 COMMENT ON FUNCTION rules_apply(text, bigint[], integer)
-IS 'what the rules that a query returns as (lhs, rhs, score) recommend for a basket, which is its $1, the best first';
+IS 'items that rules recommend for a basket, best first; the query returns the rules as (lhs, rhs, score) and may refer to the basket as $1';
 
 CREATE FUNCTION rules_apply(
 	rules text,
@@ -111,7 +111,7 @@ CREATE FUNCTION rules_apply(
 AS 'MODULE_PATHNAME', 'recsys_rules_apply'
 LANGUAGE C STABLE PARALLEL RESTRICTED COST 1000 ROWS 10;
 COMMENT ON FUNCTION rules_apply(text, text[], integer)
-IS 'what the rules that a query returns as (lhs, rhs, score) recommend for a basket, which is its $1, the best first';
+IS 'items that rules recommend for a basket, best first; the query returns the rules as (lhs, rhs, score) and may refer to the basket as $1';
 
 CREATE FUNCTION sequence_rules(
 	query text,
@@ -127,7 +127,7 @@ CREATE FUNCTION sequence_rules(
 AS 'MODULE_PATHNAME', 'recsys_sequence_rules'
 LANGUAGE C STABLE PARALLEL RESTRICTED COST 100000 ROWS 1000;
 COMMENT ON FUNCTION sequence_rules(text, interval, interval, double precision, bigint, double precision, double precision, integer, boolean)
-IS 'users who had one item and another within max_gap after it, of events that a query returns as (user, item, ts)';
+IS 'sequence rules of the events that a query returns as (user, item, ts): one item is followed by another within max_gap; best first';
 
 CREATE FUNCTION sequence_rules(
 	item_type text,
@@ -144,4 +144,4 @@ CREATE FUNCTION sequence_rules(
 AS 'MODULE_PATHNAME', 'recsys_sequence_rules'
 LANGUAGE C STABLE PARALLEL RESTRICTED COST 100000 ROWS 1000;
 COMMENT ON FUNCTION sequence_rules(text, text, interval, interval, double precision, bigint, double precision, double precision, integer, boolean)
-IS 'users who had one item and another within max_gap after it, of events that a query returns as (user, item, ts); items are text';
+IS 'sequence rules of the events that a query returns as (user, item, ts): one item is followed by another within max_gap; best first, items as text';

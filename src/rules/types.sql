@@ -47,7 +47,7 @@ CREATE FUNCTION rules_options(
 AS 'MODULE_PATHNAME', 'recsys_rules_options'
 LANGUAGE C IMMUTABLE PARALLEL SAFE;
 COMMENT ON FUNCTION rules_options(double precision, bigint, double precision, double precision, integer, integer, integer, integer, text, text, text[], text[], text[], text[], integer, text, double precision, boolean, double precision)
-IS 'options of association_rules_agg and frequent_itemsets_agg; NULL stands for the default';
+IS 'makes options of association_rules_agg and frequent_itemsets_agg; NULL stands for the default';
 
 CREATE TYPE frequent_itemset AS (
 	items bigint[],
@@ -57,7 +57,7 @@ CREATE TYPE frequent_itemset AS (
 	min_count bigint,
 	limits text
 );
-COMMENT ON TYPE frequent_itemset IS 'items that are together in at least min_count baskets';
+COMMENT ON TYPE frequent_itemset IS 'frequent itemset: items that occur together in at least min_count baskets';
 
 CREATE TYPE association_rule AS (
 	lhs bigint[],
@@ -83,7 +83,7 @@ CREATE TYPE association_rule AS (
 	min_count bigint,
 	limits text
 );
-COMMENT ON TYPE association_rule IS 'baskets that hold lhs hold rhs as well: how many, and what that is worth';
+COMMENT ON TYPE association_rule IS 'association rule: how many baskets that contain lhs also contain rhs, and measures of the rule';
 
 CREATE TYPE frequent_itemset_text AS (
 	items text[],
@@ -93,7 +93,7 @@ CREATE TYPE frequent_itemset_text AS (
 	min_count bigint,
 	limits text
 );
-COMMENT ON TYPE frequent_itemset_text IS 'items that are together in at least min_count baskets';
+COMMENT ON TYPE frequent_itemset_text IS 'frequent itemset: items that occur together in at least min_count baskets';
 
 CREATE TYPE association_rule_text AS (
 	lhs text[],
@@ -119,7 +119,7 @@ CREATE TYPE association_rule_text AS (
 	min_count bigint,
 	limits text
 );
-COMMENT ON TYPE association_rule_text IS 'baskets that hold lhs hold rhs as well: how many, and what that is worth';
+COMMENT ON TYPE association_rule_text IS 'association rule: how many baskets that contain lhs also contain rhs, and measures of the rule';
 
 CREATE TYPE sequence_rule AS (
 	lhs bigint,
@@ -134,7 +134,7 @@ CREATE TYPE sequence_rule AS (
 	median_delay interval,
 	min_count bigint
 );
-COMMENT ON TYPE sequence_rule IS 'users who had lhs have rhs later: how many, and how much later';
+COMMENT ON TYPE sequence_rule IS 'sequence rule: how many users who had lhs had rhs later, and how much later';
 
 CREATE TYPE sequence_rule_text AS (
 	lhs text,
@@ -149,7 +149,7 @@ CREATE TYPE sequence_rule_text AS (
 	median_delay interval,
 	min_count bigint
 );
-COMMENT ON TYPE sequence_rule_text IS 'users who had lhs have rhs later: how many, and how much later';
+COMMENT ON TYPE sequence_rule_text IS 'sequence rule: how many users who had lhs had rhs later, and how much later';
 
 CREATE TYPE rule_measures AS (
 	support double precision,
@@ -204,4 +204,4 @@ CREATE FUNCTION rule_measures(n11 bigint, n10 bigint, n01 bigint, n00 bigint) RE
 AS 'MODULE_PATHNAME', 'recsys_rule_measures'
 LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 10;
 COMMENT ON FUNCTION rule_measures(bigint, bigint, bigint, bigint)
-IS 'all interest measures of a rule from the numbers of baskets with both sides, the left side alone, the right side alone, and neither';
+IS 'all measures of a rule, from the numbers of baskets with both sides, only the left side, only the right side, and neither';

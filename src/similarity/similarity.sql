@@ -20,7 +20,7 @@ CREATE TYPE similarity_options AS (
 	as_of timestamptz,
 	tune boolean
 );
-COMMENT ON TYPE similarity_options IS 'options of item similarity: make them with similarity_options()';
+COMMENT ON TYPE similarity_options IS 'options of item similarity, made by similarity_options()';
 
 CREATE FUNCTION similarity_options(
 	measure text DEFAULT NULL,
@@ -45,7 +45,7 @@ CREATE FUNCTION similarity_options(
 AS 'MODULE_PATHNAME', 'recsys_similarity_options'
 LANGUAGE C IMMUTABLE PARALLEL SAFE;
 COMMENT ON FUNCTION similarity_options(text, integer, double precision, double precision, double precision, double precision, bigint, double precision, double precision, double precision, text, text, text, bigint, bigint, interval, timestamptz, boolean)
-	IS 'options of item_similarity_agg(); NULL is the default of each';
+	IS 'makes options of item_similarity_agg() and related functions; NULL stands for the default';
 
 CREATE TYPE similar_item AS (item bigint, neighbour bigint, score double precision, together bigint);
 COMMENT ON TYPE similar_item IS 'neighbour of an item of type bigint, its score, and how many users have both';

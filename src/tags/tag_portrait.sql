@@ -22,7 +22,7 @@ CREATE FUNCTION tag_portrait_options(min_count bigint DEFAULT 1, prior double pr
 	RETURNS tag_portrait_options
 	AS 'MODULE_PATHNAME', 'recsys_tag_portrait_options' LANGUAGE C IMMUTABLE PARALLEL SAFE;
 COMMENT ON FUNCTION tag_portrait_options(bigint, double precision)
-	IS 'options of tag_portrait_agg(): tags that fewer than min_count rows have are left out; the prior is worth so many rows';
+	IS 'makes options of tag_portrait_agg(): min_count leaves out tags that fewer rows have; prior is the weight of the prior in rows';
 
 CREATE FUNCTION tag_portrait_trans(internal, tagset, boolean) RETURNS internal
 	AS 'MODULE_PATHNAME', 'recsys_tag_portrait_trans' LANGUAGE C IMMUTABLE PARALLEL SAFE;
@@ -41,13 +41,13 @@ COMMENT ON FUNCTION tag_portrait_combine(internal, internal)
 
 CREATE FUNCTION tag_portrait_serialize(internal) RETURNS bytea
 	AS 'MODULE_PATHNAME', 'recsys_tag_portrait_serialize' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
-COMMENT ON FUNCTION tag_portrait_serialize(internal) IS 'state of tag_portrait_agg as bytes';
+COMMENT ON FUNCTION tag_portrait_serialize(internal) IS 'serializes a state of tag_portrait_agg';
 
 CREATE FUNCTION tag_portrait_deserialize(bytea, internal) RETURNS internal
 	AS 'MODULE_PATHNAME', 'recsys_tag_portrait_deserialize'
 	LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
 COMMENT ON FUNCTION tag_portrait_deserialize(bytea, internal)
-	IS 'state of tag_portrait_agg from bytes';
+	IS 'deserializes a state of tag_portrait_agg';
 
 CREATE FUNCTION tag_portrait_final(internal) RETURNS tag_portrait[]
 	AS 'MODULE_PATHNAME', 'recsys_tag_portrait_final' LANGUAGE C IMMUTABLE PARALLEL SAFE;
@@ -64,7 +64,7 @@ CREATE AGGREGATE tag_portrait_agg(tags tagset, in_crowd boolean) (
 	PARALLEL = SAFE
 );
 COMMENT ON AGGREGATE tag_portrait_agg(tagset, boolean)
-	IS 'for each tag its counts and shares inside and outside of a crowd, lift, TGI, log odds with a prior, z, and p of Fisher''s exact test; most over-represented first';
+	IS 'for each tag its counts and shares inside and outside a crowd, lift, TGI, log odds with a prior, z, and the p-value of Fisher''s exact test; most over-represented first';
 
 CREATE AGGREGATE tag_portrait_agg(tags tagset, in_crowd boolean, options tag_portrait_options) (
 	SFUNC = tag_portrait_trans,

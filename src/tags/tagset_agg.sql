@@ -55,12 +55,12 @@ COMMENT ON FUNCTION tagset_agg_combine(internal, internal)
 
 CREATE FUNCTION tagset_agg_serialize(internal) RETURNS bytea
 	AS 'MODULE_PATHNAME', 'recsys_tagset_agg_serialize' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
-COMMENT ON FUNCTION tagset_agg_serialize(internal) IS 'state of an aggregate over tags as bytes';
+COMMENT ON FUNCTION tagset_agg_serialize(internal) IS 'serializes a state of an aggregate over tags';
 
 CREATE FUNCTION tagset_agg_deserialize(bytea, internal) RETURNS internal
 	AS 'MODULE_PATHNAME', 'recsys_tagset_agg_deserialize' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
 COMMENT ON FUNCTION tagset_agg_deserialize(bytea, internal)
-	IS 'state of an aggregate over tags from bytes';
+	IS 'deserializes a state of an aggregate over tags';
 
 CREATE FUNCTION tagset_agg_final(internal) RETURNS tagset
 	AS 'MODULE_PATHNAME', 'recsys_tagset_agg_final' LANGUAGE C IMMUTABLE PARALLEL SAFE;
@@ -81,7 +81,7 @@ CREATE AGGREGATE tagset_agg(tag text) (
 	PARALLEL = SAFE
 );
 COMMENT ON AGGREGATE tagset_agg(text)
-	IS 'the tags of all rows as a set, each with weight 1; nulls are skipped';
+	IS 'the tags of all rows as a set, each with weight 1; NULLs are ignored';
 
 CREATE AGGREGATE tagset_agg(tag text, weight double precision) (
 	SFUNC = tagset_agg_trans,
@@ -94,7 +94,7 @@ CREATE AGGREGATE tagset_agg(tag text, weight double precision) (
 	PARALLEL = SAFE
 );
 COMMENT ON AGGREGATE tagset_agg(text, double precision)
-	IS 'the tags of all rows as a set, weights of the same tag added up; tags whose sum is 0 are left out';
+	IS 'the tags of all rows as a set, with the weights of each tag added up; tags whose sum is 0 are left out';
 
 CREATE AGGREGATE tagset_union_agg(tags tagset) (
 	SFUNC = tagset_union_trans,
@@ -120,7 +120,7 @@ CREATE AGGREGATE tagset_union_agg(tags tagset, weights text) (
 	PARALLEL = SAFE
 );
 COMMENT ON AGGREGATE tagset_union_agg(tagset, text)
-	IS 'all tags of all sets, with the max, min, sum or mean of the weights that a tag has';
+	IS 'all tags of all sets, each with the max, min, sum or mean of its weights';
 
 CREATE AGGREGATE tagset_intersect_agg(tags tagset) (
 	SFUNC = tagset_intersect_trans,
@@ -159,7 +159,7 @@ CREATE AGGREGATE tag_profile_agg(tags tagset, weight double precision) (
 	PARALLEL = SAFE
 );
 COMMENT ON AGGREGATE tag_profile_agg(tagset, double precision)
-	IS 'profile of someone who touched things with these tags: shares of the tags, by the weight of each touch';
+	IS 'profile from the tags of everything a customer interacted with: shares of the tags, by the weight of each row';
 
 CREATE AGGREGATE tag_profile_agg(tags tagset, weight double precision, ts timestamptz,
 		half_life interval) (
@@ -173,7 +173,7 @@ CREATE AGGREGATE tag_profile_agg(tags tagset, weight double precision, ts timest
 	PARALLEL = SAFE
 );
 COMMENT ON AGGREGATE tag_profile_agg(tagset, double precision, timestamptz, interval)
-	IS 'profile in which a touch counts half as much as one that is half_life later';
+	IS 'profile in which a row counts half as much as one that is half_life later';
 
 CREATE AGGREGATE tag_profile_agg(tags tagset, weight double precision, ts timestamptz,
 		half_life interval, n integer) (

@@ -54,19 +54,19 @@ COMMENT ON OPERATOR && (tagset, tagset) IS 'the sets have a tag in common';
 
 CREATE OPERATOR @> (LEFTARG = tagset, RIGHTARG = tagset, FUNCTION = tagset_contains,
 	COMMUTATOR = <@, RESTRICT = tagset_sel, JOIN = pg_catalog.contjoinsel);
-COMMENT ON OPERATOR @> (tagset, tagset) IS 'the left set has all tags of the right one';
+COMMENT ON OPERATOR @> (tagset, tagset) IS 'the left set contains all tags of the right one';
 
 CREATE OPERATOR <@ (LEFTARG = tagset, RIGHTARG = tagset, FUNCTION = tagset_contained,
 	COMMUTATOR = @>, RESTRICT = tagset_sel, JOIN = pg_catalog.contjoinsel);
-COMMENT ON OPERATOR <@ (tagset, tagset) IS 'the right set has all tags of the left one';
+COMMENT ON OPERATOR <@ (tagset, tagset) IS 'the right set contains all tags of the left one';
 
 CREATE OPERATOR @> (LEFTARG = tagset, RIGHTARG = text, FUNCTION = tagset_has,
 	COMMUTATOR = <@, RESTRICT = tagset_sel, JOIN = pg_catalog.contjoinsel);
-COMMENT ON OPERATOR @> (tagset, text) IS 'the set has the tag';
+COMMENT ON OPERATOR @> (tagset, text) IS 'the set contains the tag';
 
 CREATE OPERATOR <@ (LEFTARG = text, RIGHTARG = tagset, FUNCTION = tag_in,
 	COMMUTATOR = @>, RESTRICT = tagset_sel, JOIN = pg_catalog.contjoinsel);
-COMMENT ON OPERATOR <@ (text, tagset) IS 'the set has the tag';
+COMMENT ON OPERATOR <@ (text, tagset) IS 'the set contains the tag';
 
 CREATE FUNCTION tagset_eq(tagset, tagset) RETURNS boolean
 	AS 'MODULE_PATHNAME', 'recsys_tagset_eq' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
@@ -155,7 +155,7 @@ CREATE FUNCTION tagset_union(tagset, tagset) RETURNS tagset
 COMMENT ON FUNCTION tagset_union(tagset, tagset) IS 'implementation of the | operator';
 
 CREATE OPERATOR | (LEFTARG = tagset, RIGHTARG = tagset, FUNCTION = tagset_union, COMMUTATOR = |);
-COMMENT ON OPERATOR | (tagset, tagset) IS 'all tags; of two weights the greater';
+COMMENT ON OPERATOR | (tagset, tagset) IS 'all tags of both sets, with the greater of two weights';
 
 CREATE FUNCTION tagset_intersect(tagset, tagset) RETURNS tagset
 	AS 'MODULE_PATHNAME', 'recsys_tagset_intersect' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
@@ -163,14 +163,14 @@ COMMENT ON FUNCTION tagset_intersect(tagset, tagset) IS 'implementation of the &
 
 CREATE OPERATOR & (LEFTARG = tagset, RIGHTARG = tagset, FUNCTION = tagset_intersect,
 	COMMUTATOR = &);
-COMMENT ON OPERATOR & (tagset, tagset) IS 'common tags; of two weights the smaller';
+COMMENT ON OPERATOR & (tagset, tagset) IS 'tags in both sets, with the smaller of two weights';
 
 CREATE FUNCTION tagset_minus(tagset, tagset) RETURNS tagset
 	AS 'MODULE_PATHNAME', 'recsys_tagset_minus' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
 COMMENT ON FUNCTION tagset_minus(tagset, tagset) IS 'implementation of the - operator';
 
 CREATE OPERATOR - (LEFTARG = tagset, RIGHTARG = tagset, FUNCTION = tagset_minus);
-COMMENT ON OPERATOR - (tagset, tagset) IS 'tags of the left set that the right one does not have';
+COMMENT ON OPERATOR - (tagset, tagset) IS 'tags of the left set that are not in the right one';
 
 CREATE FUNCTION cosine_distance(tagset, tagset) RETURNS double precision
 	AS 'MODULE_PATHNAME', 'recsys_tagset_cosine_distance'
@@ -198,7 +198,7 @@ COMMENT ON FUNCTION tag_count(tagset) IS 'number of tags';
 
 CREATE FUNCTION tag_weight(tags tagset, tag text) RETURNS real
 	AS 'MODULE_PATHNAME', 'recsys_tag_weight' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
-COMMENT ON FUNCTION tag_weight(tagset, text) IS 'weight of a tag, null if the set does not have it';
+COMMENT ON FUNCTION tag_weight(tagset, text) IS 'weight of a tag; NULL if the set does not contain it';
 
 CREATE FUNCTION tag_filter(tags tagset, prefix text) RETURNS tagset
 	AS 'MODULE_PATHNAME', 'recsys_tag_filter' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;

@@ -86,7 +86,7 @@ while (my $line = <$psql>) {
 }
 close $psql or die 'psql failed';
 
-print "# All objects\n\nWhat the catalogs say of every object that a query may name. ",
+print "# All objects\n\nAll objects that a query may name, as described in the catalogs. ",
 	"Written by `bash test/tools/reference.sh`; the\npages of the capabilities explain and show examples.\n";
 for (@folders) {
 	my ($folder, $title, $page) = @$_;
