@@ -714,7 +714,7 @@ reach_step(void *arg, const Datum *values, const bool *nulls)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("the first condition excludes, but there is nothing to exclude from"),
-				 errhint("Pass everybody as the argument \"among\", or put another condition first.")));
+				 errhint("Pass all customers as the argument \"among\", or put another condition first.")));
 	condition = (Audience *) PG_DETOAST_DATUM(values[1]);
 	old = MemoryContextSwitchTo(reach->cxt);
 	if (first)

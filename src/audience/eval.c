@@ -110,7 +110,7 @@ check_names(Evaluation *eval, bool before, bool missing_ok)
 			ereport(ERROR,
 					(errcode(ERRCODE_UNDEFINED_OBJECT),
 					 errmsg("audience \"%s\" is not among the rows of the query", name),
-					 errhint("Check its name, or set \"missing_ok\" to take it as empty.")));
+					 errhint("Check its name, or set \"missing_ok\" to treat it as empty.")));
 		pfree(name);
 	}
 }

@@ -410,7 +410,7 @@ recsys_measure_in(PG_FUNCTION_ARGS)
 	if (measure_part(measure, MEASURE_IDS)->cardinality != n)
 		ereturn(fcinfo->context, (Datum) 0,
 				(errcode(ERRCODE_INVALID_TEXT_REPRESENTATION),
-				 errmsg("an id of an audience_measure must not come twice")));
+				 errmsg("an id must not occur twice in an audience_measure")));
 	PG_RETURN_POINTER(measure);
 }
 

@@ -24,7 +24,6 @@
 #include "core/compat.h"
 
 #include <ctype.h>
-
 #include <math.h>
 
 #include "access/tupdesc.h"
@@ -81,12 +80,20 @@ typedef struct RowReceiver
 	uint64		nrows;
 } RowReceiver;
 
-/* A column that cannot be converted: another form of the function may take it as it is. */
+/*
+ * A column that cannot be converted: a time may be in the place of a column
+ * before it that was left out, and another form of the function may take ids as
+ * they are.
+ */
 static int
-hint_conversion(const QueryColumn *column, Oid from)
+hint_conversion(const QueryColumn *columns, int ncolumns, int position, Oid from)
 {
+	const QueryColumn *column = &columns[position];
 	char	   *type = format_type_be(from);
 
+	if (position + 1 < ncolumns && columns[position + 1].type == TIMESTAMPTZOID &&
+		(from == DATEOID || from == TIMESTAMPOID || from == TIMESTAMPTZOID))
+		return errhint("Put 1 before the time where rows have no %s.", column->name);
 	if (column->witness == NULL || column->type != INT8OID)
 		return errhint("Cast the column in the query.");
 	return errhint("For %ss of type %s pass %s before the query.",
@@ -101,7 +108,8 @@ name_query(const QueryColumn *columns)
 }
 
 static void
-init_conversion(Conversion *conversion, const QueryColumn *columns, int position, Oid from)
+init_conversion(Conversion *conversion, const QueryColumn *columns, int ncolumns, int position,
+				Oid from)
 {
 	const QueryColumn *column = &columns[position];
 	CoercionPathType path;
@@ -149,10 +157,10 @@ init_conversion(Conversion *conversion, const QueryColumn *columns, int position
 		default:
 			ereport(ERROR,
 					(errcode(ERRCODE_DATATYPE_MISMATCH),
-					 errmsg("column %d of the %s must be %s of type %s, not %s",
-							position + 1, name_query(columns), column->name,
+					 errmsg("column %d (%s) of the %s must be of type %s, not %s",
+							position + 1, column->name, name_query(columns),
 							format_type_be(column->type), format_type_be(from)),
-					 hint_conversion(column, from)));
+					 hint_conversion(columns, ncolumns, position, from)));
 	}
 }
 
@@ -198,6 +206,28 @@ query_as_source(const char *text)
 	return psprintf("(\n%.*s\n)", length, text);
 }
 
+/*
+ * The name of a table is not a query, but looks like one to those who know
+ * functions that take a name: say so rather than where the syntax is wrong.
+ */
+void
+query_refuse_name(const char *text)
+{
+	const char *name = text + strspn(text, " \t\r\n");
+	const char *end = name;
+
+	while (*end != '\0' &&
+		   (IS_HIGHBIT_SET(*end) || isalnum((unsigned char) *end) || strchr("_$.\"", *end) != NULL))
+		end++;
+	if (end == name || end[strspn(end, " \t\r\n")] != '\0')
+		return;
+	ereport(ERROR,
+			(errcode(ERRCODE_SYNTAX_ERROR),
+			 errmsg("the query must be a statement, not the name of a table: \"%s\"", text),
+			 errhint("Write SELECT ... FROM %.*s, or TABLE %.*s for all of its columns.",
+					 (int) (end - name), name, (int) (end - name), name)));
+}
+
 static UserQuery *
 prepare(const char *text, const QueryColumn *columns, int ncolumns,
 		int nparams, Oid *paramtypes, int cursor_options)
@@ -213,6 +243,7 @@ prepare(const char *text, const QueryColumn *columns, int ncolumns,
 	while (required < ncolumns && !columns[required].optional)
 		required++;
 
+	query_refuse_name(text);
 	query->plan = SPI_prepare_cursor(text, nparams, paramtypes, cursor_options);
 	if (query->plan == NULL)
 		elog(ERROR, "SPI_prepare_cursor failed: %s", SPI_result_code_string(SPI_result));
@@ -243,7 +274,7 @@ prepare(const char *text, const QueryColumn *columns, int ncolumns,
 		Form_pg_attribute att = TupleDescAttr(tupdesc, i);
 		Oid			from = getBaseType(att->atttypid);
 
-		init_conversion(&query->conversions[i], columns, i, from);
+		init_conversion(&query->conversions[i], columns, ncolumns, i, from);
 		query->sources[i] = att->atttypid;
 		query->types[i] = OidIsValid(columns[i].type) ? columns[i].type : from;
 		query->collations[i] = OidIsValid(att->attcollation) ?

@@ -34,6 +34,7 @@ extern UserQuery *query_prepare(const char *text, const QueryColumn *columns, in
 extern UserQuery *query_prepare_saved(const char *text, const QueryColumn *columns, int ncolumns,
 									  int nparams, Oid *paramtypes);
 extern char *query_as_source(const char *text);
+extern void query_refuse_name(const char *text);
 extern bool query_is_valid(const UserQuery *query);
 extern bool query_is_parallel_safe(const UserQuery *query);
 extern void query_forget(UserQuery *query);

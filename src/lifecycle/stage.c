@@ -179,7 +179,7 @@ read_gap_shares(FunctionCallInfo fcinfo, GapState *state)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("lost must be at least decline, not %g", state->shares[1]),
-				 errdetail("decline, the share of the gaps that decline_days is to be as long as, is %g.",
+				 errdetail("decline, the share of the gaps that decline_days has to cover, is %g.",
 						   state->shares[0])));
 }
 

@@ -41,7 +41,7 @@ user_type(const Recommender *recommender)
 
 	if (SPI_connect() != SPI_OK_CONNECT)
 		elog(ERROR, "SPI_connect failed");
-	type = query_column_type(query_prepare(recommender->query, recommender_columns, 4, 0, NULL), 0);
+	type = query_column_type(prepare_stored(recommender->relid, recommender->query, recommender_columns), 0);
 	SPI_finish();
 	return type;
 }

@@ -43,7 +43,7 @@ count_users(Recommender *recommender, TimestampTz since, TimestampTz until)
 
 	if (SPI_connect() != SPI_OK_CONNECT)
 		elog(ERROR, "SPI_connect failed");
-	query = query_prepare(recommender->query, recommender_columns, 4, 0, NULL);
+	query = prepare_stored(recommender->relid, recommender->query, recommender_columns);
 	if (query_column_count(query) < 4)
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),

@@ -401,7 +401,7 @@ build_model(Build *build, const char *text, const SimilarityOptions *options, Oi
 	memcpy(columns, recommender_columns, sizeof(columns));
 	if (OidIsValid(model_oid))
 		columns[1].type = model_item_type(model_oid, &item_collation);
-	query = query_prepare(text, columns, 4, 0, NULL);
+	query = prepare_stored(relid, text, columns);
 	item_type = query_column_type(query, 1);
 	if (!OidIsValid(model_oid))
 	{

@@ -106,7 +106,7 @@ call_read_diversity(Call *call, int argument)
 	if (diversity->explore > 0 && call->n < 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("explore needs n, the number of rows")));
+				 errmsg("explore requires n, the number of rows")));
 	call->diversity = diversity;
 }
 

@@ -90,7 +90,7 @@ prepare(Recommender *recommender, const char *filter, int columns)
 				 errmsg("%s needs a recommender with an items query",
 						columns & ELIGIBLE_PRICE ? "a price" :
 						columns & ELIGIBLE_CATEGORY ? "a category" : "a filter"),
-				 errhint("Give create_recommender() the argument items, a query whose first column is the item and whose other columns are what filters are about.")));
+				 errhint("Give create_recommender() the argument items, a query whose first column is the item and whose other columns can be used in filters.")));
 	if (stale && query_is_valid(stale) && plan->columns == columns &&
 		(filter ? plan->filter && strcmp(filter, plan->filter) == 0 : plan->filter == NULL))
 		return stale;

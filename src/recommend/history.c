@@ -107,7 +107,7 @@ prepare(Recommender *recommender, Oid argtype)
 	Oid			function;
 	char	   *text;
 
-	whole = query_prepare(recommender->query, recommender_columns, 4, 0, NULL);
+	whole = prepare_stored(recommender->relid, recommender->query, recommender_columns);
 	recommender->ncolumns = query_column_count(whole);
 	usertype = query_column_type(whole, 0);
 	if (argtype != usertype && argtype != UNKNOWNOID &&

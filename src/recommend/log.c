@@ -221,7 +221,7 @@ log_write(Call *call, Datum items, Oid itemstype, Datum sources, bool no_sources
 		ereport(ERROR,
 				(errcode(ERRCODE_READ_ONLY_SQL_TRANSACTION),
 				 errmsg("recommendations cannot be logged in a read-only transaction"),
-				 errhint("Ask without log, and call log_recommendation() where data can be written.")));
+				 errhint("Call the function without log, and log_recommendation() in a transaction that can write.")));
 	if (IsInParallelMode())
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_TRANSACTION_STATE),
@@ -457,7 +457,7 @@ report(FunctionCallInfo fcinfo, const Recommender *recommender)
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 				 errmsg("the query of recommender \"%s\" has no time",
 						get_rel_name(recommender->relid)),
-				 errhint("Give the argument orders, a query of (user, item, amount, ts).")));
+				 errhint("Give the argument orders, a query that returns (user, item, amount, ts).")));
 	else
 		orders = query_as_source(orders);
 	if (!PG_ARGISNULL(3))

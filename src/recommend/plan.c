@@ -109,11 +109,13 @@ column_names(Query *query)
 char *
 qualify_query(const char *text)
 {
-	List	   *parsed = pg_parse_query(text);
+	List	   *parsed;
 	Query	   *query;
 	char	   *result;
 	int			level;
 
+	query_refuse_name(text);
+	parsed = pg_parse_query(text);
 	if (list_length(parsed) != 1)
 		ereport(ERROR,
 				(errcode(ERRCODE_SYNTAX_ERROR),
@@ -146,6 +148,29 @@ qualify_query(const char *text)
 	SPI_execute("DROP VIEW pg_temp.recsys_definition", false, 0);
 #endif
 	return result;
+}
+
+static void
+stored_context(void *arg)
+{
+	errcontext("query of recommender \"%s\", which create_recommender() with replace => true redefines",
+			   (const char *) arg);
+}
+
+/*
+ * Prepares the query of a recommender as it is stored.  Its tables may have
+ * changed since then: errors name the recommender.
+ */
+UserQuery *
+prepare_stored(Oid relid, const char *text, const QueryColumn *columns)
+{
+	ErrorContextCallback context = {error_context_stack, stored_context, get_rel_name(relid)};
+	UserQuery  *query;
+
+	error_context_stack = &context;
+	query = query_prepare(text, columns, 4, 0, NULL);
+	error_context_stack = context.previous;
+	return query;
 }
 
 /* schema.= of a type, for use in OPERATOR() */
@@ -246,7 +271,7 @@ read_items_shape(const char *text, Oid item_type, ItemsShape *shape)
 		find_coercion_pathway(type, item_type, COERCION_IMPLICIT, &function) == COERCION_PATH_NONE)
 		ereport(ERROR,
 				(errcode(ERRCODE_DATATYPE_MISMATCH),
-				 errmsg("the first column of the items query must be item of type %s, not %s",
+				 errmsg("column 1 (item) of the items query must be of type %s, not %s",
 						format_type_be(item_type), format_type_be(type))));
 	memset(shape, 0, sizeof(*shape));
 	for (i = 1; i < tupdesc->natts; i++)

@@ -252,6 +252,7 @@ extern int64 recommender_build(Oid relid, Oid definition_type, bool incremental)
 
 /* plan.c */
 extern char *qualify_query(const char *text);
+extern UserQuery *prepare_stored(Oid relid, const char *text, const QueryColumn *columns);
 extern bool cast_rounds(Oid from, Oid to);
 extern char *pushdown_query(const char *text, int ncolumns, Oid usertype, Oid argtype);
 extern char *qualified_equality(Oid type);

@@ -63,7 +63,8 @@ COMMENT ON FUNCTION list_recommenders() IS
 	'the recommenders that the caller may read';
 
 CREATE VIEW recommenders AS
-SELECT l.name, l.query, l.items_query, l.users_query, l.consent_query, l.options, l.model, l.log, l.built_at,
+SELECT l.name, l.query, l.items_query, l.users_query, l.consent_query,
+	pg_catalog.jsonb_strip_nulls(l.options) AS options, l.model, l.log, l.built_at,
 	pg_catalog.statement_timestamp() OPERATOR(pg_catalog.-) l.built_at AS age,
 	l.build_time, l.build_mode, l.changed, l.rows, l.users, l.items
 FROM list_recommenders() l;

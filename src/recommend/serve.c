@@ -37,7 +37,7 @@ call_run(FunctionCallInfo fcinfo, int first, int item_column, CallBody body)
 		ereport(ERROR,
 				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
 				 errmsg("name of the recommender must not be null"),
-				 errhint("Where the first argument is there for its type, give n too: %s(NULL::text, 'name', ..., n => 10).",
+				 errhint("If the first argument stands for the type of the items, give n too: %s(NULL::text, 'name', ..., n => 10).",
 						 get_func_name(fcinfo->flinfo->fn_oid))));
 	InitMaterializedSRF(fcinfo, 0);
 	call.rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
@@ -223,7 +223,7 @@ read_tags(Call *call)
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 				 errmsg("tags need a recommender with a users query"),
-				 errhint("Give create_recommender() the argument users, a query of users and their tags.")));
+				 errhint("Give create_recommender() the argument users, a query that returns users and their tags.")));
 	call->tags = PG_GETARG_ARRAYTYPE_P(call->first + ARG_TAGS);
 }
 

@@ -92,7 +92,7 @@ check_query(RfmTable *table)
 		table->ts_type != TIMESTAMPTZOID)
 		ereport(ERROR,
 				(errcode(ERRCODE_DATATYPE_MISMATCH),
-				 errmsg("column 2 of the query must be ts of type date, timestamp or timestamptz, not %s",
+				 errmsg("column 2 (ts) of the query must be of type date, timestamp or timestamptz, not %s",
 						format_type_be(table->ts_type)),
 				 errhint("Cast the column in the query.")));
 	table->float_amount = amount_type == FLOAT4OID || amount_type == FLOAT8OID;
@@ -100,7 +100,7 @@ check_query(RfmTable *table)
 		amount_type != INT8OID && amount_type != NUMERICOID)
 		ereport(ERROR,
 				(errcode(ERRCODE_DATATYPE_MISMATCH),
-				 errmsg("column 3 of the query must be amount of a numeric type, not %s",
+				 errmsg("column 3 (amount) of the query must be of a numeric type, not %s",
 						format_type_be(amount_type)),
 				 errhint("Cast the column in the query.")));
 	table->has_order = query_column_count(query) > ORDER_COLUMN;

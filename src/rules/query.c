@@ -188,7 +188,7 @@ mine_query(FunctionCallInfo fcinfo, bool rules)
 		mine_itemsets(&baskets, &options, true);
 	if (result->n == 0 && result->limits)
 		ereport(NOTICE,
-				(errmsg("nothing was found, and a limit was met"),
+				(errmsg("nothing was found, and a limit was reached"),
 				 errdetail("%s.", result->limits)));
 
 	progress_phase("output", result->n);

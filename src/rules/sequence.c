@@ -474,7 +474,7 @@ read_events(Sequences *sequences, const char *text, Oid item_type)
 	if (ts_type != DATEOID && ts_type != TIMESTAMPOID && ts_type != TIMESTAMPTZOID)
 		ereport(ERROR,
 				(errcode(ERRCODE_DATATYPE_MISMATCH),
-				 errmsg("column 3 of the query must be ts of type date, timestamp or timestamptz, not %s",
+				 errmsg("column 3 (ts) of the query must be of type date, timestamp or timestamptz, not %s",
 						format_type_be(ts_type)),
 				 errhint("Cast the column in the query.")));
 	columns[2].type = ts_type == TIMESTAMPTZOID ? TIMESTAMPTZOID : TIMESTAMPOID;

@@ -78,7 +78,7 @@ similarity_begin_sources(SimilarityBuild *build, Oid itemtype, Oid itemcollation
 	if (build->options.tune)
 		ereport(ERROR,
 				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-				 errmsg("similarity between different kinds of things cannot be tuned")));
+				 errmsg("similarity between different kinds of items cannot be tuned")));
 	build->other.triples = triples_create(build->cxt, similarity_memory_limit() / 4);
 	ids_init(&build->other.ids, iddict_create(build->cxt, itemtype, itemcollation, "item"));
 	build->byval = build->byval && get_typbyval(itemtype);

@@ -148,7 +148,7 @@ read_times(SimilarityOptions *options, OptionsReader *reader)
 		if (options->half_life == 0)
 			ereport(ERROR,
 					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-					 errmsg("as_of is of no use without half_life")));
+					 errmsg("as_of has no effect without half_life")));
 	}
 }
 

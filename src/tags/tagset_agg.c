@@ -162,7 +162,7 @@ fold_of_argument(FunctionCallInfo fcinfo, FoldKind unset)
 	}
 	ereport(ERROR,
 			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-			 errmsg("unknown way to fold weights: \"%s\"", name),
+			 errmsg("unrecognized way to combine weights: \"%s\"", name),
 			 errhint("Use one of max, min, sum, mean.")));
 	return unset;
 }

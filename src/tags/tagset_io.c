@@ -177,6 +177,8 @@ text_error(struct Node *escontext, const char *text, const char *p, const char *
 			 errmsg("invalid input syntax for type %s: \"%s\"", "tagset", text),
 			 errdetail("Unexpected \"%.*s\" at character %d: %s was expected.",
 					   pg_mblen(p), p, taglex_position(text, p), expected),
+			 *p == '{' && p == text ?
+			 errhint("To convert an array or a jsonb value, cast it: '{a,b}'::text[]::tagset.") :
 			 errhint("A tag that contains , = \" \\ { or } must be in double quotes, with \\ before \" and \\.")));
 }
 

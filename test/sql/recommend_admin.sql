@@ -312,6 +312,34 @@ DROP OWNED BY recommend_owner, recommend_reader;
 SELECT to_regclass('owned') IS NULL AND to_regclass('owned_model') IS NULL AS dropped;
 DROP ROLE recommend_owner, recommend_reader;
 
+-- a column was renamed: errors say whose query it is
+CREATE TABLE changed AS SELECT i / 3 AS u, i % 3 AS i FROM generate_series(1, 9) i;
+CREATE INDEX ON changed (u);
+SELECT create_recommender('of_changed', 'SELECT u, i FROM changed');
+ALTER TABLE changed RENAME i TO item;
+DO $$
+DECLARE
+	call text;
+	context text;
+BEGIN
+	FOREACH call IN ARRAY ARRAY['FROM recommend(''of_changed'', 1, 1)', 'refresh_recommender(''of_changed'')'] LOOP
+		BEGIN
+			EXECUTE 'SELECT ' || call;
+		EXCEPTION WHEN undefined_column THEN
+			GET STACKED DIAGNOSTICS context = PG_EXCEPTION_CONTEXT;
+			RAISE NOTICE '%', split_part(context, E'\n', 1);
+		END;
+	END LOOP;
+END
+$$;
+\set VERBOSITY default
+SELECT create_recommender('of_changed', 'changed', replace => true);
+SELECT create_recommender('of_changed', 'SELECT u, item FROM changed', items => 'changed', replace => true);
+\set VERBOSITY terse
+SELECT create_recommender('of_changed', 'SELECT u, item FROM changed', similarity_options('cosine'), replace => true);
+SELECT count(*) > 0 AS answers FROM recommend('of_changed', 1, 1, exclude => 'none');
+SELECT options FROM recommenders WHERE name = 'of_changed'::regclass;
+
 SELECT drop_recommender(name::text) FROM recommenders;
 SET client_min_messages = warning;
 DROP SCHEMA recommend_admin CASCADE;

@@ -183,5 +183,12 @@ SELECT * FROM item_similarity($$VALUES (1, 1.2), (1, 1.4)$$);
 SELECT * FROM item_similarity($$VALUES (1, 'x'::text)$$);
 SELECT * FROM item_similarity($$VALUES (1, '00000000-0000-0000-0000-000000000001'::uuid)$$);
 SELECT * FROM cross_similarity($$VALUES (1, 'x'::text, 2)$$);
+-- a time in the place of the weight; the name of a table is no query
+SELECT * FROM item_similarity('SELECT 1, 2, now()');
+SELECT * FROM cross_similarity('SELECT 1, 2, 3, current_date');
+SELECT * FROM item_similarity('sd_events');
+SELECT * FROM item_similarity(' "Public".sd_events
+');
+SELECT * FROM item_similarity('');
 
 DROP TABLE sd_events, sd_parts, sd_tastes, sd_weighted CASCADE;
