@@ -92,7 +92,7 @@ ask($node, 'shop', q{UPDATE state SET crowd = 0; SELECT refresh_recommender('sho
 $node->wait_for_catchup($standby, 'replay', $node->lsn('write'));
 is($session->query_safe($everything), $old, 'and follows a refresh');
 my ($status, undef, $error) = $standby->psql('shop', q{SELECT count(*) FROM recommend('shop', 1, 3, log => true)}, extra_params => [ '-U', 'shopkeeper' ]);
-like($error, qr/cannot be logged in a read-only transaction.*log_recommendation\(\) where data can be written/s, 'it says that it cannot log');
+like($error, qr/cannot be logged in a read-only transaction.*log_recommendation\(\) in a transaction that can write/s, 'it says that it cannot log');
 $session->quit;
 $standby->stop;
 
