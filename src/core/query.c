@@ -316,11 +316,26 @@ query_prepare_saved(const char *text, const QueryColumn *columns, int ncolumns,
 	return query;
 }
 
+/* Does the result have the types that conversions were made for? */
+static bool
+has_types(const UserQuery *query, TupleDesc tupdesc)
+{
+	int			i;
+
+	for (i = 0; i < query->ncolumns; i++)
+		if (i >= tupdesc->natts || TupleDescAttr(tupdesc, i)->atttypid != query->sources[i])
+			return false;
+	return true;
+}
+
 /* False where the tables of a saved query were changed: prepare it anew. */
 bool
 query_is_valid(const UserQuery *query)
 {
-	return SPI_plan_is_valid(query->plan);
+	CachedPlanSource *source = linitial(SPI_plan_get_plan_sources(query->plan));
+
+	/* it may have been made anew by the call that found out, for other types */
+	return SPI_plan_is_valid(query->plan) && has_types(query, source->resultDesc);
 }
 
 /*
@@ -366,14 +381,11 @@ query_forget(UserQuery *query)
 static void
 check_result_type(const UserQuery *query, TupleDesc tupdesc)
 {
-	int			i;
-
-	for (i = 0; i < query->ncolumns; i++)
-		if (i >= tupdesc->natts || TupleDescAttr(tupdesc, i)->atttypid != query->sources[i])
-			ereport(ERROR,
-					(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-					 errmsg("the result type of the query has changed while it was being prepared"),
-					 errhint("Run the statement again.")));
+	if (!has_types(query, tupdesc))
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("the result type of the query has changed while it was being prepared"),
+				 errhint("Run the statement again.")));
 }
 
 /* Number of columns that the query returns: optional ones may be missing. */
@@ -562,8 +574,9 @@ execute(UserQuery *query, Datum *params, const char *paramnulls, RowReceiver *re
 #endif
 
 /*
- * Runs the query and calls row(arg, values, nulls) for each row, in the memory
- * context that is current here.  Returns the number of rows.
+ * Runs the query and calls row(arg, values, nulls) for each row.  The memory
+ * context is then one that goes away with the execution: what is to stay is
+ * allocated elsewhere.  Returns the number of rows.
  */
 uint64
 query_run(UserQuery *query, Datum *params, const char *paramnulls, QueryRow row, void *arg)
