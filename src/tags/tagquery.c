@@ -49,6 +49,7 @@ typedef struct Parser
 {
 	const char *text;
 	const char *p;
+	int			nleaves;
 	struct Node *escontext;
 } Parser;
 
@@ -274,12 +275,26 @@ parse_compare(Parser *parser)
 }
 
 static Branch *
+too_large_error(struct Node *escontext)
+{
+	ereturn(escontext, NULL,
+			(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+			 errmsg("tagquery is too large"),
+			 errdetail("It can have %d tags and operators, nested %d deep.",
+					   TAGQUERY_MAX_NODES, TAGQUERY_MAX_DEPTH)));
+}
+
+static Branch *
 parse_leaf(Parser *parser)
 {
 	const char *start = parser->p;
-	Branch	   *leaf = make_branch(TAGQUERY_TAG);
+	Branch	   *leaf;
 	StringInfoData tag;
 
+	/* before they take memory: a leaf takes a thousand times its text */
+	if (++parser->nleaves > TAGQUERY_MAX_NODES)
+		return too_large_error(parser->escontext);
+	leaf = make_branch(TAGQUERY_TAG);
 	initStringInfo(&tag);
 	if (*start == '"')
 	{
@@ -443,11 +458,10 @@ flatten(const Branch *root, struct Node *escontext)
 	uint32		offset = 0;
 
 	if (!measure(root, 1, &nodes, &bytes))
-		ereturn(escontext, NULL,
-				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
-				 errmsg("tagquery is too large"),
-				 errdetail("It can have %d tags and operators, nested %d deep.",
-						   TAGQUERY_MAX_NODES, TAGQUERY_MAX_DEPTH)));
+	{
+		too_large_error(escontext);
+		return NULL;
+	}
 	size = offsetof(TagQuery, nodes) + (Size) nodes * sizeof(TagQueryNode) + (Size) bytes;
 	query = palloc0(size);
 	SET_VARSIZE(query, size);
@@ -479,7 +493,7 @@ grow(const TagQuery *query, int node)
 TagQuery *
 tagquery_parse(const char *text, struct Node *escontext)
 {
-	Parser		parser = {text, text, escontext};
+	Parser		parser = {text, text, 0, escontext};
 	Branch	   *root;
 
 	skip_space(&parser);

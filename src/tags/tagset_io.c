@@ -192,13 +192,16 @@ recsys_tagset_in(PG_FUNCTION_ARGS)
 	TagItem    *items = NULL;
 	int			n = 0;
 	int			room = 0;
+	StringInfoData bytes;		/* of all tags: never more than the text, so that they stay */
 	struct varlena *result;
 
+	initStringInfo(&bytes);
+	enlargeStringInfo(&bytes, (int) strlen(text));
 	while (tag_isspace(*p))
 		p++;
 	while (*p != '\0' || n > 0)
 	{
-		StringInfoData tag;
+		int			before = bytes.len;
 		TagItem    *item;
 		const char *start;
 
@@ -206,17 +209,16 @@ recsys_tagset_in(PG_FUNCTION_ARGS)
 		while (tag_isspace(*p))
 			p++;
 		start = p;
-		initStringInfo(&tag);
-		p = *p == '"' ? taglex_quoted(p, &tag) : unquoted_tag(p, &tag);
+		p = *p == '"' ? taglex_quoted(p, &bytes) : unquoted_tag(p, &bytes);
 		if (p == NULL)
 			return text_error(escontext, text, start + strlen(start), "a closing double quote");
 		if (p == start)
 			return text_error(escontext, text, p, "a tag");
-		if (!tag_check_length(tag.len, escontext))
+		if (!tag_check_length(bytes.len - before, escontext))
 			return (Datum) 0;
 		item = next_item(&items, &n, &room);
-		item->tag = tag.data;
-		item->len = tag.len;
+		item->tag = bytes.data + before;
+		item->len = bytes.len - before;
 		item->weight = 1.0f;
 		while (tag_isspace(*p))
 			p++;

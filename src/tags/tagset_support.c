@@ -213,7 +213,7 @@ split(PlannerInfo *root, const FuncExpr *call, const TagQuery *query, Parts *par
 	List	   *conditions = NIL;
 
 	if (root == NULL || !IsA(column, Var) || column->varlevelsup != 0 || column->varattno <= 0 ||
-		column->varno > list_length(root->parse->rtable))
+		IS_SPECIAL_VARNO(column->varno) || column->varno > list_length(root->parse->rtable))
 		return NULL;
 	table = rt_fetch(column->varno, root->parse->rtable);
 	if (table->rtekind != RTE_RELATION || !find_index(table->relid, call, &indexed))

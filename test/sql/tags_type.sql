@@ -146,4 +146,11 @@ SELECT 'a && b'::tagquery;
 SELECT 'a AND b'::tagquery;
 SELECT 'a || b'::tagquery;
 SELECT 'a android'::tagquery;
+-- what one text may take: no tag costs more than its bytes, and a query of too many leaves ends before it takes them
+CREATE FUNCTION tags_of(text) RETURNS tagset LANGUAGE plpgsql AS 'BEGIN RETURN $1; END';
+CREATE FUNCTION query_of(text) RETURNS tagquery LANGUAGE plpgsql AS 'BEGIN RETURN $1; END';
+SELECT tags_of(repeat('a,"b",', 500000) || 'c');
+SELECT octet_length(query_of(repeat('a & ', 65535) || 'a')::text);
+DO $$ BEGIN PERFORM query_of(repeat('a & ', 65536) || 'a'); EXCEPTION WHEN program_limit_exceeded THEN RAISE NOTICE '%', sqlerrm; END $$;
+DROP FUNCTION tags_of, query_of;
 DROP FUNCTION try;
