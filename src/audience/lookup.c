@@ -484,10 +484,24 @@ strip_cast(Node *node)
 	return node;
 }
 
+/* Is an operator one of ours, so that one side of it is an audience? */
+static bool
+is_membership(Oid operator)
+{
+	FmgrInfo	info;
+
+	fmgr_info(get_opcode(operator), &info);
+	return info.fn_addr == recsys_audience_contains_id ||
+		info.fn_addr == recsys_audience_id_contained ||
+		info.fn_addr == recsys_audience_contains_int4 ||
+		info.fn_addr == recsys_audience_int4_contained;
+}
+
 /*
  * Restriction estimator of id <@ audience and audience @> id.  With a constant
  * audience: its share of the distinct ids of the column, which is exact where the
- * audience is made of that column.  Otherwise one in a hundred.
+ * audience is made of that column.  Otherwise one in a hundred.  Anybody may name
+ * it in an operator of his own, whose arguments are something else.
  */
 RECSYS_FUNCTION(recsys_audience_id_sel);
 Datum
@@ -501,6 +515,8 @@ recsys_audience_id_sel(PG_FUNCTION_ARGS)
 	bool		varonleft;
 	double		selec = 0.01;
 
+	if (list_length(args) != 2 || !is_membership(PG_GETARG_OID(1)))
+		PG_RETURN_FLOAT8(selec);
 	args = list_make2(strip_cast(linitial(args)), strip_cast(lsecond(args)));
 	if (!get_restriction_variable(root, args, varRelid, &vardata, &other, &varonleft))
 		PG_RETURN_FLOAT8(selec);

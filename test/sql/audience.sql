@@ -233,6 +233,9 @@ SELECT estimate($$SELECT FROM people WHERE id <@ '{1-1500}'$$) AS members,
        estimate($$SELECT FROM people WHERE id <@ (SELECT a FROM sets WHERE name = 'one')$$) AS unknown,
        estimate($$SELECT FROM audience_members('{1-1500}')$$) AS streamed,
        estimate($$SELECT FROM audience_members('{1-1500}', n => 7)$$) AS page;
+-- somebody else's operator, whose right side is no audience, may name the estimator
+CREATE OPERATOR <=@ (LEFTARG = bigint, RIGHTARG = bigint, FUNCTION = int8eq, RESTRICT = audience_id_sel);
+SELECT estimate($$SELECT FROM people WHERE id <=@ 81985529216486895$$) AS foreign_operator;
 
 SET client_min_messages = warning;
 DROP SCHEMA test_audience CASCADE;
