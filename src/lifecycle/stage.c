@@ -112,7 +112,8 @@ recsys_lifecycle_stage(PG_FUNCTION_ARGS)
 	if (orders == 0)
 		PG_RETURN_NULL();
 
-	days = DAYS_OF(as_of - last);
+	/* the difference of two times may need 64 bits without the sign */
+	days = DAYS_OF((uint64) as_of - (uint64) last);
 	if (days > thresholds.lost_days)
 		stage = "lost";
 	else if (days > thresholds.decline_days)

@@ -22,14 +22,10 @@ lifecycle_time(Oid type, Datum value, const char *what)
 {
 	int64		result;
 
+	/* refuses dates that are no timestamps */
 	if (type == DATEOID)
-	{
-		DateADT		date = DatumGetDateADT(value);
-
-		result = DATE_NOT_FINITE(date) ? DT_NOEND : (int64) date * USECS_PER_DAY;
-	}
-	else
-		result = DatumGetTimestamp(value);
+		value = DirectFunctionCall1(date_timestamp, value);
+	result = DatumGetTimestamp(value);
 	if (TIMESTAMP_NOT_FINITE(result))
 		ereport(ERROR,
 				(errcode(ERRCODE_DATETIME_VALUE_OUT_OF_RANGE),

@@ -117,6 +117,9 @@ SELECT lifecycle_stage(-1);
 SELECT lifecycle_stage(1, -1);
 SELECT lifecycle_stage(date '2025-01-02', '2025-01-01', 2, '2025-01-03');
 SELECT lifecycle_stage(date '2025-01-01', '2025-01-02', 2, '2025-01-01');
+-- differences that need 64 bits without the sign, and dates that are no timestamps
+SELECT lifecycle_stage(timestamp '4713-01-01 BC', '4713-01-01 BC', 1, '294276-12-31');
+SELECT lifecycle_stage(date '2000-01-01', '300000-01-01', 1, '400000-01-01');
 SELECT lifecycle_stage(date '2025-01-01', 'infinity', 2, '2025-01-01');
 SELECT lifecycle_thresholds(decline_days => -1);
 SELECT lifecycle_thresholds(decline_days => 10, lost_days => 5);
