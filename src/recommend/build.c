@@ -17,8 +17,8 @@
  *
  * As with REFRESH MATERIALIZED VIEW the query runs with the rights of the
  * owner, in a restricted security context: the model is the same whoever
- * refreshes it.  It is a lock on the model that keeps two refreshes apart; the
- * second looks at the data after the first has committed.
+ * refreshes it.  It is a lock on the definition that keeps two refreshes apart;
+ * the second looks at the data after the first has committed.
  *
  *-------------------------------------------------------------------------
  */
@@ -264,7 +264,8 @@ read_old_model(Build *build, const char *model)
 static void
 delete_gone(Build *build, const char *model)
 {
-	char	   *text = psprintf("DELETE FROM ONLY %s WHERE item OPERATOR(pg_catalog.=) $1", model);
+	char	   *text = psprintf("DELETE FROM ONLY %s WHERE item OPERATOR(%s) $1", model,
+								qualified_equality(build->item.type));
 	SPIPlanPtr	plan = NULL;
 	uint32		i;
 
@@ -409,6 +410,7 @@ build_model(Build *build, const char *text, const SimilarityOptions *options, Oi
 		model_oid = create_model(relid, item_type, item_collation);
 	}
 	model = qualified_relation_name(model_oid);
+	check_item_type(item_type);
 
 	build->cxt = CurrentMemoryContext;
 	idtype_init(&build->item, item_type, item_collation);
@@ -438,34 +440,24 @@ build_model(Build *build, const char *text, const SimilarityOptions *options, Oi
 /*
  * Builds the model of a recommender anew, or, with the same result, those of
  * its rows that are made of something else now.  Returns the number of items.
- * To be called within SPI, by a role that has the rights of the owner.
+ * To be called within SPI, by a role that has the rights of the owner and with
+ * a lock on the definition that readers do not mind and that keeps another
+ * refresh away: ShareUpdateExclusiveLock.
  */
 int64
 recommender_build(Oid relid, Oid definition_type, bool incremental)
 {
 	Build		build = {0};
 	SimilarityOptions options;
-	Oid			owner = relation_owner(relid);
-	Oid			save_user;
-	int			save_context;
-	int			level;
+	AsOwner		as;
 	TimestampTz start;
 	char	   *query;
 	char	   *model;
 
-	/* one refresh at a time; readers do not mind this lock */
-	LockRelationOid(relid, ShareUpdateExclusiveLock);
-	if (get_rel_name(relid) == NULL)
-		ereport(ERROR,
-				(errcode(ERRCODE_UNDEFINED_OBJECT),
-				 errmsg("the recommender was dropped while it was being refreshed")));
-
-	/* what others committed while we waited is to be seen */
+	/* what others committed while we waited for the lock is to be seen */
 	start = GetCurrentTimestamp();
 	PushActiveSnapshot(GetTransactionSnapshot());
-	GetUserIdAndSecContext(&save_user, &save_context);
-	SetUserIdAndSecContext(owner, save_context | SECURITY_RESTRICTED_OPERATION);
-	level = NewGUCNestLevel();
+	become_owner(&as, relid);
 	progress_begin("recommender");
 
 	build.incremental = incremental;
@@ -475,8 +467,7 @@ recommender_build(Oid relid, Oid definition_type, bool incremental)
 	write_result(relid, model, &build, start);
 
 	progress_end();
-	AtEOXact_GUC(false, level);
-	SetUserIdAndSecContext(save_user, save_context);
+	become_caller(&as);
 	PopActiveSnapshot();
 	return build.nitems;
 }

@@ -111,6 +111,28 @@ create_cache(void)
 }
 
 /*
+ * Can the table of a definition be read as one?  ALTER TABLE ... OF lets a table
+ * have dropped columns between those of the type.
+ */
+bool
+definition_is_readable(Relation rel)
+{
+	static const Oid types[Natts_definition] = {TEXTOID, TEXTOID, JSONBOID, REGCLASSOID,
+		TIMESTAMPTZOID, INTERVALOID, INT8OID, INT8OID, INT8OID, FLOAT8OID, TEXTOID, REGCLASSOID,
+	TEXTOID, INT8OID, TEXTOID, REGCLASSOID};
+	TupleDesc	desc = RelationGetDescr(rel);
+	int			i;
+
+	if (rel->rd_rel->relkind != RELKIND_RELATION || RELATION_IS_OTHER_TEMP(rel) ||
+		desc->natts < Natts_definition)
+		return false;
+	for (i = 0; i < Natts_definition; i++)
+		if (TupleDescAttr(desc, i)->attisdropped || TupleDescAttr(desc, i)->atttypid != types[i])
+			return false;
+	return true;
+}
+
+/*
  * Reads the row of a definition that the active snapshot shows into a slot of
  * the table's own.  False where there is none.
  */
@@ -202,6 +224,8 @@ load_model(Recommender *recommender)
 
 	recommender->item_att = model_column(recommender, model, "item", InvalidOid);
 	att = TupleDescAttr(model->rd_att, recommender->item_att - 1);
+	/* nothing that is read by its type below may be of another */
+	check_item_type(att->atttypid);
 	idtype_init(&recommender->item, att->atttypid, att->attcollation);
 	recommender->popularity_att = model_column(recommender, model, "popularity", FLOAT8OID);
 	recommender->neighbours_att = model_column(recommender, model, "neighbours",
@@ -246,8 +270,6 @@ load(Relation rel, TupleTableSlot *slot)
 	bool	   *isnull = slot->tts_isnull;
 	Datum	   *values = slot->tts_values;
 
-	if (rel->rd_att->natts < Natts_definition)
-		elog(ERROR, "table of a definition has too few columns");
 	recommender->cxt = cxt;
 	recommender->relid = RelationGetRelid(rel);
 	recommender->tid = slot->tts_tid;
@@ -302,13 +324,19 @@ keep(Recommender *recommender)
 Recommender *
 recommender_acquire(FunctionCallInfo fcinfo, text *name)
 {
-	Oid			relid = recommender_relid(name, definition_type(fcinfo), AccessShareLock);
+	Oid			relid = recommender_relid(name, definition_type(fcinfo), AccessShareLock, false);
 	Relation	rel = table_open(relid, NoLock);
 	TupleTableSlot *slot = table_slot_create(rel, NULL);
 	Recommender *recommender = NULL;
 	CacheEntry *entry;
 
 	check_access(relid);
+	if (!definition_is_readable(rel))
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("table \"%s\" does not have the columns of a recommender",
+						RelationGetRelationName(rel)),
+				 errhint("Create the recommender with create_recommender().")));
 	if (cache == NULL)
 		create_cache();
 	if (!definition_read(rel, slot))

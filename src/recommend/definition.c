@@ -114,32 +114,74 @@ bool_argument(FunctionCallInfo fcinfo, int argument, const char *name)
 	return PG_GETARG_BOOL(argument);
 }
 
+static void
+check_owner(Oid relid)
+{
+	if (!relation_ownercheck(relid, GetUserId()))
+		aclcheck_error(ACLCHECK_NOT_OWNER, OBJECT_TABLE, get_rel_name(relid));
+}
+
 /*
- * Table of a recommender, locked.  Errors: undefined object where there is
- * none of that name, wrong object type where it is something else.
+ * Is it the table of a definition?  A partitioned table can be of the type as
+ * well, and before 16 an empty table can be made a view.
+ */
+static bool
+is_recommender(Oid relid, Oid definition_type)
+{
+	HeapTuple	tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(relid));
+	bool		result = false;
+
+	if (HeapTupleIsValid(tuple))
+	{
+		Form_pg_class form = (Form_pg_class) GETSTRUCT(tuple);
+
+		result = form->reloftype == definition_type && form->relkind == RELKIND_RELATION;
+		ReleaseSysCache(tuple);
+	}
+	return result;
+}
+
+/* What is checked of a table that a name leads to before it is locked. */
+typedef struct NameCheck
+{
+	Oid			definition_type;
+	bool		owned;
+} NameCheck;
+
+static void
+check_name(const RangeVar *rangevar, Oid relid, Oid oldrelid, void *arg)
+{
+	const NameCheck *check = (const NameCheck *) arg;
+
+	/* missing, or dropped just now: the lookup is done again */
+	if (!OidIsValid(relid) || get_rel_name(relid) == NULL)
+		return;
+	if (!is_recommender(relid, check->definition_type))
+		ereport(ERROR,
+				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
+				 errmsg("\"%s\" is not a recommender", plain_name(rangevar)),
+				 errhint("The view recommenders lists those you may use.")));
+	if (check->owned)
+		check_owner(relid);
+}
+
+/*
+ * Table of a recommender, locked; owned: if it is the caller's, which is seen to
+ * before there is a lock that others have to wait for.  Errors: undefined object
+ * where there is none of that name, wrong object type where it is something else.
  */
 Oid
-recommender_relid(text *name, Oid definition_type, LOCKMODE lockmode)
+recommender_relid(text *name, Oid definition_type, LOCKMODE lockmode, bool owned)
 {
 	RangeVar   *rangevar = recommender_name(name);
-	Oid			relid = RangeVarGetRelid(rangevar, lockmode, true);
-	HeapTuple	tuple;
-	Oid			type;
+	NameCheck	check = {definition_type, owned};
+	Oid			relid = RangeVarGetRelidExtended(rangevar, lockmode, RVR_MISSING_OK,
+												 check_name, &check);
 
 	if (!OidIsValid(relid))
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_OBJECT),
 				 errmsg("recommender \"%s\" does not exist", plain_name(rangevar)),
-				 errhint("The view recommenders lists those you may use.")));
-	tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(relid));
-	if (!HeapTupleIsValid(tuple))
-		elog(ERROR, "cache lookup failed for relation %u", relid);
-	type = ((Form_pg_class) GETSTRUCT(tuple))->reloftype;
-	ReleaseSysCache(tuple);
-	if (type != definition_type)
-		ereport(ERROR,
-				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
-				 errmsg("\"%s\" is not a recommender", plain_name(rangevar)),
 				 errhint("The view recommenders lists those you may use.")));
 	return relid;
 }
@@ -166,22 +208,16 @@ relation_owner(Oid relid)
 	return owner;
 }
 
-static void
-execute(const char *command)
+/* Runs a statement that we made.  To be called within SPI. */
+void
+execute_command(const char *command)
 {
 	if (SPI_execute(command, false, 0) < 0)
 		elog(ERROR, "could not execute: %s", command);
 }
 
-static void
-check_owner(Oid relid)
-{
-	if (!relation_ownercheck(relid, GetUserId()))
-		aclcheck_error(ACLCHECK_NOT_OWNER, OBJECT_TABLE, get_rel_name(relid));
-}
-
 /* What cannot be an item: there has to be a hash, an order and an array. */
-static void
+void
 check_item_type(Oid type)
 {
 	TypeCacheEntry *entry = lookup_type_cache(type, TYPECACHE_HASH_PROC | TYPECACHE_CMP_PROC);
@@ -190,7 +226,7 @@ check_item_type(Oid type)
 		!OidIsValid(get_array_type(type)))
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_FUNCTION),
-				 errmsg("type %s cannot be used for item: it cannot be hashed and sorted",
+				 errmsg("type %s cannot be used for item: it cannot be hashed and sorted, or has no arrays",
 						format_type_be(type)),
 				 errhint("Cast it to a type such as bigint, text or uuid.")));
 }
@@ -207,6 +243,52 @@ check_table_free(Oid relid, const char *table)
 				 errhint("Give the recommender another name or schema. Recommenders are renamed with rename_recommender(), which renames all their tables.")));
 }
 
+/* "type COLLATE collation", as for a column of a table; brackets: "[]" or nothing. */
+char *
+column_type(Oid type, const char *brackets, Oid collation)
+{
+	char	   *name = format_type_extended(type, -1, TYPE_NAME_FLAGS);
+
+	if (!OidIsValid(collation) || collation == get_typcollation(type))
+		return psprintf("%s%s", name, brackets);
+	return psprintf("%s%s COLLATE %s", name, brackets, generate_collation_name(collation));
+}
+
+/* Lets a table that was created beside a definition be dropped with it; its oid. */
+Oid
+depend_on_definition(Oid relid, const char *table)
+{
+	ObjectAddress definition;
+	ObjectAddress address;
+
+	ObjectAddressSet(definition, RelationRelationId, relid);
+	ObjectAddressSet(address, RelationRelationId,
+					 get_relname_relid(table, get_rel_namespace(relid)));
+	recordDependencyOn(&address, &definition, DEPENDENCY_AUTO);
+	return address.objectId;
+}
+
+/*
+ * Goes on with the rights of a table's owner, in a restricted security context
+ * as REFRESH MATERIALIZED VIEW has it: triggers, functions and types of his may
+ * neither leave anything to be done later with the rights of the caller nor
+ * change the settings of the session.  An error undoes it.
+ */
+void
+become_owner(AsOwner *as, Oid relid)
+{
+	GetUserIdAndSecContext(&as->user, &as->context);
+	SetUserIdAndSecContext(relation_owner(relid), as->context | SECURITY_RESTRICTED_OPERATION);
+	as->level = NewGUCNestLevel();
+}
+
+void
+become_caller(const AsOwner *as)
+{
+	AtEOXact_GUC(false, as->level);
+	SetUserIdAndSecContext(as->user, as->context);
+}
+
 /*
  * Creates the table of a recommender's model beside its definition, as yet
  * without indexes.  To be called within SPI.
@@ -217,43 +299,34 @@ create_model(Oid relid, Oid item_type, Oid item_collation)
 	char	   *schema = get_namespace_name(get_rel_namespace(relid));
 	char	   *name = makeObjectName(get_rel_name(relid), NULL, "model");
 	char	   *qualified = quote_qualified_identifier(schema, name);
-	char	   *type = format_type_extended(item_type, -1, TYPE_NAME_FLAGS);
-	char	   *collation = "";
 	StringInfoData buf;
-	ObjectAddress definition;
-	ObjectAddress model;
 
 	check_table_free(relid, name);
-	if (OidIsValid(item_collation) && item_collation != get_typcollation(item_type))
-		collation = psprintf(" COLLATE %s", generate_collation_name(item_collation));
 
 	/* rows stay in line, uncompressed, as long as they fit into a page */
 	initStringInfo(&buf);
 	appendStringInfo(&buf,
-					 "CREATE TABLE %s (item %s%s NOT NULL, users bigint NOT NULL,"
-					 " popularity double precision NOT NULL, neighbours %s[]%s NOT NULL,"
+					 "CREATE TABLE %s (item %s NOT NULL, users bigint NOT NULL,"
+					 " popularity double precision NOT NULL, neighbours %s NOT NULL,"
 					 " scores real[] NOT NULL, fingerprint bigint NOT NULL) WITH (toast_tuple_target = 8160)",
-					 qualified, type, collation, type, collation);
-	execute(buf.data);
+					 qualified, column_type(item_type, "", item_collation),
+					 column_type(item_type, "[]", item_collation));
+	execute_command(buf.data);
 	resetStringInfo(&buf);
 	appendStringInfo(&buf, "COMMENT ON TABLE %s IS %s", qualified,
 					 quote_literal_cstr(psprintf("model of recommender %s",
 												 qualified_relation_name(relid))));
-	execute(buf.data);
+	execute_command(buf.data);
 
-	ObjectAddressSet(definition, RelationRelationId, relid);
-	ObjectAddressSet(model, RelationRelationId,
-					 get_relname_relid(name, get_rel_namespace(relid)));
-	recordDependencyOn(&model, &definition, DEPENDENCY_AUTO);
-	return model.objectId;
+	return depend_on_definition(relid, name);
 }
 
 /* Gives a model that was created just now its indexes. */
 void
 index_model(const char *model)
 {
-	execute(psprintf("ALTER TABLE %s ADD PRIMARY KEY (item)", model));
-	execute(psprintf("CREATE INDEX ON %s (popularity DESC, item)", model));
+	execute_command(psprintf("ALTER TABLE %s ADD PRIMARY KEY (item)", model));
+	execute_command(psprintf("CREATE INDEX ON %s (popularity DESC, item)", model));
 }
 
 /*
@@ -294,15 +367,15 @@ drop_table(Oid relid, const char *column)
 	Oid			table = definition_table(relid, column);
 
 	if (OidIsValid(table))
-		execute(psprintf("DROP TABLE %s", qualified_relation_name(table)));
+		execute_command(psprintf("DROP TABLE %s", qualified_relation_name(table)));
 }
 
 static void
 rename_table(Oid table, const char *new_name, const char *column)
 {
 	if (OidIsValid(table))
-		execute(psprintf("ALTER TABLE %s RENAME TO %s", qualified_relation_name(table),
-						 quote_identifier(makeObjectName(new_name, NULL, column))));
+		execute_command(psprintf("ALTER TABLE %s RENAME TO %s", qualified_relation_name(table),
+								 quote_identifier(makeObjectName(new_name, NULL, column))));
 }
 
 /* Type of the items in a model, which somebody may have altered. */
@@ -402,10 +475,12 @@ create_definition(RangeVar *rangevar, Oid schema, Oid definition_type)
 	initStringInfo(&buf);
 	appendStringInfo(&buf, "CREATE TABLE %s OF %s", qualified,
 					 format_type_extended(definition_type, -1, TYPE_NAME_FLAGS));
-	execute(buf.data);
+	execute_command(buf.data);
 	resetStringInfo(&buf);
 	appendStringInfo(&buf, "COMMENT ON TABLE %s IS 'definition of a recommender'", qualified);
-	execute(buf.data);
+	execute_command(buf.data);
+	/* there is no key, and a publication of all tables must not forbid to change the row */
+	execute_command(psprintf("ALTER TABLE %s REPLICA IDENTITY FULL", qualified));
 	return get_relname_relid(rangevar->relname, schema);
 }
 
@@ -417,18 +492,10 @@ static Oid
 find_existing(RangeVar *rangevar, Oid schema, Oid definition_type, bool replace)
 {
 	Oid			relid = get_relname_relid(rangevar->relname, schema);
-	Relation	rel;
-	Oid			oftype;
 
 	if (!OidIsValid(relid))
 		return InvalidOid;
-	/* a replacement keeps refreshes away from the start: see recommender_build() */
-	rel = try_relation_open(relid, replace ? ShareUpdateExclusiveLock : AccessShareLock);
-	if (rel == NULL)
-		return InvalidOid;
-	oftype = rel->rd_rel->reloftype;
-	relation_close(rel, NoLock);
-	if (oftype != definition_type)
+	if (!is_recommender(relid, definition_type))
 		ereport(ERROR,
 				(errcode(ERRCODE_DUPLICATE_TABLE),
 				 errmsg("relation \"%s\" already exists", rangevar->relname),
@@ -439,6 +506,14 @@ find_existing(RangeVar *rangevar, Oid schema, Oid definition_type, bool replace)
 				(errcode(ERRCODE_DUPLICATE_OBJECT),
 				 errmsg("recommender \"%s\" already exists", rangevar->relname),
 				 errhint("Use replace => true to change its definition, or refresh_recommender() to rebuild its model.")));
+	check_owner(relid);
+	/* a replacement keeps refreshes away from the start: see recommender_build() */
+	LockRelationOid(relid, ShareUpdateExclusiveLock);
+	if (!is_recommender(relid, definition_type))
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_OBJECT),
+				 errmsg("recommender \"%s\" was dropped while it was being replaced",
+						rangevar->relname)));
 	check_owner(relid);
 	return relid;
 }
@@ -496,16 +571,14 @@ notice_scan(const char *name, const char *what, const char *query, int ncolumns,
 static void
 notice_no_items(Oid relid, const char *items_query, Oid itemtype, Oid collation)
 {
-	Oid			save_user;
-	int			save_context;
+	AsOwner		as;
 
-	GetUserIdAndSecContext(&save_user, &save_context);
-	SetUserIdAndSecContext(relation_owner(relid), save_context | SECURITY_RESTRICTED_OPERATION);
+	become_owner(&as, relid);
 	if (SPI_execute(items_in_model_query(items_query, itemtype, collation,
 										 qualified_relation_name(definition_table(relid, "model"))),
 					false, 1) != SPI_OK_SELECT)
 		elog(ERROR, "could not read the items query");
-	SetUserIdAndSecContext(save_user, save_context);
+	become_caller(&as);
 	if (SPI_processed == 0)
 		ereport(NOTICE,
 				(errmsg("none of the items of the query is in the items query"),
@@ -557,8 +630,7 @@ recsys_create_recommender(PG_FUNCTION_ARGS)
 	Oid			usertype;
 	Oid			itemtype;
 	Oid			collation;
-	Oid			save_user;
-	int			save_context;
+	AsOwner		as;
 	int64		nitems;
 	int			i;
 
@@ -604,8 +676,7 @@ recsys_create_recommender(PG_FUNCTION_ARGS)
 	if (!exists)
 		relid = create_definition(rangevar, schema, deftype);
 	/* both tables stay with the owner, whoever replaces the recommender */
-	GetUserIdAndSecContext(&save_user, &save_context);
-	SetUserIdAndSecContext(relation_owner(relid), save_context | SECURITY_LOCAL_USERID_CHANGE);
+	become_owner(&as, relid);
 	if (exists)
 		check_replacement(relid, given);
 	old_model = exists ? definition_table(relid, "model") : InvalidOid;
@@ -620,7 +691,7 @@ recsys_create_recommender(PG_FUNCTION_ARGS)
 	/* a log that is there stays, if it can */
 	if (!PG_ARGISNULL(7) || (exists && OidIsValid(definition_table(relid, "log"))))
 		write_log(relid, PG_ARGISNULL(7) || PG_GETARG_BOOL(7), query);
-	SetUserIdAndSecContext(save_user, save_context);
+	become_caller(&as);
 	nitems = recommender_build(relid, deftype, false);
 	if (items_query && nitems > 0)
 		notice_no_items(relid, items_query, itemtype, collation);
@@ -640,11 +711,10 @@ recsys_refresh_recommender(PG_FUNCTION_ARGS)
 {
 	Oid			deftype = definition_type(fcinfo);
 	Oid			relid = recommender_relid(text_argument(fcinfo, 0, "name"), deftype,
-										  AccessShareLock);
+										  ShareUpdateExclusiveLock, true);
 	bool		incremental = bool_argument(fcinfo, 1, "incremental");
 	int64		nitems;
 
-	check_owner(relid);
 	if (SPI_connect() != SPI_OK_CONNECT)
 		elog(ERROR, "SPI_connect failed");
 	nitems = recommender_build(relid, deftype, incremental);
@@ -668,17 +738,15 @@ recsys_drop_recommender(PG_FUNCTION_ARGS)
 				(errmsg("recommender \"%s\" does not exist, skipping", plain_name(rangevar))));
 		PG_RETURN_VOID();
 	}
-	relid = recommender_relid(name, definition_type(fcinfo), AccessShareLock);
-	check_owner(relid);
 	/* the definition first, and then the model: all take locks in this order */
-	LockRelationOid(relid, AccessExclusiveLock);
+	relid = recommender_relid(name, definition_type(fcinfo), AccessExclusiveLock, true);
 	if (SPI_connect() != SPI_OK_CONNECT)
 		elog(ERROR, "SPI_connect failed");
 	/* after a restore from a dump nothing but the definition leads to the model */
 	drop_table(relid, "log");
 	drop_table(relid, "lists");
 	drop_table(relid, "model");
-	execute(psprintf("DROP TABLE %s", qualified_relation_name(relid)));
+	execute_command(psprintf("DROP TABLE %s", qualified_relation_name(relid)));
 	SPI_finish();
 	PG_RETURN_VOID();
 }
@@ -689,7 +757,7 @@ Datum
 recsys_rename_recommender(PG_FUNCTION_ARGS)
 {
 	Oid			relid = recommender_relid(text_argument(fcinfo, 0, "name"),
-										  definition_type(fcinfo), AccessShareLock);
+										  definition_type(fcinfo), AccessExclusiveLock, true);
 	RangeVar   *rangevar = recommender_name(text_argument(fcinfo, 1, "new_name"));
 	Oid			model;
 	Oid			lists;
@@ -700,14 +768,13 @@ recsys_rename_recommender(PG_FUNCTION_ARGS)
 				(errcode(ERRCODE_INVALID_NAME),
 				 errmsg("the new name must not have a schema"),
 				 errhint("ALTER TABLE ... SET SCHEMA moves the tables of a recommender.")));
-	check_owner(relid);
 	if (SPI_connect() != SPI_OK_CONNECT)
 		elog(ERROR, "SPI_connect failed");
 	model = definition_table(relid, "model");
 	lists = definition_table(relid, "lists");
 	log = definition_table(relid, "log");
-	execute(psprintf("ALTER TABLE %s RENAME TO %s", qualified_relation_name(relid),
-					 quote_identifier(rangevar->relname)));
+	execute_command(psprintf("ALTER TABLE %s RENAME TO %s", qualified_relation_name(relid),
+							 quote_identifier(rangevar->relname)));
 	rename_table(model, rangevar->relname, "model");
 	rename_table(lists, rangevar->relname, "lists");
 	rename_table(log, rangevar->relname, "log");

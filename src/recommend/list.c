@@ -30,7 +30,7 @@ put_definition(ReturnSetInfo *rsinfo, Oid relid)
 	if (rel == NULL)
 		return;					/* dropped in the meantime */
 	slot = table_slot_create(rel, NULL);
-	if (rel->rd_att->natts >= Natts_definition &&
+	if (definition_is_readable(rel) &&
 		check_enable_rls(relid, InvalidOid, true) != RLS_ENABLED && definition_read(rel, slot))
 	{
 		Datum		values[Natts_definition + 1];

@@ -23,7 +23,6 @@
  */
 #include "core/compat.h"
 
-#include "catalog/dependency.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_collation.h"
 #include "catalog/pg_type.h"
@@ -85,32 +84,16 @@ create_lists(Oid relid, Oid item_type, Oid item_collation)
 	Oid			schema = get_rel_namespace(relid);
 	char	   *name = makeObjectName(get_rel_name(relid), NULL, "lists");
 	char	   *qualified = quote_qualified_identifier(get_namespace_name(schema), name);
-	char	   *collation = "";
-	StringInfoData buf;
-	ObjectAddress definition;
-	ObjectAddress lists;
 
 	check_table_free(relid, name);
-	if (OidIsValid(item_collation) && item_collation != get_typcollation(item_type))
-		collation = psprintf(" COLLATE %s", generate_collation_name(item_collation));
-	initStringInfo(&buf);
-	appendStringInfo(&buf,
-					 "CREATE TABLE %s (kind pg_catalog.text COLLATE pg_catalog.\"C\","
-					 " key pg_catalog.text COLLATE pg_catalog.\"C\", items %s[]%s NOT NULL,"
-					 " scores double precision[] NOT NULL, PRIMARY KEY (kind, key))",
-					 qualified, format_type_extended(item_type, -1, TYPE_NAME_FLAGS), collation);
-	if (SPI_execute(buf.data, false, 0) < 0)
-		elog(ERROR, "could not execute: %s", buf.data);
-	resetStringInfo(&buf);
-	appendStringInfo(&buf, "COMMENT ON TABLE %s IS %s", qualified,
-					 quote_literal_cstr(psprintf("what sells in crowds and categories, for recommender %s",
-												 qualified_relation_name(relid))));
-	if (SPI_execute(buf.data, false, 0) < 0)
-		elog(ERROR, "could not execute: %s", buf.data);
-
-	ObjectAddressSet(definition, RelationRelationId, relid);
-	ObjectAddressSet(lists, RelationRelationId, get_relname_relid(name, schema));
-	recordDependencyOn(&lists, &definition, DEPENDENCY_AUTO);
+	execute_command(psprintf("CREATE TABLE %s (kind pg_catalog.text COLLATE pg_catalog.\"C\","
+							 " key pg_catalog.text COLLATE pg_catalog.\"C\", items %s NOT NULL,"
+							 " scores double precision[] NOT NULL, PRIMARY KEY (kind, key))",
+							 qualified, column_type(item_type, "[]", item_collation)));
+	execute_command(psprintf("COMMENT ON TABLE %s IS %s", qualified,
+							 quote_literal_cstr(psprintf("what sells in crowds and categories, for recommender %s",
+														 qualified_relation_name(relid)))));
+	depend_on_definition(relid, name);
 	return qualified;
 }
 

@@ -220,15 +220,29 @@ typedef struct Recommender
  */
 #define TYPE_NAME_FLAGS (FORMAT_TYPE_FORCE_QUALIFY | FORMAT_TYPE_TYPEMOD_GIVEN)
 
+/* Who called, while something is done with the rights of a recommender's owner. */
+typedef struct AsOwner
+{
+	Oid			user;
+	int			context;
+	int			level;			/* of settings */
+} AsOwner;
+
 /* definition.c */
+extern void become_owner(AsOwner *as, Oid relid);
+extern void become_caller(const AsOwner *as);
 extern const QueryColumn recommender_columns[4];
 extern Oid	definition_type(FunctionCallInfo fcinfo);
 extern RangeVar *recommender_name(text *name);
-extern Oid	recommender_relid(text *name, Oid definition_type, LOCKMODE lockmode);
+extern Oid	recommender_relid(text *name, Oid definition_type, LOCKMODE lockmode, bool owned);
 extern char *qualified_relation_name(Oid relid);
 extern Oid	relation_owner(Oid relid);
 extern Oid	definition_table(Oid relid, const char *column);
+extern void check_item_type(Oid type);
 extern Oid	model_item_type(Oid model, Oid *collation);
+extern void execute_command(const char *command);
+extern char *column_type(Oid type, const char *brackets, Oid collation);
+extern Oid	depend_on_definition(Oid relid, const char *table);
 extern Oid	create_model(Oid relid, Oid item_type, Oid item_collation);
 extern void check_table_free(Oid relid, const char *table);
 extern void index_model(const char *model);
@@ -266,6 +280,7 @@ extern bool query_needs_scan(const char *text, Oid argtype);
 /* cache.c */
 extern Recommender *recommender_acquire(FunctionCallInfo fcinfo, text *name);
 extern void recommender_release(Recommender *recommender);
+extern bool definition_is_readable(Relation rel);
 extern bool definition_read(Relation rel, TupleTableSlot *slot);
 
 /* model.c */

@@ -75,7 +75,12 @@ choose_rounder(const Recommender *recommender, const HistoryItem *history, int n
 	int			i;
 
 	for (i = 0; i < n; i++)
+	{
+		/* sums of finite weights need not be */
+		if (!isfinite(history[i].weight))
+			greatest = INFINITY;
 		greatest = Max(greatest, fabs(history[i].weight));
+	}
 	bound = greatest * recommender->max_score * Max(n, 1) * factor;
 	if (!(bound < 1e300))
 		ereport(ERROR,
