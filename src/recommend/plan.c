@@ -307,6 +307,13 @@ read_items_shape(const char *text, Oid item_type, ItemsShape *shape)
 	SPI_freeplan(plan);
 }
 
+/* What gives an expression a collation: columns of two tables may differ in theirs. */
+static const char *
+collate_clause(Oid collation)
+{
+	return OidIsValid(collation) ? psprintf(" COLLATE %s", generate_collation_name(collation)) : "";
+}
+
 /*
  * The query of (item, category), each once, of an items query; NULL where that
  * has no column of this name.  To be called within SPI.
@@ -319,10 +326,11 @@ category_query(const char *text, const IdType *item)
 	read_items_shape(text, item->type, &shape);
 	if (!shape.has_category)
 		return NULL;
-	return psprintf("SELECT DISTINCT CAST(q.%s AS %s) AS item,"
+	return psprintf("SELECT DISTINCT CAST(q.%s AS %s)%s AS item,"
 					" CAST(q.category AS pg_catalog.text) COLLATE pg_catalog.\"C\" AS category"
 					" FROM (%s) q WHERE q.category IS NOT NULL",
-					shape.item, format_type_extended(item->type, -1, TYPE_NAME_FLAGS), text);
+					shape.item, format_type_extended(item->type, -1, TYPE_NAME_FLAGS),
+					collate_clause(item->collation), text);
 }
 
 /*
@@ -337,8 +345,7 @@ items_in_model_query(const char *text, Oid item_type, Oid item_collation, const 
 	read_items_shape(text, item_type, &shape);
 	return psprintf("SELECT FROM (%s) AS q JOIN ONLY %s AS m ON m.item OPERATOR(%s) q.%s%s LIMIT 1",
 					text, model, qualified_equality(item_type), shape.item,
-					OidIsValid(item_collation) ?
-					psprintf(" COLLATE %s", generate_collation_name(item_collation)) : "");
+					collate_clause(item_collation));
 }
 
 static void

@@ -95,5 +95,14 @@ SELECT create_recommender('heavy_items', 'SELECT customer, product, weight FROM 
 INSERT INTO heavy VALUES (1, 1, 1.7e308), (1, 1, 1.7e308), (1, 1, -1.7e308), (1, 1, -1.7e308);
 SELECT count(*) FROM recommend('heavy_items', 1, 3, exclude => 'none');
 
+-- tables of one shop with different collations
+CREATE TABLE named (customer int, product text COLLATE "C");
+INSERT INTO named SELECT c, 'p' || p FROM generate_series(1, 9) c, generate_series(1, 3) p;
+CREATE INDEX ON named (customer);
+CREATE TABLE catalogue (product text COLLATE "POSIX" PRIMARY KEY, category text);
+INSERT INTO catalogue VALUES ('p1', 'a'), ('p2', 'a'), ('p3', 'b');
+SELECT create_recommender('named_items', 'SELECT customer, product FROM named', items => 'SELECT product, category FROM catalogue');
+SELECT item FROM recommend(NULL::text, 'named_items', 1, 3, exclude => 'none', filter => $$category = 'a'$$) ORDER BY item;
+
 DROP SCHEMA recommend_hostile CASCADE;
 DROP ROLE recsys_tenant, recsys_stranger;
