@@ -203,7 +203,7 @@ foreach my $query (@long)
 			my ($by, $error) = ('', '');
 			$node->psql('postgres', "SET client_min_messages = warning; SET statement_timeout = $timeout; SELECT late('$quoted', $timeout)",
 				stdout => \$by, stderr => \$error);
-			fail("$query: $error") if $error !~ /^(|.*canceling statement due to statement timeout)$/;
+			fail("$query: $error") if $error !~ /^(|.*canceling statement due to statement timeout(\nCONTEXT: .*)?)$/;
 			$by = 0 if $by eq '';
 			$least = $by if $by < $least || $try == 1;
 			last if $least < $limit;
