@@ -636,8 +636,10 @@ recsys_measure_final(PG_FUNCTION_ARGS)
 	if (PG_ARGISNULL(0))
 		PG_RETURN_POINTER(measure_from_pairs(NULL, 0));
 	state = collection_of(PG_GETARG_DATUM(0), &measure_collection);
-	if (state == NULL)
-		PG_RETURN_DATUM(PG_GETARG_DATUM(0));
-	state_compress((MeasureState *) state);
-	PG_RETURN_POINTER(((MeasureState *) state)->base);
+	if (state != NULL)
+	{
+		state_compress((MeasureState *) state);
+		PG_RETURN_POINTER(((MeasureState *) state)->base);
+	}
+	PG_RETURN_DATUM(PG_GETARG_DATUM(0));
 }
