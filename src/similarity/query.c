@@ -242,7 +242,7 @@ begin_writing(Writing *writing, ReturnSetInfo *rsinfo)
 	for (i = 0; i < 4; i++)
 		if (!TupleDescAttr(desc, i)->attbyval || TupleDescAttr(desc, i)->attlen != 8)
 			return;
-	tuple = heap_form_minimal_tuple(desc, values, nulls);
+	tuple = form_minimal_tuple(desc, values, nulls);
 	writing->columns = (char *) tuple + tuple->t_hoff - MINIMAL_TUPLE_OFFSET;
 	writing->slot = MakeSingleTupleTableSlot(desc, &TTSOpsMinimalTuple);
 	ExecStoreMinimalTuple(tuple, writing->slot, true);
