@@ -814,8 +814,7 @@ similarity_item_users(const SimilarityBuild *build)
 double
 similarity_item_weight(const SimilarityBuild *build)
 {
-	return build->sources->weight ? build->sources->weight[build->current_item] :
-		build->sources->users[build->current_item];
+	return side_item_weight(build->sources, build->current_item);
 }
 
 int64

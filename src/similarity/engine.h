@@ -121,6 +121,13 @@ side_item(const Side *side, uint32 rank)
 	return side->by_rank ? side->by_rank[rank] : rank;
 }
 
+/* Sum of an item's weights, before limits. */
+static inline double
+side_item_weight(const Side *side, uint32 item)
+{
+	return side->weight ? side->weight[item] : side->users[item];
+}
+
 /* Do scores depend on how many users the items at hand have? */
 static inline bool
 similarity_needs_counts(const SimilarityOptions *options)

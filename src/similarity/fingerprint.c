@@ -161,7 +161,7 @@ fingerprint_rows(SimilarityBuild *build)
 		if (similarity_needs_counts(&build->options))
 			result[i] = similarity_hash(result[i], rows->count[i]);
 		if (similarity_decays(build))
-			result[i] = hash_double(result[i], rows->weight ? rows->weight[i] : rows->users[i]);
+			result[i] = hash_double(result[i], side_item_weight(rows, i));
 	}
 	for (i = 0; i < matrix->nrows; i++)
 	{

@@ -79,12 +79,24 @@ ids_put(Ids *ids, const Datum *values, uint32 *numbers, int count)
 	return true;
 }
 
-/* What entries get new numbers from: NULL for what keeps its own. */
+/* What is done to the numbers of entries; NULL for ids whose numbers are left alone. */
 typedef struct Renumbering
 {
+	void		(*numbers) (Ids *ids, uint32 *numbers, Size count);
 	Ids		   *users;
 	Ids		   *items;
 } Renumbering;
+
+static void
+renumber_entries(void *arg, uint32 *rows, uint32 *cols, Size count)
+{
+	const Renumbering *renumbering = arg;
+
+	if (renumbering->users)
+		renumbering->numbers(renumbering->users, rows, count);
+	if (renumbering->items)
+		renumbering->numbers(renumbering->items, cols, count);
+}
 
 static void
 hash_numbers(Ids *ids, uint32 *numbers, Size count)
@@ -93,7 +105,7 @@ hash_numbers(Ids *ids, uint32 *numbers, Size count)
 	Size		start;
 	int			i;
 
-	for (start = 0; ids && start < count; start += PENDING)
+	for (start = 0; start < count; start += PENDING)
 	{
 		int			n = (int) Min(count - start, PENDING);
 
@@ -103,28 +115,19 @@ hash_numbers(Ids *ids, uint32 *numbers, Size count)
 	}
 }
 
-static void
-hash_entries(void *arg, uint32 *rows, uint32 *cols, Size count)
-{
-	Renumbering *renumbering = arg;
-
-	hash_numbers(renumbering->users, rows, count);
-	hash_numbers(renumbering->items, cols, count);
-}
-
 /* Puts what was numbered by distances so far into the dictionary. */
 void
 ids_hash(SimilarityBuild *build, Ids *ids)
 {
 	bool		users = ids == &build->users;
-	Renumbering renumbering = {users ? ids : NULL, users ? NULL : ids};
+	Renumbering renumbering = {hash_numbers, users ? ids : NULL, users ? NULL : ids};
 
 	if (!ids->distances)
 		return;
 	if (users || ids == &build->targets.ids)
-		triples_renumber(&build->targets.triples, hash_entries, &renumbering);
+		triples_renumber(&build->targets.triples, renumber_entries, &renumbering);
 	if (build->sources != &build->targets && (users || ids == &build->sources->ids))
-		triples_renumber(&build->sources->triples, hash_entries, &renumbering);
+		triples_renumber(&build->sources->triples, renumber_entries, &renumbering);
 	ids->distances = false;
 }
 
@@ -153,25 +156,16 @@ begin_bitmap(SimilarityBuild *build, Ids *ids, uint64 interactions)
 }
 
 static void
-mark_numbers(Ids *ids, const uint32 *numbers, Size count)
+mark_numbers(Ids *ids, uint32 *numbers, Size count)
 {
 	Size		i;
 
-	for (i = 0; ids && i < count; i++)
+	for (i = 0; i < count; i++)
 	{
 		uint32		distance = numbers[i] - ids->least;
 
 		ids->bits[distance >> 6] |= UINT64CONST(1) << (distance & 63);
 	}
-}
-
-static void
-mark_entries(void *arg, uint32 *rows, uint32 *cols, Size count)
-{
-	Renumbering *renumbering = arg;
-
-	mark_numbers(renumbering->users, rows, count);
-	mark_numbers(renumbering->items, cols, count);
 }
 
 /* Counts what is in the bitmap: from now on distances are ranks. */
@@ -208,11 +202,11 @@ fill_dict(Ids *ids)
 }
 
 static void
-rank_numbers(const Ids *ids, uint32 *numbers, Size count)
+rank_numbers(Ids *ids, uint32 *numbers, Size count)
 {
 	Size		i;
 
-	for (i = 0; ids && i < count; i++)
+	for (i = 0; i < count; i++)
 	{
 		uint32		distance = numbers[i] - ids->least;
 		uint64		below = (UINT64CONST(1) << (distance & 63)) - 1;
@@ -220,15 +214,6 @@ rank_numbers(const Ids *ids, uint32 *numbers, Size count)
 		numbers[i] = ids->ranks ?
 			ids->ranks[distance >> 6] + pg_popcount64(ids->bits[distance >> 6] & below) : distance;
 	}
-}
-
-static void
-rank_entries(void *arg, uint32 *rows, uint32 *cols, Size count)
-{
-	Renumbering *renumbering = arg;
-
-	rank_numbers(renumbering->users, rows, count);
-	rank_numbers(renumbering->items, cols, count);
 }
 
 static void
@@ -261,13 +246,12 @@ ids_settle(SimilarityBuild *build)
 	for (i = 0; i < nsides; i++)
 	{
 		Ids		   *items = &sides[i]->ids;
-		Renumbering renumbering;
+		Renumbering renumbering = {mark_numbers, users->distances ? users : NULL};
 
 		begin_bitmap(build, items, interactions);
-		renumbering.users = users->distances ? users : NULL;
 		renumbering.items = items->distances ? items : NULL;
 		if (users->distances || items->distances)
-			triples_visit(sides[i]->triples, mark_entries, &renumbering);
+			triples_visit(sides[i]->triples, renumber_entries, &renumbering);
 		if (items->distances)
 		{
 			end_bitmap(build, items);
@@ -281,10 +265,11 @@ ids_settle(SimilarityBuild *build)
 	for (i = 0; i < nsides; i++)
 	{
 		Ids		   *items = &sides[i]->ids;
-		Renumbering renumbering = {users->distances ? users : NULL, items->distances ? items : NULL};
+		Renumbering renumbering = {rank_numbers, users->distances ? users : NULL,
+		items->distances ? items : NULL};
 
 		if (users->distances || items->distances)
-			triples_renumber(&sides[i]->triples, rank_entries, &renumbering);
+			triples_renumber(&sides[i]->triples, renumber_entries, &renumbering);
 		free_bitmap(items);
 	}
 	free_bitmap(users);
