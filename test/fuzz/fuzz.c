@@ -120,6 +120,8 @@ static int	naggregates;
 static Aggregate *aggregates;
 static MemoryContext fuzz_cxt;
 static MemoryContext case_cxt;
+static const char *slowest;		/* of an input's calls of functions */
+static clock_t slowest_time;
 
 /*
  * The extension under test is built to call this in place of
@@ -276,6 +278,17 @@ receive(const char *bytes, int length)
 	return value;
 }
 
+/* Remembers what of an input took the longest. */
+static void
+note_time(const char *what, clock_t time)
+{
+	if (time > slowest_time)
+	{
+		slowest = what;
+		slowest_time = time;
+	}
+}
+
 /* Runs some of the functions on the value; they may refuse it. */
 static void
 call_functions(Datum value, uint32 hash)
@@ -289,6 +302,7 @@ call_functions(Datum value, uint32 hash)
 		ResourceOwner owner = CurrentResourceOwner;
 		MemoryContext here = CurrentMemoryContext;
 		int			which = (int) ((hash + i) % type.ncalls);
+		clock_t		began = clock();
 
 		BeginInternalSubTransaction(NULL);
 		PG_TRY();
@@ -299,6 +313,7 @@ call_functions(Datum value, uint32 hash)
 		PG_CATCH();
 		{
 			MemoryContextSwitchTo(here);
+			note_time(type.calls[which], clock() - began);
 			errcontext("SQL statement \"%s\"", type.calls[which]);
 			if (ERRCODE_TO_CATEGORY(geterrcode()) == ERRCODE_INTERNAL_ERROR ||
 				geterrcode() == ERRCODE_QUERY_CANCELED)
@@ -307,6 +322,7 @@ call_functions(Datum value, uint32 hash)
 			RollbackAndReleaseCurrentSubTransaction();
 		}
 		PG_END_TRY();
+		note_time(type.calls[which], clock() - began);
 		MemoryContextSwitchTo(here);
 		CurrentResourceOwner = owner;
 		SPI_freetuptable(SPI_tuptable);
@@ -505,6 +521,7 @@ one_input(const uint8_t *data, size_t size)
 	MemoryContext old = CurrentMemoryContext;
 	clock_t		began = clock();
 
+	slowest_time = 0;
 	BeginInternalSubTransaction(NULL);
 	MemoryContextSwitchTo(case_cxt);
 	enable_timeout_after(STATEMENT_TIMEOUT, STATEMENT_TIMEOUT_MS);
@@ -538,7 +555,9 @@ one_input(const uint8_t *data, size_t size)
 	MemoryContextSwitchTo(old);
 	MemoryContextReset(case_cxt);
 	if (clock() - began > (clock_t) SLOW_SECONDS * CLOCKS_PER_SEC)
-		elog(PANIC, "an input that takes too long");
+		elog(PANIC, "an input that takes too long: %.1f s, %.1f s of it \"%s\"",
+			 (double) (clock() - began) / CLOCKS_PER_SEC, (double) slowest_time / CLOCKS_PER_SEC,
+			 slowest_time > 0 ? slowest : "");
 	return 0;
 }
 

@@ -82,7 +82,7 @@ SELECT create_recommender('abc', 'SELECT i % 20, b, x, ts FROM hostile_data WHER
 -- Functions and their arguments; harmless values by name where a type's would be refused.
 CREATE TEMP TABLE public_function AS
 SELECT p.oid, p.proname, p.prokind, p.proretset, p.pronargs, p.pronargdefaults, p.provariadic,
-	ARRAY(SELECT format_type(t, NULL) FROM unnest(p.proargtypes::oid[]) WITH ORDINALITY u(t, k) ORDER BY k) AS types,
+	ARRAY(SELECT format_type(t, NULL) FROM unnest(p.proargtypes::oid[]) WITH ORDINALITY u(t, k) ORDER BY k) AS types, p.prorettype = 'bigint[]'::regtype AS numbers,
 	ARRAY(SELECT COALESCE(p.proargnames[k], '') FROM generate_series(1, p.pronargs) k) AS names
 FROM pg_proc p JOIN pg_depend d ON d.classid = 'pg_proc'::regclass AND d.objid = p.oid AND d.deptype = 'e'
 	JOIN pg_extension e ON e.oid = d.refobjid AND e.extname = 'recsys'
@@ -125,6 +125,7 @@ $$ SELECT format('%s(%s)', f.proname, string_agg(pg_temp.typed(CASE WHEN a.k = h
 	|| CASE WHEN f.prokind = 'w' THEN ' OVER ()' ELSE '' END
    FROM argument a WHERE a.oid = f.oid $$;
 
+-- PostgreSQL writes an array of millions of numbers as text without looking for interrupts: their number will do.
 CREATE FUNCTION pg_temp.statement(f public_function, call text) RETURNS text LANGUAGE sql AS
 $$ SELECT CASE WHEN f.proretset THEN format('SELECT count(*) FROM (SELECT * FROM %s LIMIT 100000) q;', call)
-	ELSE format('SELECT length((%s)::text)%s;', call, CASE WHEN f.prokind = 'w' THEN ' FROM hostile_data LIMIT 3' WHEN f.prokind = 'a' THEN ' FROM generate_series(1, 3)' ELSE '' END) END $$;
+	ELSE format('SELECT %s%s;', format(CASE WHEN f.numbers THEN 'cardinality(%s)' ELSE 'length((%s)::text)' END, call), CASE WHEN f.prokind = 'w' THEN ' FROM hostile_data LIMIT 3' WHEN f.prokind = 'a' THEN ' FROM generate_series(1, 3)' ELSE '' END) END $$;
