@@ -31,6 +31,7 @@
 #include "utils/tuplestore.h"
 
 #include "audience/audience.h"
+#include "core/numbers.h"
 #include "core/query.h"
 
 typedef struct CrossGroup
@@ -415,12 +416,6 @@ typedef struct Distribution
 	double		b;
 	double		odds;			/* binomial: p / (1 - p) */
 } Distribution;
-
-static double
-log_choose(double n, double k)
-{
-	return lgamma(n + 1) - lgamma(k + 1) - lgamma(n - k + 1);
-}
 
 /* P(k + 1) / P(k) */
 static double

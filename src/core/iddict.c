@@ -38,6 +38,7 @@
 
 #include "core/aggregate.h"
 #include "core/iddict.h"
+#include "core/numbers.h"
 
 #define INITIAL_SLOTS 128
 #define FREE_SLOT PG_UINT32_MAX
@@ -73,18 +74,10 @@ struct IdDict
 	FmgrInfo	equal;
 };
 
-/* splitmix64's finalizer: consecutive ids must not end up in consecutive slots */
 static inline uint32
 hash_int64(int64 key)
 {
-	uint64		h = (uint64) key;
-
-	h ^= h >> 30;
-	h *= UINT64CONST(0xbf58476d1ce4e5b9);
-	h ^= h >> 27;
-	h *= UINT64CONST(0x94d049bb133111eb);
-	h ^= h >> 31;
-	return (uint32) h;
+	return (uint32) mix64((uint64) key);
 }
 
 /* An integer as the dictionary keeps it, sign-extended. */

@@ -23,6 +23,7 @@
 
 #include "core/aggregate.h"
 #include "core/iddict.h"
+#include "core/numbers.h"
 #include "core/options.h"
 #include "lifecycle/times.h"
 
@@ -43,22 +44,11 @@ typedef struct ActiveEntry
 	char		status;
 } ActiveEntry;
 
-static inline uint32
-hash_key(uint64 key)
-{
-	key ^= key >> 30;
-	key *= UINT64CONST(0xbf58476d1ce4e5b9);
-	key ^= key >> 27;
-	key *= UINT64CONST(0x94d049bb133111eb);
-	key ^= key >> 31;
-	return (uint32) key;
-}
-
 #define SH_PREFIX active
 #define SH_ELEMENT_TYPE ActiveEntry
 #define SH_KEY_TYPE uint64
 #define SH_KEY key
-#define SH_HASH_KEY(tb, k) hash_key(k)
+#define SH_HASH_KEY(tb, k) ((uint32) mix64(k))
 #define SH_EQUAL(tb, a, b) ((a) == (b))
 #define SH_SCOPE static inline
 #define SH_DECLARE

@@ -25,6 +25,7 @@
 
 #include "port/pg_bitutils.h"
 
+#include "core/numbers.h"
 #include "rules/closed.h"
 #include "rules/miner_internal.h"
 #include "rules/transactions.h"
@@ -59,15 +60,6 @@ typedef struct ClosedMiner
 	uint64		nslots;			/* in use */
 } ClosedMiner;
 
-static inline uint64
-mix(uint64 h)
-{
-	h += UINT64CONST(0x9e3779b97f4a7c15);
-	h = (h ^ (h >> 30)) * UINT64CONST(0xbf58476d1ce4e5b9);
-	h = (h ^ (h >> 27)) * UINT64CONST(0x94d049bb133111eb);
-	return h ^ (h >> 31);
-}
-
 static void
 remember(ClosedMiner *miner, uint64 sum, uint32 set)
 {
@@ -90,7 +82,7 @@ remember(ClosedMiner *miner, uint64 sum, uint32 set)
 				remember(miner, old[i].sum, old[i].set);
 		pfree(old);
 	}
-	for (slot = mix(sum) & miner->mask; miner->slots[slot].set != NO_ITEMSET;)
+	for (slot = mix64(sum) & miner->mask; miner->slots[slot].set != NO_ITEMSET;)
 		slot = (slot + 1) & miner->mask;
 	miner->slots[slot].sum = sum;
 	miner->slots[slot].set = set;
@@ -104,7 +96,7 @@ is_subsumed(const ClosedMiner *miner, uint64 sum, uint32 count, uint32 length)
 	const Itemset *sets = miner->store->sets;
 	uint64		slot;
 
-	for (slot = mix(sum) & miner->mask; miner->slots[slot].set != NO_ITEMSET;
+	for (slot = mix64(sum) & miner->mask; miner->slots[slot].set != NO_ITEMSET;
 		 slot = (slot + 1) & miner->mask)
 	{
 		uint32		set = miner->slots[slot].set;
@@ -358,7 +350,7 @@ mine_closed(Transactions *db, uint32 min_count, BestGrades *best, uint32 max_len
 		else if (i + 1 < db->nwords)
 		{
 			t = db->items[i] & ~TRANSACTION_MARK;
-			random[t] = mix(t);
+			random[t] = mix64((uint64) t + 1);
 		}
 	}
 	root.random = random;

@@ -15,18 +15,13 @@
 
 #include "port/pg_bitutils.h"
 
+#include "core/numbers.h"
 #include "rules/setindex.h"
 
 static inline uint64
 hash_item(uint32 item)
 {
-	uint64		h = ((uint64) item + 1) * UINT64CONST(0x9e3779b97f4a7c15);
-
-	h ^= h >> 30;
-	h *= UINT64CONST(0xbf58476d1ce4e5b9);
-	h ^= h >> 27;
-	h *= UINT64CONST(0x94d049bb133111eb);
-	return h ^ (h >> 31);
+	return mix64(((uint64) item + 1) * UINT64CONST(0x9e3779b97f4a7c15));
 }
 
 static inline uint32

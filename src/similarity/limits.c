@@ -14,6 +14,7 @@
  */
 #include "core/compat.h"
 
+#include "core/numbers.h"
 #include "similarity/engine.h"
 
 typedef struct Sample
@@ -22,18 +23,10 @@ typedef struct Sample
 	uint64		place;			/* in the matrix */
 } Sample;
 
-/* splitmix64's finalizer over both */
 uint64
 similarity_hash(uint64 a, uint64 b)
 {
-	uint64		h = a ^ (b * UINT64CONST(0x9e3779b97f4a7c15));
-
-	h ^= h >> 30;
-	h *= UINT64CONST(0xbf58476d1ce4e5b9);
-	h ^= h >> 27;
-	h *= UINT64CONST(0x94d049bb133111eb);
-	h ^= h >> 31;
-	return h + UINT64CONST(0x632be59bd9b4e019);
+	return mix64(a ^ (b * UINT64CONST(0x9e3779b97f4a7c15))) + UINT64CONST(0x632be59bd9b4e019);
 }
 
 static void

@@ -31,6 +31,7 @@
 
 #include "access/htup_details.h"
 #include "core/aggregate.h"
+#include "core/numbers.h"
 #include "core/options.h"
 #include "libpq/pqformat.h"
 #include "tags/tag_tally.h"
@@ -231,12 +232,6 @@ recsys_tag_portrait_deserialize(PG_FUNCTION_ARGS)
 	}
 	pq_getmsgend(&buf);
 	PG_RETURN_POINTER(state);
-}
-
-static double
-log_choose(double n, double k)
-{
-	return lgamma(n + 1) - lgamma(k + 1) - lgamma(n - k + 1);
 }
 
 /* A hypergeometric distribution: draws from a population of which some are marked. */

@@ -1,0 +1,34 @@
+/*-------------------------------------------------------------------------
+ *
+ * numbers.h
+ *		Small functions of numbers that several capabilities need.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef RECSYS_NUMBERS_H
+#define RECSYS_NUMBERS_H
+
+#include <math.h>
+
+#include "core/compat.h"
+
+/*
+ * The finalizer of splitmix64, a bijection: every bit of the result depends on
+ * every bit of h, so that numbers in a row do not end up in slots in a row.
+ */
+static inline uint64
+mix64(uint64 h)
+{
+	h = (h ^ (h >> 30)) * UINT64CONST(0xbf58476d1ce4e5b9);
+	h = (h ^ (h >> 27)) * UINT64CONST(0x94d049bb133111eb);
+	return h ^ (h >> 31);
+}
+
+/* The logarithm of the number of ways to choose k of n, for real numbers 0 <= k <= n. */
+static inline double
+log_choose(double n, double k)
+{
+	return lgamma(n + 1) - lgamma(k + 1) - lgamma(n - k + 1);
+}
+
+#endif							/* RECSYS_NUMBERS_H */
