@@ -600,6 +600,59 @@ check_items_query(const char *text, Oid item_type, Oid item_collation)
 	return qualified;
 }
 
+/* What create_recommender() is given, checked, with all names qualified. */
+typedef struct Queries
+{
+	UserQuery  *query;			/* interactions */
+	Oid			usertype;
+	Oid			itemtype;
+	Oid			collation;		/* of items */
+	char	   *qualified;
+	char	   *items;			/* this and the next may be NULL */
+	char	   *users;
+	char	   *consent;
+	char	   *restricted;		/* qualified, of users who consent */
+	char	   *restricted_users;
+} Queries;
+
+/* Arguments 1, 3, 5 and 6 of create_recommender(). */
+static void
+read_queries(FunctionCallInfo fcinfo, Queries *q)
+{
+	char	   *input = text_to_cstring(PG_GETARG_TEXT_PP(1));
+
+	q->query = query_prepare(input, recommender_columns, 4, 0, NULL);
+	q->usertype = query_column_type(q->query, 0);
+	q->itemtype = query_column_type(q->query, 1);
+	q->collation = query_column_collation(q->query, 1);
+	check_item_type(q->itemtype);
+	q->qualified = q->restricted = qualify_query(input);
+	if (!PG_ARGISNULL(3))
+		q->items = check_items_query(text_to_cstring(PG_GETARG_TEXT_PP(3)), q->itemtype, q->collation);
+	if (!PG_ARGISNULL(5))
+		q->users = check_users_query(text_to_cstring(PG_GETARG_TEXT_PP(5)), q->usertype);
+	q->restricted_users = q->users;
+	if (PG_ARGISNULL(6))
+		return;
+	q->consent = check_consent_query(text_to_cstring(PG_GETARG_TEXT_PP(6)), q->usertype);
+	q->restricted = consent_restrict(q->qualified, query_column_count(q->query), q->usertype, q->consent);
+	if (q->users)
+		q->restricted_users = consent_restrict(q->users, 2, query_user_type(q->users), q->consent);
+}
+
+/* Says what will be slow, or of no use, in a recommender that was built. */
+static void
+notice_queries(const char *name, Oid relid, const Queries *q, int64 nitems)
+{
+	if (q->items && nitems > 0)
+		notice_no_items(relid, q->items, q->itemtype, q->collation);
+	notice_scan(name, "history", q->qualified, query_column_count(q->query), q->usertype);
+	if (q->users)
+		notice_scan(name, "tags", q->users, 2, query_user_type(q->users));
+	if (q->consent)
+		notice_scan(name, "consent", consent_pairs(q->consent), 2, q->usertype);
+}
+
 /*
  * create_recommender(name text, query text, options similarity_options,
  *					  items text, replace boolean, users text, consent text,
@@ -613,24 +666,13 @@ recsys_create_recommender(PG_FUNCTION_ARGS)
 	static const char *const arguments[] = {"name", "query", "options", "items", "replace"};
 	Oid			deftype = definition_type(fcinfo);
 	RangeVar   *rangevar;
-	char	   *input;
-	bool		replace;
 	Oid			schema;
 	Oid			relid;
 	Oid			old_model;
-	UserQuery  *query;
-	char	   *qualified;
-	char	   *items_query = NULL;
-	char	   *users_query = NULL;
-	char	   *consent = NULL;
-	char	   *restricted;
-	char	   *restricted_users;
+	Queries		q = {0};
 	char	   *model = NULL;
 	bool		exists;
 	bool		given[3] = {!PG_ARGISNULL(3), !PG_ARGISNULL(5), !PG_ARGISNULL(6)};
-	Oid			usertype;
-	Oid			itemtype;
-	Oid			collation;
 	AsOwner		as;
 	int64		nitems;
 	int			i;
@@ -641,39 +683,17 @@ recsys_create_recommender(PG_FUNCTION_ARGS)
 					(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
 					 errmsg("%s must not be null", arguments[i])));
 	rangevar = recommender_name(PG_GETARG_TEXT_PP(0));
-	input = text_to_cstring(PG_GETARG_TEXT_PP(1));
-	replace = PG_GETARG_BOOL(4);
-
 	schema = RangeVarGetCreationNamespace(rangevar);
 	if (isAnyTempNamespace(schema))
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_TABLE_DEFINITION),
 				 errmsg("a recommender cannot be created in a temporary schema")));
-	relid = find_existing(rangevar, schema, deftype, replace);
+	relid = find_existing(rangevar, schema, deftype, PG_GETARG_BOOL(4));
 	exists = OidIsValid(relid);
 
 	if (SPI_connect() != SPI_OK_CONNECT)
 		elog(ERROR, "SPI_connect failed");
-	query = query_prepare(input, recommender_columns, 4, 0, NULL);
-	usertype = query_column_type(query, 0);
-	itemtype = query_column_type(query, 1);
-	collation = query_column_collation(query, 1);
-	check_item_type(itemtype);
-	qualified = qualify_query(input);
-	if (!PG_ARGISNULL(3))
-		items_query = check_items_query(text_to_cstring(PG_GETARG_TEXT_PP(3)), itemtype, collation);
-	if (!PG_ARGISNULL(5))
-		users_query = check_users_query(text_to_cstring(PG_GETARG_TEXT_PP(5)), usertype);
-	restricted = qualified;
-	restricted_users = users_query;
-	if (!PG_ARGISNULL(6))
-	{
-		consent = check_consent_query(text_to_cstring(PG_GETARG_TEXT_PP(6)), usertype);
-		restricted = consent_restrict(qualified, query_column_count(query), usertype, consent);
-		if (users_query)
-			restricted_users = consent_restrict(users_query, 2, query_user_type(users_query), consent);
-	}
-
+	read_queries(fcinfo, &q);
 	if (!exists)
 		relid = create_definition(rangevar, schema, deftype);
 	/* both tables stay with the owner, whoever replaces the recommender */
@@ -681,26 +701,20 @@ recsys_create_recommender(PG_FUNCTION_ARGS)
 	if (exists)
 		check_replacement(relid, given);
 	old_model = exists ? definition_table(relid, "model") : InvalidOid;
-	if (!OidIsValid(old_model) || !model_has_type(old_model, itemtype, collation))
+	if (!OidIsValid(old_model) || !model_has_type(old_model, q.itemtype, q.collation))
 	{
 		if (exists)
 			drop_table(relid, "model");
-		model = qualified_relation_name(create_model(relid, itemtype, collation));
+		model = qualified_relation_name(create_model(relid, q.itemtype, q.collation));
 	}
-	write_definition(relid, restricted, items_query, restricted_users, consent, PG_GETARG_DATUM(2),
+	write_definition(relid, q.restricted, q.items, q.restricted_users, q.consent, PG_GETARG_DATUM(2),
 					 get_fn_expr_argtype(fcinfo->flinfo, 2), model, exists);
 	/* a log that is there stays, if it can */
 	if (!PG_ARGISNULL(7) || (exists && OidIsValid(definition_table(relid, "log"))))
-		write_log(relid, PG_ARGISNULL(7) || PG_GETARG_BOOL(7), query);
+		write_log(relid, PG_ARGISNULL(7) || PG_GETARG_BOOL(7), q.query);
 	become_caller(&as);
 	nitems = recommender_build(relid, deftype, false);
-	if (items_query && nitems > 0)
-		notice_no_items(relid, items_query, itemtype, collation);
-	notice_scan(rangevar->relname, "history", qualified, query_column_count(query), usertype);
-	if (users_query)
-		notice_scan(rangevar->relname, "tags", users_query, 2, query_user_type(users_query));
-	if (consent)
-		notice_scan(rangevar->relname, "consent", consent_pairs(consent), 2, usertype);
+	notice_queries(rangevar->relname, relid, &q, nitems);
 	SPI_finish();
 	PG_RETURN_INT64(nitems);
 }
