@@ -77,8 +77,11 @@ while left=$((seconds - $(spent) + before)) && [ "$left" -gt 0 ]; do
 done
 
 log=$WORK/run/server.log
-crashes=$(grep -cE 'terminated by signal|exited with exit code|TRAP: |ERROR: AddressSanitizer|runtime error: ' "$log" || true)
-grep -E -A3 'terminated by signal|exited with exit code|TRAP: |ERROR: AddressSanitizer|runtime error: ' "$log" | cut -c1-2000 || true
+# PostgreSQL's own parallel workers say that they exit where the query had ended before they came
+crash='terminated by signal|exited with exit code|TRAP: |ERROR: AddressSanitizer|runtime error: '
+grep -vE 'background worker "parallel worker" .*exited with exit code 1$' "$log" >"$WORK/crash.log" || true
+crashes=$(grep -cE "$crash" "$WORK/crash.log" || true)
+grep -E -A3 "$crash" "$WORK/crash.log" | cut -c1-2000 || true
 # internal errors by the place that they come from; those of other files are PostgreSQL's
 { grep -A6 -E ' ERROR:  XX' "$log" || true; } | awk '/ ERROR:  XX/ { error = $0 } /LOCATION:/ && error != "" { print error " at " $NF; error = "" }' |
   sed 's/^[0-9]* //' | sort | uniq -c | sort -rn >"$WORK/internal"
