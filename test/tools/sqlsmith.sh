@@ -72,7 +72,7 @@ while left=$((seconds - $(spent) + before)) && [ "$left" -gt 0 ]; do
   round=$((round + 1))
   timeout "$left" sqlsmith --exclude-catalog --verbose --seed=$((${SEED:-$$} + round)) \
     --target="host=$PGHOST dbname=postgres user=smith options='-csearch_path=smith,pg_catalog,public'" >"$WORK/smith.out" 2>"$WORK/smith.err" || true
-  queries=$((queries + $(grep -o 'queries: [0-9]*' "$WORK/smith.err" | awk '{ n = $2 } END { print n + 0 }')))
+  queries=$((queries + $({ grep -o 'queries: [0-9]*' "$WORK/smith.err" || true; } | awk '{ n = $2 } END { print n + 0 }')))
   sleep 1
 done
 
