@@ -45,6 +45,7 @@
 #include "utils/wait_event.h"
 #endif
 
+#include "core/large.h"
 #include "core/parallel.h"
 
 #define RING_BYTES ((Size) 16 * 1024 * 1024)
@@ -232,7 +233,7 @@ parallel_area_create(Size size, int nworkers)
 		area->data = dsm_segment_address(area->segment);
 	}
 	else
-		area->data = MemoryContextAllocHuge(CurrentMemoryContext, size);
+		area->data = large_alloc(size);
 	return area;
 }
 

@@ -10,6 +10,7 @@
  */
 #include "core/compat.h"
 
+#include "core/large.h"
 #include "rules/arena.h"
 
 /* Would a run's memory with some more to come be within its limit? */
@@ -48,6 +49,7 @@ void *
 arena_alloc(Arena *arena, Size size)
 {
 	ArenaBlock *block = &arena->blocks[arena->block];
+	MemoryContext old;
 	void	   *result;
 
 	size = MAXALIGN(size);
@@ -69,7 +71,9 @@ arena_alloc(Arena *arena, Size size)
 			elog(ERROR, "out of arena blocks");
 		block->size = Max(size, (Size) 256 * 1024 << Min(arena->block, 20));
 		budget_check(arena->budget, block->size, "projections of the baskets");
-		block->memory = MemoryContextAllocHuge(arena->cxt, block->size);
+		old = MemoryContextSwitchTo(arena->cxt);
+		block->memory = large_alloc(block->size);
+		MemoryContextSwitchTo(old);
 		block->used = 0;
 		arena->nblocks = arena->block + 1;
 	}

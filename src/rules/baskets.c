@@ -21,6 +21,7 @@
 #include "utils/lsyscache.h"
 
 #include "core/aggregate.h"
+#include "core/large.h"
 #include "rules/baskets.h"
 
 #define MAX_VARINT 10
@@ -122,7 +123,7 @@ put_key(Baskets *baskets, Datum key)
 			if (n == baskets->ascending_capacity)
 			{
 				baskets->ascending_capacity *= 2;
-				baskets->ascending = repalloc_huge(baskets->ascending,
+				baskets->ascending = large_realloc(baskets->ascending,
 												   baskets->ascending_capacity * sizeof(int64));
 			}
 			baskets->ascending[n] = value;
@@ -204,7 +205,7 @@ append_row(Baskets *baskets, uint32 basket, bool new, uint32 item)
 	if (baskets->capacity - baskets->used < 2 * MAX_VARINT)
 	{
 		baskets->capacity *= 2;
-		baskets->stream = repalloc_huge(baskets->stream, baskets->capacity);
+		baskets->stream = large_realloc(baskets->stream, baskets->capacity);
 	}
 	p = baskets->stream + baskets->used;
 	p = put_number(p, zigzag((int64) basket - baskets->last));
@@ -307,6 +308,20 @@ baskets_combine(Baskets *baskets, Baskets *other)
 	pfree(item_map);
 	if (key_map)
 		pfree(key_map);
+}
+
+/* Frees what none but the rows need; the dictionary of items stays. */
+void
+baskets_forget_rows(Baskets *baskets)
+{
+	pfree(baskets->stream);
+	baskets->stream = NULL;
+	if (baskets->ascending)
+		pfree(baskets->ascending);
+	baskets->ascending = NULL;
+	if (baskets->small_items)
+		pfree(baskets->small_items);
+	baskets->small_items = NULL;
 }
 
 void

@@ -41,6 +41,7 @@ typedef struct Baskets
 	uint8	   *stream;
 	Size		used;
 	Size		capacity;
+	bool		once;			/* rows are needed no more once they are encoded */
 } Baskets;
 
 /* What a miner needs, and what turns its numbers back into items. */
@@ -113,6 +114,7 @@ extern void baskets_open(Baskets *baskets, Oid item_type, Oid item_collation, Oi
 extern void baskets_add(Baskets *baskets, Datum key, Datum item);
 extern void baskets_add_items(Baskets *baskets, ArrayType *array);
 extern void baskets_combine(Baskets *baskets, Baskets *other);
+extern void baskets_forget_rows(Baskets *baskets);
 extern void baskets_serialize(Baskets *baskets, StringInfo buf);
 extern void baskets_deserialize(Baskets *baskets, StringInfo buf);
 extern EncodedBaskets *encode_baskets(Baskets *baskets, const EncodeOptions *options,

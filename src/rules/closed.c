@@ -34,7 +34,6 @@
 typedef struct ClosedProjection
 {
 	Projection	base;
-	const uint64 *random;		/* by transaction */
 	const uint64 *sum;			/* by item, of its transactions */
 	uint64	   *counted_sum;	/* while one item is worked at: all 0 in between */
 } ClosedProjection;
@@ -136,8 +135,8 @@ add_set(ClosedMiner *miner, uint32 parent, uint32 item, uint32 count)
 }
 
 /* Counts the items before e in the transactions that hold e; returns how many were seen. */
-static uint64
-count_prefixes(ClosedProjection *projection, uint32 e)
+static pg_attribute_always_inline uint64
+count_words(ClosedProjection *projection, bool narrow, uint32 e)
 {
 	const Projection *base = &projection->base;
 	uint32		end = base->occurrence_start[e + 1];
@@ -146,22 +145,31 @@ count_prefixes(ClosedProjection *projection, uint32 e)
 
 	for (o = base->occurrence_start[e]; o < end; o++)
 	{
-		uint32		place = occurrence_place(base, o, end);
-		uint32		mark = find_mark(base->items, place);
+		uint32		place = occurrence_place(base, narrow, o);
+		uint32		mark = find_mark(base->items, narrow, place);
 		uint32		weight = weight_of(base, mark);
-		uint64		random = projection->random[base->items[mark] & ~TRANSACTION_MARK];
+		uint64		random = random_of(base, mark);
 		uint32		i;
 
 		seen += place - mark - 1;
 		for (i = mark + 1; i < place; i++)
 		{
-			base->count[base->items[i]] += weight;
-			projection->counted_sum[base->items[i]] += random;
+			uint32		item = word_at(base->items, narrow, i);
+
+			base->count[item] += weight;
+			projection->counted_sum[item] += random;
 		}
 		if ((o & 0xfff) == 0)
 			CHECK_FOR_INTERRUPTS();
 	}
 	return seen;
+}
+
+static uint64
+count_prefixes(ClosedProjection *projection, uint32 e)
+{
+	return projection->base.narrow ? count_words(projection, true, e) :
+		count_words(projection, false, e);
 }
 
 static uint64 *
@@ -224,13 +232,11 @@ extend(ClosedMiner *miner, ClosedProjection *projection, uint32 e, uint32 parent
 
 	if (nfrequent > 0)
 	{
-		uint64	   *random;
 		uint64	   *sum = arena_alloc(&miner->arena, (Size) nfrequent * sizeof(uint64));
 
 		for (i = 0; i < nfrequent; i++)
 			sum[i] = projection->counted_sum[base->frequent[i]];
-		project(base, e, nfrequent, seen, projection->random, &miner->arena, &sub.base, &random);
-		sub.random = random;
+		project(base, e, nfrequent, seen, true, &miner->arena, &sub.base);
 		sub.sum = sum;
 		sub.counted_sum = make_sums(miner, nfrequent);
 	}
@@ -318,9 +324,8 @@ mine_closed(Transactions *db, uint32 min_count, BestGrades *best, uint32 max_len
 {
 	ClosedMiner miner = {0};
 	ClosedProjection root = {0};
-	uint64	   *random;
+	uint64		random = 0;
 	uint64	   *sum;
-	uint32		t;
 	uint32		i;
 
 	transactions_index(db, budget);
@@ -339,21 +344,18 @@ mine_closed(Transactions *db, uint32 min_count, BestGrades *best, uint32 max_len
 
 	projection_of_database(&root.base, db, &miner.arena);
 	root.counted_sum = make_sums(&miner, db->nitems);
-	random = arena_alloc(&miner.arena, (Size) db->ntransactions * sizeof(uint64));
 	sum = make_sums(&miner, db->nitems);
-	for (i = 0, t = 0; i < db->nwords; i++)
+	for (i = 0; i < db->nwords; i++)
 	{
+		uint32		item = word_at(db->items, db->narrow, i);
+
 		if ((i & 0xffff) == 0)
 			CHECK_FOR_INTERRUPTS();
-		if ((db->items[i] & TRANSACTION_MARK) == 0)
-			sum[db->items[i]] += random[t];
-		else if (i + 1 < db->nwords)
-		{
-			t = db->items[i] & ~TRANSACTION_MARK;
-			random[t] = mix64((uint64) t + 1);
-		}
+		if (item & TRANSACTION_MARK)
+			random = random_of(&root.base, i);
+		else
+			sum[item] += random;
 	}
-	root.random = random;
 	root.sum = sum;
 	if (best && max_length >= ITEMSET_MAX_LENGTH)
 		miner.min_count = Max(miner.min_count,

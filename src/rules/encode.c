@@ -14,6 +14,7 @@
 
 #include <math.h>
 
+#include "core/large.h"
 #include "rules/baskets.h"
 #include "rules/mining.h"
 #include "rules/transactions.h"
@@ -270,64 +271,77 @@ number_items(EncodedBaskets *encoded, IdDict *dict, const uint32 *count, const b
 }
 
 /*
- * Turns baskets of distinct items into transactions, in place: frequent items
- * under their new numbers, where there are two at least.
+ * Turns baskets of distinct items into transactions: frequent items under their
+ * new numbers, where there are two at least.  The words of baskets are changed.
  */
 static void
-make_transactions(Distinct *distinct, const uint32 *number, Transactions *db)
+make_transactions(const Distinct *distinct, const uint32 *number, Transactions *db, void *words)
 {
 	Size		nitems = Max(db->nitems, 1);
-	uint32	   *words = distinct->words;
-	const uint32 *word = words;
+	uint32	   *word = distinct->words;
 	Size		used = 0;
-	uint32		kept = 0;
-	uint32		part = 0;
 	uint32		i;
 	Size		k;
 
-	transactions_divide(db);
 	db->noccurrences = MemoryContextAllocExtended(CurrentMemoryContext, nitems * sizeof(uint32),
 												  MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
 	db->work = MemoryContextAllocExtended(CurrentMemoryContext, nitems * sizeof(uint64),
 										  MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
 	for (i = 0; i < distinct->nkept; i++)
 	{
-		Size		begin = used + 1;
-		Size		end = begin;
+		uint32	   *items = word + 1;
+		Size		n = 0;
 
 		if ((i & 0xfff) == 0)
 			CHECK_FOR_INTERRUPTS();
-		for (; part < db->nparts && i >= (uint64) distinct->nkept * part / db->nparts; part++)
-			transactions_begin_part(db, part, used);
 		for (word++; (*word & TRANSACTION_MARK) == 0; word++)
 		{
 			uint32		item = number[*word];
 
-			words[end] = item - 1;
-			end += item > 0;
+			items[n] = item - 1;
+			n += item > 0;
 		}
-		if (end - begin < 2)
+		if (n < 2)
 			continue;
-		db->npairs += (uint64) (end - begin) * (end - begin - 1) / 2;
-		sort_items(words + begin, end - begin);
-		for (k = begin; k < end; k++)
+		db->ntransactions++;
+		db->npairs += (uint64) n * (n - 1) / 2;
+		sort_items(items, n);
+		put_word(words, db->narrow, used++, TRANSACTION_MARK);
+		for (k = 0; k < n; k++)
 		{
-			db->noccurrences[words[k]] += k > begin;
-			db->work[words[k]] += k - begin;
+			uint32		item = items[k];
+
+			db->noccurrences[item] += k > 0;
+			db->work[item] += k;
+			put_word(words, db->narrow, used++, item);
 		}
-		words[used] = TRANSACTION_MARK | kept++;
-		used = end;
 	}
-	words[used++] = TRANSACTION_MARK;
+	put_word(words, db->narrow, used++, TRANSACTION_MARK);
 	/* places in this array are 32-bit numbers */
 	if (used > PG_UINT32_MAX)
 		ereport(ERROR,
 				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
 				 errmsg("more than %u rows of baskets and items", PG_UINT32_MAX)));
-	db->ntransactions = kept;
 	db->nwords = used;
-	if (db->nparts > 0)
-		db->part_start[db->nparts] = used;
+}
+
+/* Memory for the transactions, now that it is known how long they are at most. */
+static void *
+create_transactions(EncodedBaskets *encoded, bool shares, MemoryBudget *budget)
+{
+	Transactions *db = &encoded->transactions;
+	double		nrows = 0;
+	Size		nwords;
+	int			nworkers = 0;
+	uint32		i;
+
+	for (i = 0; i < db->nitems; i++)
+		nrows += db->support[i];
+	nwords = (Size) nrows + encoded->nbaskets + 1;
+	/* of baskets that differ in length there are more pairs than of equal ones */
+	if (shares && encoded->nbaskets > 0)
+		nworkers = mining_workers(nrows * nrows / encoded->nbaskets, nwords, db->nitems, budget);
+	return transactions_create(db, nwords, nworkers, budget);
 }
 
 /*
@@ -343,21 +357,19 @@ encode_baskets(Baskets *baskets, const EncodeOptions *options, MemoryBudget *bud
 	uint32		nitems = iddict_count(baskets->items);
 	Size		nwords = (Size) baskets->nrows + baskets->nbaskets + 1;
 	Size		size = (Size) Max(nitems, 1) * sizeof(uint32);
-	int			nworkers = 0;
+	void	   *words;
 
 	budget_check(budget, (nwords + 11 * (Size) nitems) * sizeof(uint32) +
 				 (baskets->grouped ? 0 : (Size) baskets->nbaskets * sizeof(Size)), "baskets");
-	/* of baskets that differ in length there are more pairs than of equal ones */
-	if (options->shares && baskets->nbaskets > 0)
-		nworkers = mining_workers((double) baskets->nrows * baskets->nrows / baskets->nbaskets,
-								  nwords, budget);
-	distinct.words = transactions_create(&encoded->transactions, nwords, nworkers, budget);
+	distinct.words = large_alloc(nwords * sizeof(uint32));
 	distinct.seen = MemoryContextAllocExtended(CurrentMemoryContext, size,
 											   MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
 	distinct.count = MemoryContextAllocExtended(CurrentMemoryContext, size,
 												MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
 	distinct.max_basket = options->max_basket;
 	make_distinct(baskets, &distinct);
+	if (baskets->once)
+		baskets_forget_rows(baskets);
 
 	encoded->nbaskets = distinct.nkept;
 	encoded->nskipped = distinct.nskipped;
@@ -365,7 +377,9 @@ encode_baskets(Baskets *baskets, const EncodeOptions *options, MemoryBudget *bud
 		count_of_share(options->min_support, encoded->nbaskets);
 	/* where items were seen is of no use any more: their new numbers take the place */
 	number_items(encoded, baskets->items, distinct.count, options->dropped, distinct.seen);
-	make_transactions(&distinct, distinct.seen, &encoded->transactions);
+	words = create_transactions(encoded, options->shares, budget);
+	make_transactions(&distinct, distinct.seen, &encoded->transactions, words);
+	pfree(distinct.words);
 	pfree(distinct.count);
 	pfree(distinct.seen);
 	return encoded;

@@ -350,8 +350,8 @@ miner_push_extension(Miner *miner, uint32 item)
 
 /*
  * Prepares to mine, in the current memory context, which should be one of the
- * budget; sets go to the store.  max_length is at least 1.  The transactions
- * must have their index where it is above 1.
+ * budget; sets go to the store.  max_length is at least 1.  Where it is above 1
+ * the transactions must have their index when the first item is mined.
  */
 Miner *
 miner_create(const Transactions *db, uint32 max_length, ItemsetStore *store,
@@ -371,8 +371,6 @@ miner_create(const Transactions *db, uint32 max_length, ItemsetStore *store,
 		miner->blocked = MemoryContextAllocExtended(miner->cxt,
 													(Size) Max(db->nitems, 1) * sizeof(uint32),
 													MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
-	if (miner->max_length > 1)
-		projection_of_database(&miner->root, db, &miner->arena);
 	miner_raise_bar(miner, COUNT_GRADE(1));
 	return miner;
 }
@@ -437,5 +435,9 @@ miner_item(Miner *miner, uint32 item)
 	if (miner->max_length == 1)
 		miner_emit(miner, NO_ITEMSET, item, miner->db->support[item]);
 	else
+	{
+		if (miner->root.items == NULL)
+			projection_of_database(&miner->root, miner->db, &miner->arena);
 		mine_array_item(miner, &miner->root, item, NO_ITEMSET);
+	}
 }

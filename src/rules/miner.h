@@ -14,13 +14,14 @@
 
 /*
  * Transactions over the frequent items, which are numbered by descending
- * support.  They are one array: each transaction is its number, from 0, with
- * TRANSACTION_MARK set, and then its items, which ascend and are distinct; a
- * mark alone ends the array.  So from any place in it a transaction can be
- * walked to either end.  Those with fewer than two frequent items may be left
- * out: support[] has all counts of single items.  Everything is plain arrays,
- * so that it can lie in shared memory: items[] does so from the start where
- * several processes may mine.
+ * support.  They are one array: each transaction is a mark and then its items,
+ * which ascend and are distinct; a mark alone ends the array.  So from any place
+ * in it a transaction can be walked to either end.  Those with fewer than two
+ * frequent items may be left out: support[] has all counts of single items.
+ * Numbers have 16 bits where that is enough: mining reads them here and there,
+ * and takes the less time the more of them are in the caches.  Everything is
+ * plain arrays, so that it can lie in shared memory: items[] does so from the
+ * start where several processes may mine.
  */
 typedef struct Transactions
 {
@@ -29,24 +30,52 @@ typedef struct Transactions
 	uint32		nwords;			/* of items, marks included */
 	uint64		npairs;			/* of items, in all transactions */
 	struct ParallelArea *area;	/* has items[] */
-	Size		area_size;
-	const uint32 *items;
+	Size		shared_size;	/* of that; 0: it is not shared */
+	bool		narrow;			/* items[] is of uint16 rather than of uint32 */
+	const void *items;			/* see word_at() */
 	const uint32 *support;		/* by item */
 	uint32	   *noccurrences;	/* by item: how often it is in items with one before it */
 	uint64	   *work;			/* by item: number of items before it in all transactions */
-	/* parts of items[] that can be listed each by another process; 0: there are none */
-	uint32		nparts;
-	uint32	   *part_start;		/* by part: its first place; one more */
-	uint32	   *part_before;	/* by part and item: how often it is in the parts before */
 	/* where each item occurs with one before it: set by transactions_index() */
 	uint32	   *occurrence_start;	/* nitems + 1 */
-	uint32	   *occurrences;	/* places in items, ascending within an item */
+	uint32	   *occurrences;	/* places in items, ascending within an item; READ_AHEAD more */
 	/* items that must not be in one set, both ways round: NULL where there are none */
 	const uint32 *conflict_start;	/* nitems + 1 */
 	const uint32 *conflicts;
 } Transactions;
 
 #define TRANSACTION_MARK ((uint32) 1 << 31)
+/* the mark of 16 bits, which items are below */
+#define NARROW_MARK PG_UINT16_MAX
+#define WORD_SIZE(narrow) ((narrow) ? sizeof(uint16) : sizeof(uint32))
+
+/* How far ahead of its use the memory of an occurrence is asked for. */
+#define READ_AHEAD 32
+
+/*
+ * A word of transactions: an item, or TRANSACTION_MARK and perhaps other bits.
+ * Where loops run over many narrow should be a constant to them.
+ */
+static inline uint32
+word_at(const void *items, bool narrow, Size place)
+{
+	uint32		word;
+
+	if (!narrow)
+		return ((const uint32 *) items)[place];
+	word = ((const uint16 *) items)[place];
+	return word == NARROW_MARK ? TRANSACTION_MARK : word;
+}
+
+/* Writes an item, or TRANSACTION_MARK alone. */
+static inline void
+put_word(void *items, bool narrow, Size place, uint32 word)
+{
+	if (narrow)
+		((uint16 *) items)[place] = Min(word, NARROW_MARK);
+	else
+		((uint32 *) items)[place] = word;
+}
 
 /*
  * A frequent itemset: an item added to another set of the store, which comes

@@ -14,44 +14,65 @@
 #include "rules/miner_internal.h"
 
 /*
- * Counts the items before e in the transactions that hold e.  Returns the
- * number of items seen.
+ * Counts the items before e in the transactions that hold e, each of which has
+ * the weight 1.  Returns the number of items seen.
  */
-static uint64
-count_prefixes(Projection *projection, uint32 e)
+static pg_attribute_always_inline uint64
+count_unweighted(Projection *projection, bool narrow, uint32 e)
 {
-	uint32		o = projection->occurrence_start[e];
 	uint32		end = projection->occurrence_start[e + 1];
-	const uint32 *items = projection->items;
 	uint32	   *count = projection->count;
 	uint64		seen = 0;
+	uint32		o;
 
-	for (; o < end; o++)
+	for (o = projection->occurrence_start[e]; o < end; o++)
 	{
-		uint32		place = occurrence_place(projection, o, end);
+		uint32		place = occurrence_place(projection, narrow, o);
+		uint32		i = place;
+		uint32		word;
 
-		if (projection->weight == NULL)
-		{
-			const uint32 *word = items + place;
-
-			while ((*--word & TRANSACTION_MARK) == 0)
-				count[*word]++;
-			seen += items + place - 1 - word;
-		}
-		else
-		{
-			uint32		mark = find_mark(items, place);
-			uint32		weight = weight_of(projection, mark);
-			uint32		i;
-
-			for (i = mark + 1; i < place; i++)
-				count[items[i]] += weight;
-			seen += place - mark - 1;
-		}
+		while (((word = word_at(projection->items, narrow, --i)) & TRANSACTION_MARK) == 0)
+			count[word]++;
+		seen += place - 1 - i;
 		if ((o & 0xfff) == 0)
 			parallel_check_interrupts();
 	}
 	return seen;
+}
+
+/* The same with weights. */
+static uint64
+count_weighted(Projection *projection, uint32 e)
+{
+	uint32		end = projection->occurrence_start[e + 1];
+	const uint32 *items = projection->items;
+	uint64		seen = 0;
+	uint32		o;
+
+	for (o = projection->occurrence_start[e]; o < end; o++)
+	{
+		uint32		place = occurrence_place(projection, false, o);
+		uint32		mark = find_mark(items, false, place);
+		uint32		weight = weight_of(projection, mark);
+		uint32		i;
+
+		for (i = mark + 1; i < place; i++)
+			projection->count[items[i]] += weight;
+		seen += place - mark - 1;
+		if ((o & 0xfff) == 0)
+			parallel_check_interrupts();
+	}
+	return seen;
+}
+
+static uint64
+count_prefixes(Projection *projection, uint32 e)
+{
+	if (projection->weight)
+		return count_weighted(projection, e);
+	if (projection->narrow)
+		return count_unweighted(projection, true, e);
+	return count_unweighted(projection, false, e);
 }
 
 /*
@@ -86,16 +107,41 @@ sort_out(Miner *miner, Projection *projection, uint32 e, uint32 nlisted)
 	return nfrequent;
 }
 
-/* The projection on e in words; newid[] numbers its items from 1. */
+/* Fills the words of a projection on e; newid[] numbers its items from 1. */
+static pg_attribute_always_inline void
+fill_words(const Projection *projection, bool narrow, uint32 e, WordProjection *words)
+{
+	uint32		end = projection->occurrence_start[e + 1];
+	uint32		kept = 0;
+	uint32		o;
+
+	for (o = projection->occurrence_start[e]; o < end; o++)
+	{
+		uint32		i = occurrence_place(projection, narrow, o);
+		uint64		word = 0;
+		uint32		item;
+
+		while (((item = word_at(projection->items, narrow, --i)) & TRANSACTION_MARK) == 0)
+		{
+			uint32		id = projection->newid[item];
+
+			word |= (uint64) (id > 0) << ((id - 1) & (WORD_BITS - 1));
+		}
+		words->words[kept] = word;
+		words->weight[kept] = narrow ? 1 : weight_of(projection, i);
+		kept += (word & (word - 1)) != 0;
+		if ((o & 0xfff) == 0)
+			parallel_check_interrupts();
+	}
+	words->ntransactions = kept;
+}
+
+/* The projection on e in words. */
 static void
 project_to_words(Miner *miner, const Projection *projection, uint32 e, uint32 nfrequent,
 				 WordProjection *words)
 {
-	uint32		first = projection->occurrence_start[e];
-	uint32		end = projection->occurrence_start[e + 1];
-	uint32		n = end - first;
-	uint32		kept = 0;
-	uint32		o;
+	uint32		n = projection->occurrence_start[e + 1] - projection->occurrence_start[e];
 	uint32		i;
 
 	words->words = arena_alloc(&miner->arena, (Size) n * sizeof(uint64));
@@ -106,24 +152,10 @@ project_to_words(Miner *miner, const Projection *projection, uint32 e, uint32 nf
 		words->support[i] = projection->count[projection->frequent[i]];
 		words->global[i] = global_item(projection, projection->frequent[i]);
 	}
-	for (o = first; o < end; o++)
-	{
-		const uint32 *item = projection->items + occurrence_place(projection, o, end);
-		uint64		word = 0;
-
-		while ((*--item & TRANSACTION_MARK) == 0)
-		{
-			uint32		id = projection->newid[*item];
-
-			word |= (uint64) (id > 0) << ((id - 1) & (WORD_BITS - 1));
-		}
-		words->words[kept] = word;
-		words->weight[kept] = weight_of(projection, item - projection->items);
-		kept += (word & (word - 1)) != 0;
-		if ((o & 0xfff) == 0)
-			parallel_check_interrupts();
-	}
-	words->ntransactions = kept;
+	if (projection->narrow)
+		fill_words(projection, true, e, words);
+	else
+		fill_words(projection, false, e, words);
 }
 
 static void mine_projection(Miner *miner, Projection *projection, uint32 parent);
@@ -172,7 +204,7 @@ mine_array_item(Miner *miner, Projection *projection, uint32 e, uint32 parent)
 		}
 		else
 		{
-			project(projection, e, nfrequent, seen, NULL, &miner->arena, &sub, NULL);
+			project(projection, e, nfrequent, seen, false, &miner->arena, &sub);
 			mine_projection(miner, &sub, set);
 		}
 	}

@@ -9,6 +9,7 @@
 #define RECSYS_RULES_MINER_INTERNAL_H
 
 #include "core/compat.h"
+#include "core/numbers.h"
 #include "core/parallel.h"
 #include "rules/arena.h"
 #include "rules/miner.h"
@@ -19,28 +20,30 @@
 
 /*
  * A projection in form of arrays: transactions as in struct Transactions,
- * their items numbered 0..nitems-1 within it.
+ * their items numbered 0..nitems-1 within it.  A transaction's number, from 0,
+ * is part of its mark, except in the projection that is the whole database:
+ * only there weight is NULL.
  */
 typedef struct Projection
 {
 	uint32		nitems;
 	uint32		ntransactions;
 	uint32		nwords;
-	const uint32 *items;
+	bool		narrow;			/* as in struct Transactions: only in the whole database */
+	const void *items;
 	const uint32 *weight;		/* by transaction, NULL: 1 each */
+	const uint64 *random;		/* see random_of() */
 	const uint32 *support;		/* by item */
 	const uint32 *global;		/* numbers in the whole database, NULL: the same */
 	/* where each item occurs with one before it: else there is nothing to count */
 	const uint32 *occurrence_start;
-	const uint32 *occurrences;	/* places in items */
+	const uint32 *occurrences;	/* places in items; READ_AHEAD more */
 	/* while one item is worked at */
 	uint32	   *count;			/* by item: all 0 in between */
 	uint32	   *newid;			/* by item: number in the next projection + 1, or 0 */
 	uint32	   *frequent;		/* items that are frequent with the one at work */
 } Projection;
 
-/* How far ahead of its use the memory of an occurrence is asked for. */
-#define PREFETCH_DISTANCE 16
 /* Of the items before it, how far back: few are in a third cache line. */
 #define PREFETCH_ITEMS 12
 
@@ -97,7 +100,7 @@ extern void projection_of_database(Projection *projection, const Transactions *d
 extern uint32 find_frequent(Projection *projection, uint32 e, uint64 seen, uint32 min_count,
 							uint64 *sum);
 extern void project(const Projection *projection, uint32 e, uint32 nfrequent, uint64 seen,
-					const uint64 *random, Arena *arena, Projection *sub, uint64 **subrandom);
+					bool randomized, Arena *arena, Projection *sub);
 
 static inline uint32
 global_item(const Projection *projection, uint32 item)
@@ -106,38 +109,49 @@ global_item(const Projection *projection, uint32 item)
 }
 
 /*
- * The place of an occurrence, of those up to end.  The memory of the items before
- * a later one is asked for, which are often in two cache lines.  (A function of
- * prefetches alone would be taken for one that does nothing, and left out.)
+ * The place of an occurrence.  The memory of the items before a later one, be it
+ * of the next item, is asked for, which are often in two cache lines.  (A function
+ * of prefetches alone would be taken for one that does nothing, and left out.)
  */
 static inline uint32
-occurrence_place(const Projection *projection, uint32 o, uint32 end)
+occurrence_place(const Projection *projection, bool narrow, uint32 o)
 {
-	const uint32 *occurrences = projection->occurrences;
+	Size		later = projection->occurrences[o + READ_AHEAD];
+	const char *items = projection->items;
 
-	if (o + PREFETCH_DISTANCE < end)
-	{
-		uint32		later = occurrences[o + PREFETCH_DISTANCE];
-
-		prefetch(&projection->items[later - 1]);
-		prefetch(&projection->items[later - Min(later, PREFETCH_ITEMS)]);
-	}
-	return occurrences[o];
+	prefetch(items + (later - 1) * WORD_SIZE(narrow));
+	prefetch(items + (later - Min(later, PREFETCH_ITEMS)) * WORD_SIZE(narrow));
+	return projection->occurrences[o];
 }
 
 /* The place of a transaction's mark, from the place of one of its items. */
 static inline uint32
-find_mark(const uint32 *items, uint32 place)
+find_mark(const void *items, bool narrow, uint32 place)
 {
-	while ((items[--place] & TRANSACTION_MARK) == 0)
+	while ((word_at(items, narrow, --place) & TRANSACTION_MARK) == 0)
 		;
 	return place;
 }
 
 static inline uint32
+number_of(const Projection *projection, uint32 mark)
+{
+	return ((const uint32 *) projection->items)[mark] & ~TRANSACTION_MARK;
+}
+
+static inline uint32
 weight_of(const Projection *projection, uint32 mark)
 {
-	return projection->weight ? projection->weight[projection->items[mark] & ~TRANSACTION_MARK] : 1;
+	return projection->weight ? projection->weight[number_of(projection, mark)] : 1;
+}
+
+/* A random number for each transaction; of those that were merged it is the sum. */
+static inline uint64
+random_of(const Projection *projection, uint32 mark)
+{
+	if (projection->random)
+		return projection->random[number_of(projection, mark)];
+	return mix64((uint64) mark + 1);
 }
 
 /* The item joins or leaves the path: so do its conflicts. */

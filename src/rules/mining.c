@@ -5,10 +5,10 @@
  *
  * The sets with one least frequent item can be mined without those of other
  * items.  Several processes share the encoded transactions, which were written
- * into a shared area, and what is added to it here; a block is a run of
- * consecutive items with about the same number of pairs to count, and what a
- * block has found goes through shared memory to the calling process, which
- * takes it in the order of blocks.
+ * into a shared area, and what is added to it here; where items occur each
+ * process lists for itself.  A block is a run of consecutive items with about
+ * the same number of pairs to count, and what a block has found goes through
+ * shared memory to the calling process, which takes it in the order of blocks.
  *
  * Where only the best are wanted, the bar that sets have to reach is shared
  * too, and never falls: whoever finds that it can be higher raises it.  How
@@ -53,31 +53,18 @@
 
 #define RESULTS_SIZE ((Size) 64 * 1024)
 
-/*
- * So often a process waits 50 microseconds for another one's part of the lists,
- * and once more for so many words.
- */
-#define PATIENCE 10000
-#define WORDS_PER_WAIT 1000
-
 /* At the start of what is added to the area of transactions; offsets are from here. */
 typedef struct SharedMining
 {
 	Transactions db;			/* sizes; the pointers are of the process that made it */
 	uint32		max_length;
 	uint32		best;
-	Size		memory_limit;	/* of each process */
+	Size		lists;			/* where items occur, of each process */
+	Size		memory_limit;	/* of each process, besides */
 	Size		elsewhere;		/* of the budget, for all this */
 	pg_atomic_uint64 bar;
-	/* lists of occurrences that are still to be made: parts, those taken, and done */
-	uint32		nparts;
-	pg_atomic_uint32 next_part;
-	pg_atomic_uint32 parts_done;
 	Size		support;
-	Size		occurrence_start;
-	Size		occurrences;
-	Size		part_start;
-	Size		part_before;
+	Size		noccurrences;
 	Size		conflict_start; /* 0: there are none */
 	Size		conflicts;
 	Size		first_item;		/* by block; one more */
@@ -91,6 +78,7 @@ typedef struct LocalMining
 	Transactions db;
 	const uint32 *first_item;
 	MemoryBudget budget;
+	MemoryContext cxt;			/* of that: what the miner has */
 	ItemsetStore store;
 	Miner	   *miner;
 	dsa_area   *results;
@@ -104,7 +92,11 @@ typedef struct BlockSets
 	bool		given_up;		/* for want of memory */
 } BlockSets;
 
-/* Of the run in the calling process: the area, to which workers attach, and its own part. */
+/*
+ * Of the run in the calling process: what is mined, the area for results, to
+ * which workers attach, and its own part.
+ */
+static const MiningJob *caller_job = NULL;
 static dsa_area *caller_results = NULL;
 static LocalMining *caller_mining = NULL;
 
@@ -119,10 +111,7 @@ static void
 find_arrays(SharedMining *shared, Transactions *db)
 {
 	db->support = shared_array(shared, shared->support);
-	db->occurrence_start = shared_array(shared, shared->occurrence_start);
-	db->occurrences = shared_array(shared, shared->occurrences);
-	db->part_start = shared_array(shared, shared->part_start);
-	db->part_before = shared_array(shared, shared->part_before);
+	db->noccurrences = shared_array(shared, shared->noccurrences);
 	if (shared->conflict_start > 0)
 	{
 		db->conflict_start = shared_array(shared, shared->conflict_start);
@@ -130,39 +119,12 @@ find_arrays(SharedMining *shared, Transactions *db)
 	}
 }
 
-/* Takes part in listing where items occur; all is listed when it comes back. */
-static void
-list_parts(SharedMining *shared, const Transactions *db)
-{
-	uint32		patience = PATIENCE + shared->db.nwords / WORDS_PER_WAIT;
-	uint32		part;
-
-	while ((part = pg_atomic_fetch_add_u32(&shared->next_part, 1)) < shared->nparts)
-	{
-		transactions_list_part(db, part);
-		pg_atomic_fetch_add_u32(&shared->parts_done, 1);
-	}
-	while (pg_atomic_read_u32(&shared->parts_done) < shared->nparts)
-	{
-		parallel_check_interrupts();
-		pg_usleep(50);
-		/* whoever took it may be gone: all would write the same */
-		if (patience-- == 0)
-		{
-			for (part = 0; part < shared->nparts; part++)
-				transactions_list_part(db, part);
-			break;
-		}
-	}
-	pg_memory_barrier();
-}
-
 /* A miner with an empty store, in the memory of this process. */
 static void
 open_miner(LocalMining *local)
 {
 	SharedMining *shared = local->shared;
-	MemoryContext old = MemoryContextSwitchTo(local->budget.cxt);
+	MemoryContext old = MemoryContextSwitchTo(local->cxt);
 
 	itemset_store_init(&local->store);
 	local->miner = miner_create(&local->db, shared->max_length, &local->store, &local->budget);
@@ -173,6 +135,37 @@ open_miner(LocalMining *local)
 	MemoryContextSwitchTo(old);
 }
 
+/* In the process that has the job, whose lists are made while workers start. */
+static void
+open_in_caller(LocalMining *local)
+{
+	Transactions *db = caller_job->db;
+
+	if (db->occurrences == NULL)
+		transactions_index(db, caller_job->budget);
+	local->db = *db;
+	local->results = caller_results;
+	caller_mining = local;
+}
+
+/* In a worker, which gets at the items at this address. */
+static void
+open_in_worker(LocalMining *local, const void *items)
+{
+	SharedMining *shared = local->shared;
+	void	   *results = (char *) shared + shared->results;
+	MemoryContext old = MemoryContextSwitchTo(local->budget.cxt);
+
+	local->results = dsa_attach_in_place(results, NULL);
+	before_shmem_exit(dsa_on_shmem_exit_release_in_place, PointerGetDatum(results));
+	local->db = shared->db;
+	local->db.items = items;
+	find_arrays(shared, &local->db);
+	local->budget.limit += shared->lists;
+	transactions_index(&local->db, &local->budget);
+	MemoryContextSwitchTo(old);
+}
+
 static void *
 mining_begin(const void *data)
 {
@@ -180,26 +173,17 @@ mining_begin(const void *data)
 	SharedMining *shared = (SharedMining *) parallel_extension();
 
 	local->shared = shared;
-	local->db = shared->db;
-	local->db.items = data;
-	find_arrays(shared, &local->db);
 	local->first_item = shared_array(shared, shared->first_item);
-	local->results = caller_results;
-	if (local->results)
-		caller_mining = local;
-	else
-	{
-		void	   *place = (char *) shared + shared->results;
-
-		local->results = dsa_attach_in_place(place, NULL);
-		before_shmem_exit(dsa_on_shmem_exit_release_in_place, PointerGetDatum(place));
-	}
-
 	/* beside the context of the run, of which what is used here is no part */
 	local->budget.cxt = AllocSetContextCreate(MemoryContextGetParent(CurrentMemoryContext),
 											  "recsys rules miner", ALLOCSET_DEFAULT_SIZES);
 	local->budget.limit = shared->memory_limit;
-	list_parts(shared, &local->db);
+	local->cxt = AllocSetContextCreate(local->budget.cxt, "recsys rules sets",
+									   ALLOCSET_DEFAULT_SIZES);
+	if (caller_job)
+		open_in_caller(local);
+	else
+		open_in_worker(local, data);
 	open_miner(local);
 	return local;
 }
@@ -235,7 +219,7 @@ mine_block(LocalMining *local, uint32 block)
 	if (!fits)
 	{
 		/* the miner was left in the midst of its work */
-		MemoryContextReset(local->budget.cxt);
+		MemoryContextReset(local->cxt);
 		open_miner(local);
 	}
 	return fits;
@@ -382,10 +366,7 @@ lay_out(SharedMining *shared, const Transactions *db)
 	Size		offset = MAXALIGN(sizeof(SharedMining));
 
 	shared->support = place_array(&offset, db->nitems);
-	shared->occurrence_start = place_array(&offset, (Size) db->nitems + 1);
-	shared->occurrences = place_array(&offset, transactions_listed(db));
-	shared->part_start = place_array(&offset, (Size) db->nparts + 1);
-	shared->part_before = place_array(&offset, (Size) db->nparts * db->nitems);
+	shared->noccurrences = place_array(&offset, db->nitems);
 	if (db->conflict_start)
 	{
 		shared->conflict_start = place_array(&offset, (Size) db->nitems + 1);
@@ -404,19 +385,22 @@ put_array(SharedMining *shared, Size place, const uint32 *array, Size n)
 }
 
 /*
- * How many workers may mine baskets of about so many pairs, with so many items
- * and marks, by what there is of the budget for them; 0 for none.
+ * How many workers may mine baskets of about so many pairs, with so many words
+ * and items, by what there is of the budget for them; 0 for none.  The caller's
+ * own lists will take the place of the words that are being encoded.
  */
 int
-mining_workers(double npairs, Size nwords, const MemoryBudget *budget)
+mining_workers(double npairs, Size nwords, uint32 nitems, const MemoryBudget *budget)
 {
 	int			nworkers = parallel_workers(npairs / PAIRS_PER_SECOND);
-	Size		lists = nwords * sizeof(uint32);
+	Size		items = nwords * WORD_SIZE(nitems <= NARROW_MARK);
+	Size		lists = transactions_lists_size(nwords, nitems);
+	Size		besides = OWN_MEMORY(budget->limit) + RESULTS_MEMORY(budget->limit);
 
-	if (OWN_MEMORY(budget->limit) / (nworkers + 1) < MIN_OWN_MEMORY ||
-		!budget_has_room(budget, 2 * lists + lists / 2 + OWN_MEMORY(budget->limit) +
-						 RESULTS_MEMORY(budget->limit)))
-		return 0;
+	while (nworkers > 0 &&
+		   (OWN_MEMORY(budget->limit) / (nworkers + 1) < MIN_OWN_MEMORY ||
+			!budget_has_room(budget, items + nworkers * lists + besides)))
+		nworkers--;
 	return nworkers;
 }
 
@@ -434,29 +418,27 @@ share_transactions(const MiningJob *job)
 	SharedMining *shared;
 	Size		size = lay_out(&layout, db);
 
-	layout.elsewhere = size + OWN_MEMORY(budget->limit) + RESULTS_MEMORY(budget->limit);
+	layout.lists = transactions_lists_size(transactions_listed(db), db->nitems);
+	layout.elsewhere = size + nworkers * layout.lists + OWN_MEMORY(budget->limit) +
+		RESULTS_MEMORY(budget->limit);
 	layout.memory_limit = OWN_MEMORY(budget->limit) / (nworkers + 1);
 	if (nworkers == 0 || job->max_length == 1 || db->nitems < 2 ||
 		parallel_workers(db->npairs / PAIRS_PER_SECOND) == 0 ||
 		job->best > layout.memory_limit / 64 ||
-		!budget_has_room(budget, layout.elsewhere))
+		!budget_has_room(budget, layout.elsewhere + layout.lists))
 		return NULL;
 	shared = parallel_area_extend(db->area, size);
 	*shared = layout;
 	shared->max_length = job->max_length;
 	shared->best = job->best;
 	pg_atomic_init_u64(&shared->bar, COUNT_GRADE(job->min_count));
-	pg_atomic_init_u32(&shared->next_part, 0);
-	pg_atomic_init_u32(&shared->parts_done, 0);
 	put_array(shared, shared->support, db->support, db->nitems);
-	put_array(shared, shared->part_start, db->part_start, db->nparts > 0 ? db->nparts + 1 : 0);
-	put_array(shared, shared->part_before, db->part_before, (Size) db->nparts * db->nitems);
+	put_array(shared, shared->noccurrences, db->noccurrences, db->nitems);
 	if (db->conflict_start)
 	{
 		put_array(shared, shared->conflict_start, db->conflict_start, (Size) db->nitems + 1);
 		put_array(shared, shared->conflicts, db->conflicts, db->conflict_start[db->nitems]);
 	}
-	find_arrays(shared, db);
 	shared->db = *db;
 	/* not enough shared memory: one process uses what has become private */
 	if (parallel_area_workers(db->area) == 0)
@@ -480,6 +462,7 @@ mine_shared(const MiningJob *job, Miner *miner, SharedMining *shared, uint32 fir
 	collector.job = job;
 	collector.first_item = first_item;
 	collector.miner = miner;
+	caller_job = job;
 	caller_results = dsa_create_in_place((char *) shared + shared->results, RESULTS_SIZE,
 										 LWTRANCHE_PARALLEL_QUERY_DSA,
 										 parallel_area_extension_segment(area));
@@ -488,6 +471,7 @@ mine_shared(const MiningJob *job, Miner *miner, SharedMining *shared, uint32 fir
 					  sizeof(BlockSets), collect_sets, &collector);
 	MemoryContextDelete(caller_mining->budget.cxt);
 	caller_mining = NULL;
+	caller_job = NULL;
 	dsa_detach(caller_results);
 	caller_results = NULL;
 }
@@ -541,13 +525,8 @@ mine_transactions(const MiningJob *job)
 	uint32		item;
 	uint32		end;
 
-	if (shares && !rises && db->nparts > 0)
-	{
-		/* all processes list where items occur */
-		shared->nparts = db->nparts;
-		transactions_begin_index(db);
-	}
-	else if (job->max_length > 1)
+	/* the lists are made when workers have been started, where they join in at once */
+	if (job->max_length > 1 && (!shares || rises))
 		transactions_index(db, job->budget);
 	miner = miner_create(db, job->max_length, job->store, job->budget);
 	miner_raise_bar(miner, COUNT_GRADE(job->min_count));

@@ -32,7 +32,8 @@ typedef struct MiningJob
 	void	   *arg;
 } MiningJob;
 
-extern int	mining_workers(double npairs, Size nwords, const MemoryBudget *budget);
+extern int	mining_workers(double npairs, Size nwords, uint32 nitems,
+						   const MemoryBudget *budget);
 extern void mine_transactions(const MiningJob *job);
 
 #endif							/* RECSYS_RULES_MINING_H */

@@ -48,6 +48,9 @@ list_occurrences(Projection *projection, uint32 *occurrence_start, uint32 *occur
 		for (i += 2; (items[i] & TRANSACTION_MARK) == 0; i++)
 			occurrences[next[items[i]]++] = i;
 	}
+	/* to be asked for at the end, and never used */
+	for (i = 0; i < READ_AHEAD; i++)
+		occurrences[occurrence_start[projection->nitems] + i] = 1;
 	projection->occurrence_start = occurrence_start;
 	projection->occurrences = occurrences;
 }
@@ -72,8 +75,10 @@ projection_of_database(Projection *projection, const Transactions *db, Arena *ar
 	projection->nitems = db->nitems;
 	projection->ntransactions = db->ntransactions;
 	projection->nwords = db->nwords;
+	projection->narrow = db->narrow;
 	projection->items = db->items;
 	projection->weight = NULL;
+	projection->random = NULL;
 	projection->support = db->support;
 	projection->global = NULL;
 	projection->occurrence_start = db->occurrence_start;
@@ -157,10 +162,11 @@ find_frequent(Projection *projection, uint32 e, uint64 seen, uint32 min_count, u
 	}
 	for (o = projection->occurrence_start[e]; o < end; o++)
 	{
-		const uint32 *word = projection->items + occurrence_place(projection, o, end);
+		uint32		i = occurrence_place(projection, projection->narrow, o);
+		uint32		word;
 
-		while ((*--word & TRANSACTION_MARK) == 0)
-			consider(projection, *word, min_count, sum, &n);
+		while (((word = word_at(projection->items, projection->narrow, --i)) & TRANSACTION_MARK) == 0)
+			consider(projection, word, min_count, sum, &n);
 	}
 	qsort(projection->frequent, n, sizeof(uint32), compare_uint32);
 	return n;
@@ -181,20 +187,41 @@ hash_items(const uint32 *items, uint32 n)
 }
 
 /*
+ * Writes what is left of the items before the place of an occurrence, from
+ * there on, and a mark; returns the end.
+ */
+static pg_attribute_always_inline uint32
+reduce(const Projection *projection, bool narrow, uint32 mark, uint32 place, uint32 *items,
+	   uint32 end)
+{
+	uint32		i;
+
+	for (i = mark + 1; i < place; i++)
+	{
+		uint32		id = projection->newid[word_at(projection->items, narrow, i)];
+
+		items[end] = id - 1;
+		end += id > 0;
+	}
+	items[end] = TRANSACTION_MARK;
+	return end;
+}
+
+/*
  * The projection on e; newid[] numbers the frequent items from 1, and seen is
  * how many items come before e.  A transaction equal to an earlier one only
- * adds to its weight and, unless random is NULL, to its random number.
+ * adds to its weight and, where these are wanted, to its random number.
  */
 void
 project(const Projection *projection, uint32 e, uint32 nfrequent, uint64 seen,
-		const uint64 *random, Arena *arena, Projection *sub, uint64 **subrandom)
+		bool randomized, Arena *arena, Projection *sub)
 {
 	uint32		first = projection->occurrence_start[e];
 	uint32		n = projection->occurrence_start[e + 1] - first;
 	uint32	   *global = arena_alloc(arena, (Size) nfrequent * sizeof(uint32));
 	uint32	   *support = arena_alloc(arena, (Size) nfrequent * sizeof(uint32));
 	uint32	   *weight = arena_alloc(arena, (Size) n * sizeof(uint32));
-	uint64	   *merged = random ? arena_alloc(arena, (Size) n * sizeof(uint64)) : NULL;
+	uint64	   *merged = randomized ? arena_alloc(arena, (Size) n * sizeof(uint64)) : NULL;
 	uint32		mask = pg_nextpower2_32(Max(n, 2)) * 2 - 1;
 	uint32	   *slots = arena_alloc(arena, ((Size) mask + 1) * sizeof(uint32));
 	uint32	   *items = arena_alloc(arena, ((Size) seen + n + 1) * sizeof(uint32));
@@ -212,29 +239,24 @@ project(const Projection *projection, uint32 e, uint32 nfrequent, uint64 seen,
 	memset(slots, 0xff, ((Size) mask + 1) * sizeof(uint32));
 	for (i = 0; i < n; i++)
 	{
-		uint32		last = occurrence_place(projection, first + i, first + n);
-		uint32		mark = find_mark(projection->items, last);
-		const uint32 *item = projection->items + mark + 1;
-		uint32		t = projection->items[mark] & ~TRANSACTION_MARK;
+		uint32		place = occurrence_place(projection, projection->narrow, first + i);
+		uint32		mark = find_mark(projection->items, projection->narrow, place);
 		uint32		begin = used + 1;
-		uint32		end = begin;
+		uint32		end;
 		uint32		length;
 		uint32		slot;
 
-		for (; item < projection->items + last; item++)
-		{
-			uint32		id = projection->newid[*item];
-
-			items[end] = id - 1;
-			end += id > 0;
-		}
+		if (projection->narrow)
+			end = reduce(projection, true, mark, place, items, begin);
+		else
+			end = reduce(projection, false, mark, place, items, begin);
 		if ((i & 0xfff) == 0)
 			parallel_check_interrupts();
 		length = end - begin;
 		if (length < 2)
 			continue;
 		/* a slot has the place of a transaction's mark; marks end what is compared */
-		items[used] = items[end] = TRANSACTION_MARK;
+		items[used] = TRANSACTION_MARK;
 		slot = hash_items(items + begin, length) & mask;
 		for (; slots[slot] != PG_UINT32_MAX; slot = (slot + 1) & mask)
 		{
@@ -254,10 +276,9 @@ project(const Projection *projection, uint32 e, uint32 nfrequent, uint64 seen,
 			kept++;
 			used = end;
 		}
-		weight[items[slots[slot]] & ~TRANSACTION_MARK] += projection->weight ?
-			projection->weight[t] : 1;
+		weight[items[slots[slot]] & ~TRANSACTION_MARK] += weight_of(projection, mark);
 		if (merged)
-			merged[items[slots[slot]] & ~TRANSACTION_MARK] += random[t];
+			merged[items[slots[slot]] & ~TRANSACTION_MARK] += random_of(projection, mark);
 	}
 	items[used++] = TRANSACTION_MARK;
 	arena_shrink(arena, items, (Size) used * sizeof(uint32));
@@ -265,14 +286,14 @@ project(const Projection *projection, uint32 e, uint32 nfrequent, uint64 seen,
 	sub->nitems = nfrequent;
 	sub->ntransactions = kept;
 	sub->nwords = used;
+	sub->narrow = false;
 	sub->items = items;
 	sub->weight = weight;
+	sub->random = merged;
 	sub->support = support;
 	sub->global = global;
-	if (merged)
-		*subrandom = merged;
 	occurrence_start = arena_alloc(arena, ((Size) nfrequent + 2) * sizeof(uint32));
-	occurrences = arena_alloc(arena, ((Size) used - 2 * (Size) kept - 1) * sizeof(uint32));
+	occurrences = arena_alloc(arena, ((Size) used - 2 * (Size) kept - 1 + READ_AHEAD) * sizeof(uint32));
 	list_occurrences(sub, occurrence_start, occurrences);
 	open_projection(sub, arena);
 }

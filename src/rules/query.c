@@ -181,6 +181,7 @@ mine_query(FunctionCallInfo fcinfo, bool rules)
 	budget.cxt = run;
 	budget.limit = (Size) maintenance_work_mem * 1024;
 	baskets_init(&baskets, run);
+	baskets.once = true;
 
 	progress_begin(rules ? "association rules" : "frequent itemsets");
 	read_query(text_to_cstring(PG_GETARG_TEXT_PP(query_arg)), query_arg == 0, &baskets, &budget);

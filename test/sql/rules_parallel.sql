@@ -38,6 +38,22 @@ SET max_parallel_workers = 0;
 SELECT count(*) FROM (SELECT * FROM pg_temp.results('3') EXCEPT SELECT * FROM alone) d;
 RESET max_parallel_workers;
 
+-- more items than 16 bits can number, all but 150 of them never twice with another
+CREATE FUNCTION pg_temp.sets_of_several(workers text, query text, options text) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+  result text;
+BEGIN
+  PERFORM set_config('max_parallel_maintenance_workers', workers, true);
+  EXECUTE format('SELECT count(*) || '' '' || sum(hash_array_extended(items, together))
+    FROM frequent_itemsets(%L, min_count => 2, %s) WHERE cardinality(items) > 1', query, options) INTO result;
+  RETURN result;
+END $$;
+SELECT what, workers, pg_temp.sets_of_several(workers, query || also, options) = pg_temp.sets_of_several('0', query, options) AS same
+FROM (VALUES ('all', '0', 'TABLE rules_many', 'max_length => 3'), ('all', '3', 'TABLE rules_many', 'max_length => 3'),
+        ('closed', '0', 'SELECT * FROM rules_many WHERE item <= 10', $$target => 'closed'$$)) v (what, workers, query, options),
+  (SELECT ' UNION ALL SELECT 4000 + i / 20, 1000 + i FROM generate_series(0, 69999) i
+            UNION ALL SELECT 8000 + i % 3500, 1000 + i FROM generate_series(0, 69999) i') a (also);
+
 -- what is too much is an error
 SET maintenance_work_mem = '10MB';
 SET max_parallel_maintenance_workers = 2;

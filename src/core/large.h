@@ -1,0 +1,16 @@
+/*-------------------------------------------------------------------------
+ *
+ * large.h
+ *		Large pieces of memory.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef RECSYS_LARGE_H
+#define RECSYS_LARGE_H
+
+#include "core/compat.h"
+
+extern void *large_alloc(Size size);
+extern void *large_realloc(void *memory, Size size);
+
+#endif							/* RECSYS_LARGE_H */
