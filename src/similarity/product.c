@@ -27,10 +27,15 @@
  * found by comparing integers; beyond 4 million items a rank takes more bits,
  * and a score has so many less.
  *
- * Most of the time goes into waiting for memory.  What is needed of a column
- * lies in one cache line.  Where the accumulator of all columns is larger than
- * the cache, rows that touch few of them take a small hash table in its place:
- * the sums are the same, as each is added up in the same order.
+ * Most of the time goes into waiting for memory, and the rest into branches that
+ * cannot be predicted: what is touched at random is kept small, and the loops
+ * have no branches that depend on the data.  Where all that is added is 1 a row
+ * of less than 256 users is counted in bytes.  Rows that touch few of very many
+ * columns, or of columns with weights, have their sums one after the other in the
+ * order in which columns are touched, and a small hash table of their numbers.
+ * Columns whose score cannot be among the best are left out before their factor
+ * is looked at: those of some neighbouring columns say what it is at least and at
+ * most.
  *
  *-------------------------------------------------------------------------
  */
@@ -46,8 +51,28 @@ typedef struct Cell
 {
 	double		sum;
 	uint32		count;
-	uint32		target;			/* in the hash table */
+	uint32		target;			/* of a cell that the table leads to */
 } Cell;
+
+/* Where a row is added up: a constant, for a loop of its own for each. */
+typedef enum Accumulator
+{
+	/* without weights: one number for each column */
+	IN_BYTES,
+	IN_SHORTS,
+	IN_COUNTS,
+	/* with weights */
+	IN_CELLS,					/* a cell for each column */
+	/* either way */
+	IN_TABLE					/* a cell for each column that is touched */
+} Accumulator;
+
+/* Factors other than 0 of a group of columns. */
+typedef struct Range
+{
+	double		low;
+	double		high;
+} Range;
 
 /* State of one process. */
 typedef struct Worker
@@ -56,30 +81,28 @@ typedef struct Worker
 	const uint32 *row_users;
 	const float *row_values;	/* or NULL */
 	bool		weighted;		/* not all that is added is 1 */
-	bool		hashes;			/* the accumulator of all columns is large */
-	Size		hot_column;		/* what is read of every column that is touched: offset */
-	int			hot_shift;		/* and its size, as a power of 2 */
-	Cell	   *table;			/* accumulators: a hash table for small rows */
-	uint32	   *counts;			/* one place for each column, without weights */
-	Cell	   *cells;			/* and with weights */
-	uint32	   *touched;		/* columns; places in the table */
+	void	   *counts;			/* without weights: all 0 between rows, and so of any width */
+	Cell	   *cells;			/* by column; NULL: not needed yet */
+	uint32	   *touched;		/* columns; not in the table */
+	uint16	   *table;			/* hash table: the cell of a column, 0: none; NULL: too few columns */
 	int			shift;			/* of hashes, for a row */
+	Cell	   *table_cells;	/* from 1 on; all 0 between rows */
+	uint32	   *passed;			/* of a chunk: those that may be among the best */
+	Range	   *ranges;			/* of factors, of groups of columns; NULL: no factors */
+	int			group_shift;
 	Best		best;
 	Settings   *settings;		/* where the row is for all of some settings */
 	uint64		steps;			/* since interrupts were last looked for */
 } Worker;
 
-/* Which of them a row uses: a constant, for a loop of its own for each. */
-typedef enum Accumulator
-{
-	IN_TABLE,
-	IN_COUNTS,
-	IN_CELLS
-} Accumulator;
-
 #define AHEAD 8					/* users whose items are asked for before they are needed */
-#define TABLE_BITS 13			/* of the largest table: 128 kB */
-#define LARGE_ACCUMULATOR (256 * 1024)
+#define TABLE_STEPS 16384		/* of a row that the table is used for, at most */
+#define FEW_COLUMNS 16384		/* so many cells fit into a cache */
+#define FEW_BYTES (256 * 1024)	/* and so many bytes */
+#define MANY_COLUMNS 250000	/* numbered by value: neighbouring ones have nothing in common */
+#define GROUPS 1024
+#define SAMPLE 512				/* touched columns that the rest has to be as good as */
+#define CHUNK 256				/* touched columns that are scored at a time */
 
 #define PART(product, type, field) \
 	((product)->field ? (const type *) ((const char *) (product) + (product)->field) : NULL)
@@ -95,18 +118,6 @@ take_steps(Worker *worker, uint64 steps)
 		parallel_check_interrupts();
 		worker->steps = 0;
 	}
-}
-
-/* The cell of a target in the table, or the free one where it belongs. */
-static inline Cell *
-find_cell(const Worker *worker, uint32 target)
-{
-	uint32		mask = PG_UINT32_MAX >> worker->shift;
-	uint32		place = (target * 0x9e3779b1) >> worker->shift;
-
-	while (worker->table[place].count > 0 && worker->table[place].target != target)
-		place = (place + 1) & mask;
-	return &worker->table[place];
 }
 
 /* Asks for what a user has. */
@@ -131,18 +142,48 @@ prefetch_row(const Worker *worker, uint32 row)
 		prefetch_user(worker->product, worker->row_users[k]);
 }
 
+/* Counts a target; is it the first time? */
+static pg_attribute_always_inline bool
+count_target(void *counts, Accumulator kind, uint32 target)
+{
+	if (kind == IN_BYTES)
+		return ((uint8 *) counts)[target]++ == 0;
+	if (kind == IN_SHORTS)
+		return ((uint16 *) counts)[target]++ == 0;
+	return ((uint32 *) counts)[target]++ == 0;
+}
+
+/* The place of a target in the table, or the free one where it belongs. */
+static pg_attribute_always_inline uint32
+find_place(const Worker *worker, uint32 target)
+{
+	uint32		mask = PG_UINT32_MAX >> worker->shift;
+	uint32		place = (target * 0x9e3779b1) >> worker->shift;
+	uint32		slot = worker->table[place];
+
+	/* one branch, which is hardly ever taken: is it new is as good as random */
+	while ((slot != 0) & (worker->table_cells[slot].target != target))
+	{
+		place = (place + 1) & mask;
+		slot = worker->table[place];
+	}
+	return place;
+}
+
 /* Adds up what the users of a row have; the number of targets touched. */
 static pg_attribute_always_inline uint32
 accumulate(Worker *worker, Accumulator kind, uint32 row)
 {
 	const Product *product = worker->product;
-	const char *columns = (const char *) product + worker->hot_column;
-	int			column_shift = worker->hot_shift;
 	const uint64 *row_start = PART(product, uint64, row_start);
 	const uint32 *row_users = worker->row_users;
 	const float *row_values = worker->row_values;
-	uint32	   *counts = worker->counts;
+	void	   *counts = worker->counts;
+	uint16	   *table = worker->table;
+	Cell	   *cells = kind == IN_TABLE ? worker->table_cells : worker->cells;
 	uint32	   *touched = worker->touched;
+	const double *col_factor = PART(product, double, col_factor);
+	bool		early = col_factor && product->ncols > MANY_COLUMNS;
 	uint32		ntouched = 0;
 	uint64		end = row_start[row + 1];
 	uint64		k;
@@ -161,27 +202,30 @@ accumulate(Worker *worker, Accumulator kind, uint32 row)
 			uint32		target = list.items[i];
 			Cell	   *cell;
 
-			if (kind == IN_COUNTS)
+			if (kind == IN_TABLE)
 			{
-				touched[ntouched] = target;
-				ntouched += counts[target]++ == 0;
-				continue;
-			}
-			if (kind == IN_CELLS)
-			{
-				cell = &worker->cells[target];
-				touched[ntouched] = target;
-				ntouched += cell->count == 0;
+				uint32		place = find_place(worker, target);
+				uint32		slot = table[place];
+
+				ntouched += slot == 0;
+				slot = slot == 0 ? ntouched : slot;
+				table[place] = (uint16) slot;
+				cell = &cells[slot];
+				cell->target = target;
+				if (early)
+					__builtin_prefetch(&col_factor[target]);
 			}
 			else
 			{
-				cell = find_cell(worker, target);
-				if (cell->count == 0)
+				/* the place of a target that is there already is written over */
+				touched[ntouched] = target;
+				if (kind != IN_CELLS)
 				{
-					__builtin_prefetch(columns + ((Size) target << column_shift));
-					cell->target = target;
-					touched[ntouched++] = cell - worker->table;
+					ntouched += count_target(counts, kind, target);
+					continue;
 				}
+				cell = &cells[target];
+				ntouched += cell->count == 0;
 			}
 			cell->count++;
 			cell->sum += list.values ? factor * list.values[i] : factor;
@@ -199,42 +243,193 @@ own_column(const Product *product, uint32 row)
 	return product->row_col ? PART(product, uint32, row_col)[row] : row;
 }
 
-/* What was added up at a touched place. */
+/* What was added up for the k-th of the touched targets. */
 static pg_attribute_always_inline Cell
-read_place(const Worker *worker, Accumulator kind, uint32 place)
+read_touched(const Worker *worker, Accumulator kind, uint32 k)
 {
 	Cell		cell;
 
 	if (kind == IN_TABLE)
-		return worker->table[place];
-	if (kind == IN_CELLS)
-		cell = worker->cells[place];
-	else
-		cell.sum = cell.count = worker->counts[place];
-	cell.target = place;
-	return cell;
-}
-
-static pg_attribute_always_inline void
-clear_place(Worker *worker, Accumulator kind, uint32 place)
-{
-	if (kind == IN_COUNTS)
-		worker->counts[place] = 0;
-	else
 	{
-		Cell	   *cell = kind == IN_TABLE ? &worker->table[place] : &worker->cells[place];
-
-		cell->sum = 0;
-		cell->count = 0;
+		/* one by one, as they were written: a copy of the whole would wait for that */
+		cell.sum = worker->table_cells[k + 1].sum;
+		cell.count = worker->table_cells[k + 1].count;
+		cell.target = worker->table_cells[k + 1].target;
+		return cell;
 	}
+	cell.target = worker->touched[k];
+	if (kind == IN_CELLS)
+	{
+		cell.sum = worker->cells[cell.target].sum;
+		cell.count = worker->cells[cell.target].count;
+		return cell;
+	}
+	if (kind == IN_BYTES)
+		cell.count = ((uint8 *) worker->counts)[cell.target];
+	else if (kind == IN_SHORTS)
+		cell.count = ((uint16 *) worker->counts)[cell.target];
+	else
+		cell.count = ((uint32 *) worker->counts)[cell.target];
+	cell.sum = cell.count;
+	return cell;
 }
 
 static pg_attribute_always_inline uint32
 count_of(const Worker *worker, Accumulator kind, uint32 target)
 {
-	if (kind == IN_COUNTS)
-		return worker->counts[target];
-	return kind == IN_TABLE ? find_cell(worker, target)->count : worker->cells[target].count;
+	switch (kind)
+	{
+		case IN_BYTES:
+			return ((uint8 *) worker->counts)[target];
+		case IN_SHORTS:
+			return ((uint16 *) worker->counts)[target];
+		case IN_COUNTS:
+			return ((uint32 *) worker->counts)[target];
+		case IN_TABLE:
+			return worker->table_cells[worker->table[find_place(worker, target)]].count;
+		case IN_CELLS:
+			break;
+	}
+	return worker->cells[target].count;
+}
+
+static pg_attribute_always_inline void
+clear_touched(Worker *worker, Accumulator kind, uint32 ntouched)
+{
+	uint32		k;
+
+	if (kind == IN_TABLE)
+	{
+		memset(worker->table, 0, (((Size) PG_UINT32_MAX >> worker->shift) + 1) * sizeof(uint16));
+		memset(worker->table_cells + 1, 0, ntouched * sizeof(Cell));
+		return;
+	}
+	for (k = 0; k < ntouched; k++)
+	{
+		uint32		target = worker->touched[k];
+
+		if (kind == IN_BYTES)
+			((uint8 *) worker->counts)[target] = 0;
+		else if (kind == IN_SHORTS)
+			((uint16 *) worker->counts)[target] = 0;
+		else if (kind == IN_COUNTS)
+			((uint32 *) worker->counts)[target] = 0;
+		else
+		{
+			worker->cells[target].sum = 0;
+			worker->cells[target].count = 0;
+		}
+	}
+}
+
+/* What all scores of a row have in common. */
+typedef struct RowScore
+{
+	uint32		same;			/* the item itself as a column */
+	double		factor;
+	double		users;
+	double		least;			/* what the best n have at least */
+} RowScore;
+
+/* The score of a target by the factor of its column. */
+static pg_attribute_always_inline double
+factor_score(const Product *product, const RowScore *row, Cell cell, double factor)
+{
+	double		score = cell.sum * row->factor * factor;
+
+	return product->shrink > 0 ? score * (cell.count / (cell.count + product->shrink)) : score;
+}
+
+/* The least score that is rounded to that of the worst of the best so far. */
+static inline double
+least_score(const Worker *worker)
+{
+	int			rank_bits = worker->product->rank_bits;
+	uint64		bits = worker->best.bound >> rank_bits << rank_bits;
+
+	return bits == 0 ? 0 : bits_score(bits - (UINT64CONST(1) << (rank_bits - 1)));
+}
+
+/*
+ * Finds what the best n of a row have at least, by some of them and without a look
+ * at the factors of columns.  Rounding keeps products in order.
+ */
+static pg_attribute_always_inline void
+find_least(Worker *worker, Accumulator kind, RowScore *row, uint32 ntouched)
+{
+	const Product *product = worker->product;
+	const Range *ranges = worker->ranges;
+	int			group_shift = worker->group_shift;
+	uint32		k;
+
+	for (k = 0; k < ntouched; k++)
+	{
+		Cell		cell = read_touched(worker, kind, k);
+		double		score = factor_score(product, row, cell,
+										 ranges[cell.target >> group_shift].low);
+		uint64		bits;
+
+		score = score > 0 && cell.target != row->same && cell.count >= product->min_together ?
+			score : 0;
+		memcpy(&bits, &score, sizeof(bits));
+		best_offer(&worker->best, (bits >> product->rank_bits << product->rank_bits) + k);
+	}
+	best_cut(&worker->best);
+	row->least = least_score(worker);
+	best_reset(&worker->best);
+}
+
+/* Writes which targets from the k-th touched on to end - 1 may be among the best; how many. */
+static pg_attribute_always_inline uint32
+pass_touched(Worker *worker, Accumulator kind, const RowScore *row, uint32 k, uint32 end)
+{
+	const Range *ranges = worker->ranges;
+	int			group_shift = worker->group_shift;
+	double		least = Max(row->least, least_score(worker));
+	uint32	   *passed = worker->passed;
+	uint32		npassed = 0;
+
+	for (; k < end; k++)
+	{
+		Cell		cell = read_touched(worker, kind, k);
+
+		passed[npassed] = k;
+		npassed += factor_score(worker->product, row, cell,
+								ranges[cell.target >> group_shift].high) >= least;
+	}
+	return npassed;
+}
+
+/* Scores one of the touched targets. */
+static pg_attribute_always_inline void
+score_target(Worker *worker, const RowScore *row, Cell cell, bool by_count)
+{
+	const Product *product = worker->product;
+	const uint32 *col_count = PART(product, uint32, col_count);
+	const uint32 *col_rank = PART(product, uint32, col_rank);
+	uint64		mask = (UINT64CONST(1) << product->rank_bits) - 1;
+	uint32		target = cell.target;
+	double		score;
+	uint64		bits;
+
+	if (target == row->same || cell.count < product->min_together)
+		return;
+	if (!by_count)
+		score = factor_score(product, row, cell, PART(product, double, col_factor)[target]);
+	else if (product->swapped)
+		score = similarity_count_score(product->measure, cell.count, col_count[target], row->users,
+									   product->users);
+	else
+		score = similarity_count_score(product->measure, cell.count, row->users, col_count[target],
+									   product->users);
+	if (by_count && product->shrink > 0)
+		score *= cell.count / (cell.count + product->shrink);
+	if (!(score > 0) || (bits = score_bits(score, product->rank_bits)) == 0)
+		return;
+	if (product->min_llr > 0 &&
+		similarity_llr(cell.count, row->users, col_count[target], product->users) < product->min_llr)
+		return;
+	best_offer(&worker->best, bits | (mask - (col_rank ? col_rank[target] : target)));
 }
 
 /* Scores what was touched. */
@@ -242,47 +437,39 @@ static pg_attribute_always_inline void
 score_touched(Worker *worker, Accumulator kind, uint32 row, uint32 ntouched, bool by_count)
 {
 	const Product *product = worker->product;
-	const double *col_factor = PART(product, double, col_factor);
-	const uint32 *col_count = PART(product, uint32, col_count);
-	const uint32 *col_rank = PART(product, uint32, col_rank);
-	const char *columns = (const char *) product + worker->hot_column;
-	int			column_shift = worker->hot_shift;
-	const uint32 *touched = worker->touched;
-	uint32		same = own_column(product, row);
-	double		factor = PART(product, double, row_factor)[row];
-	double		users = product->row_count ? PART(product, uint32, row_count)[row] : 0;
-	double		shrink = product->shrink;
-	int64		min_together = product->min_together;
-	uint64		mask = (UINT64CONST(1) << product->rank_bits) - 1;
+	RowScore	scores;
+	uint32		start;
 	uint32		k;
 
-	for (k = 0; k < ntouched; k++)
+	scores.same = own_column(product, row);
+	scores.factor = PART(product, double, row_factor)[row];
+	scores.users = product->row_count ? PART(product, uint32, row_count)[row] : 0;
+	scores.least = 0;
+	if (!by_count && product->min_llr <= 0 && ntouched > 2 * product->n &&
+		product->ncols <= MANY_COLUMNS)
+		find_least(worker, kind, &scores, Min(ntouched, SAMPLE));
+	for (start = 0; start < ntouched; start += CHUNK)
 	{
-		Cell		cell = read_place(worker, kind, touched[k]);
-		uint32		target = cell.target;
-		double		score;
-		uint64		bits;
+		uint32		end = Min(start + CHUNK, ntouched);
+		uint32		npassed;
 
-		if (kind != IN_TABLE && k + 16 < ntouched)
-			__builtin_prefetch(columns + ((Size) touched[k + 16] << column_shift));
-		if (target == same || cell.count < min_together)
+		if (by_count)
+		{
+			for (k = start; k < end; k++)
+				score_target(worker, &scores, read_touched(worker, kind, k), true);
 			continue;
-		if (!by_count)
-			score = cell.sum * factor * col_factor[target];
-		else if (product->swapped)
-			score = similarity_count_score(product->measure, cell.count, col_count[target], users,
-										   product->users);
-		else
-			score = similarity_count_score(product->measure, cell.count, users, col_count[target],
-										   product->users);
-		if (shrink > 0)
-			score *= cell.count / (cell.count + shrink);
-		if (!(score > 0) || (bits = score_bits(score, product->rank_bits)) == 0)
-			continue;
-		if (product->min_llr > 0 &&
-			similarity_llr(cell.count, users, col_count[target], product->users) < product->min_llr)
-			continue;
-		best_offer(&worker->best, bits | (mask - (col_rank ? col_rank[target] : target)));
+		}
+		npassed = pass_touched(worker, kind, &scores, start, end);
+		for (k = 0; k < npassed; k++)
+		{
+			uint32		target = read_touched(worker, kind, worker->passed[k]).target;
+
+			__builtin_prefetch(PART(product, double, col_factor) + target);
+			if (product->col_rank)
+				__builtin_prefetch(PART(product, uint32, col_rank) + target);
+		}
+		for (k = 0; k < npassed; k++)
+			score_target(worker, &scores, read_touched(worker, kind, worker->passed[k]), false);
 	}
 }
 
@@ -297,7 +484,7 @@ select_for_settings(Worker *worker, Accumulator kind, uint32 row, uint32 ntouche
 	settings_reset(worker->settings);
 	for (k = 0; k < ntouched; k++)
 	{
-		Cell		cell = read_place(worker, kind, worker->touched[k]);
+		Cell		cell = read_touched(worker, kind, k);
 
 		if (cell.target != same)
 			settings_offer(worker->settings, cell.target, cell.sum, cell.count);
@@ -338,7 +525,6 @@ static pg_attribute_always_inline int
 work_out_row(Worker *worker, Accumulator kind, uint32 row, Neighbour *result)
 {
 	uint32		ntouched = accumulate(worker, kind, row);
-	uint32		k;
 	int			count;
 
 	row += worker->product->first_row;
@@ -346,8 +532,7 @@ work_out_row(Worker *worker, Accumulator kind, uint32 row, Neighbour *result)
 		count = select_for_settings(worker, kind, row, ntouched, result);
 	else
 		count = select_best(worker, kind, row, ntouched, result);
-	for (k = 0; k < ntouched; k++)
-		clear_place(worker, kind, worker->touched[k]);
+	clear_touched(worker, kind, ntouched);
 	take_steps(worker, ntouched);
 	return count;
 }
@@ -356,6 +541,31 @@ static void *
 alloc_places(Size size)
 {
 	return MemoryContextAllocExtended(CurrentMemoryContext, size, MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
+}
+
+/* The ranges of factors of neighbouring columns, so few that they fit into a cache. */
+static void
+find_ranges(Worker *worker)
+{
+	const Product *product = worker->product;
+	const double *col_factor = PART(product, double, col_factor);
+	uint32		i;
+
+	if (col_factor == NULL)
+		return;
+	while (product->ncols >> worker->group_shift >= GROUPS)
+		worker->group_shift++;
+	worker->ranges = palloc0_array(Range, GROUPS);
+	for (i = 0; i < product->ncols; i++)
+	{
+		Range	   *range = &worker->ranges[i >> worker->group_shift];
+
+		/* nobody has the item */
+		if (col_factor[i] == 0)
+			continue;
+		range->low = range->high == 0 ? col_factor[i] : Min(range->low, col_factor[i]);
+		range->high = Max(range->high, col_factor[i]);
+	}
 }
 
 static void *
@@ -371,19 +581,17 @@ product_begin(const void *shared)
 		worker->row_values = (const float *) ((const char *) worker->row_users +
 											  product->row_values);
 	worker->weighted = product->row_values || product->valued || product->weighted;
-	/* without a factor it is the count */
-	worker->hot_column = product->col_factor ? product->col_factor : product->col_count;
-	worker->hot_shift = product->col_factor ? 3 : 2;
-	if (worker->weighted)
-		worker->cells = alloc_places(targets * sizeof(Cell));
-	else
+	if (!worker->weighted)
 		worker->counts = alloc_places(targets * sizeof(uint32));
-	worker->hashes = targets * (worker->weighted ? sizeof(Cell) : sizeof(uint32)) >
-		LARGE_ACCUMULATOR;
-	if (worker->hashes)
-		worker->table = alloc_places(sizeof(Cell) << TABLE_BITS);
+	if (targets > (worker->weighted ? FEW_COLUMNS : FEW_BYTES))
+	{
+		worker->table = alloc_places(2 * TABLE_STEPS * sizeof(uint16));
+		worker->table_cells = alloc_places((TABLE_STEPS + 1) * sizeof(Cell));
+	}
 	/* one more: the place of a target that is there already is written too */
 	worker->touched = MemoryContextAllocHuge(CurrentMemoryContext, (targets + 1) * sizeof(uint32));
+	worker->passed = palloc_array(uint32, CHUNK + 1);
+	find_ranges(worker);
 	if (product->settings)
 		worker->settings = settings_create(PART(product, SettingList, settings), product->ncols);
 	else
@@ -398,19 +606,42 @@ fits_table(Worker *worker, uint32 row)
 	const Product *product = worker->product;
 	const uint64 *row_start = PART(product, uint64, row_start);
 	const uint32 *row_users = worker->row_users;
-	uint64		limit = 1 << (TABLE_BITS - 1);
 	uint64		end = row_start[row + 1];
 	uint64		steps = 0;
 	uint64		k;
 
-	if (!worker->hashes || end - row_start[row] > limit)
+	if (worker->table == NULL || end - row_start[row] > TABLE_STEPS)
 		return false;
 	for (k = row_start[row]; k < end; k++)
 		steps += product_list_at(product, row_users[k])[0];
-	if (steps > limit)
+	if (steps > TABLE_STEPS)
 		return false;
-	worker->shift = 31 - pg_leftmost_one_pos32(Max((uint32) steps * 2 - 1, 1));
+	worker->shift = 31 - pg_leftmost_one_pos32(2 * Max((uint32) steps, 1) - 1);
 	return true;
+}
+
+/* Works out a row in the smallest accumulator that is large enough. */
+static int
+run_row(Worker *worker, uint32 row, Neighbour *result)
+{
+	const Product *product = worker->product;
+	const uint64 *row_start = PART(product, uint64, row_start);
+	uint64		users = row_start[row + 1] - row_start[row];
+
+	if (fits_table(worker, row))
+		return work_out_row(worker, IN_TABLE, row, result);
+	if (worker->weighted)
+	{
+		if (worker->cells == NULL)
+			worker->cells = alloc_places(Max(product->ncols, 1) * sizeof(Cell));
+		return work_out_row(worker, IN_CELLS, row, result);
+	}
+	/* a user counts once at most */
+	if (users <= PG_UINT8_MAX)
+		return work_out_row(worker, IN_BYTES, row, result);
+	if (users <= PG_UINT16_MAX)
+		return work_out_row(worker, IN_SHORTS, row, result);
+	return work_out_row(worker, IN_COUNTS, row, result);
 }
 
 static Size
@@ -424,16 +655,10 @@ product_run(void *local, uint32 block, void *result)
 
 	for (; row < end; row++)
 	{
-		Neighbour  *neighbours = (Neighbour *) (out + sizeof(uint64));
 		int			count;
 
 		prefetch_row(worker, row);
-		if (fits_table(worker, row))
-			count = work_out_row(worker, IN_TABLE, row, neighbours);
-		else if (worker->weighted)
-			count = work_out_row(worker, IN_CELLS, row, neighbours);
-		else
-			count = work_out_row(worker, IN_COUNTS, row, neighbours);
+		count = run_row(worker, row, (Neighbour *) (out + sizeof(uint64)));
 		*(uint64 *) out = count;
 		out += sizeof(uint64) + count * sizeof(Neighbour);
 	}
