@@ -66,6 +66,8 @@ extern SparseMatrix *sparse_copy(MemoryContext cxt, const SparseMatrix *matrix);
 extern void sparse_free(SparseMatrix *matrix);
 extern Size sparse_memory(const SparseMatrix *matrix);
 extern void sparse_compact(SparseMatrix *matrix);
+
+/* roworder.c */
 extern uint32 *sparse_row_order(const SparseMatrix *matrix, const SparseMatrix *second);
 
 #endif							/* RECSYS_SPARSE_H */

@@ -100,6 +100,15 @@ struct SimilarityBuild
 	int64	   *together;
 };
 
+/* How much there is to multiply. */
+typedef struct Extent
+{
+	uint64		entries;		/* in the columns' matrix, of users who count */
+	uint64		row_entries;	/* in the rows' matrix */
+	uint32		users;
+	double		steps;			/* additions */
+} Extent;
+
 static inline Size
 similarity_memory_limit(void)
 {
@@ -179,6 +188,18 @@ extern uint64 similarity_hash(uint64 a, uint64 b);
 
 /* fingerprint.c */
 extern bool similarity_choose_rows(SimilarityBuild *build);
+
+/* fill.c */
+extern Extent similarity_measure_extent(SimilarityBuild *build, const Side *rows, const Side *cols,
+										uint64 *starts);
+extern Size similarity_lay_out(const SimilarityBuild *build, Product *product, const Side *rows,
+							   const Side *cols, uint64 entries, uint32 nusers);
+extern void similarity_fill_product(SimilarityBuild *build, Product *product, const Side *rows,
+									const Side *cols);
+extern uint32 similarity_rows_that_fit(const uint64 *starts, uint32 first, uint32 nrows,
+									   uint64 entries);
+extern void similarity_fill_rows(SimilarityBuild *build, Product *product, const Side *rows,
+								 const uint64 *starts, uint32 first, uint32 nrows, void *row_area);
 
 /* engine.c */
 extern double similarity_source_factor(const SimilarityBuild *build, uint32 item);
