@@ -195,4 +195,5 @@ for t in shop20k shop shop1m; do
 	goal "$t: bytes an interaction, beside 16 an item and the buffer" \
 		"$(awk -v mb="$PEAK_MB" -v n="$lines" -v i="$items" 'BEGIN {printf "%.1f", ((mb - 32) * 1048576 - 16 * i) / n}')" at-most 16 bytes
 done
+timed 'shop with weights, cosine, two workers' "$two; SET work_mem = '16MB'" "SELECT count(*) FROM item_similarity('SELECT u, i, 1 + (u + i) % 3 FROM shop', 50, 'cosine')"
 print_goals
