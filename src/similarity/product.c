@@ -88,7 +88,7 @@ typedef struct Worker
 	int			shift;			/* of hashes, for a row */
 	Cell	   *table_cells;	/* from 1 on; all 0 between rows */
 	uint32	   *passed;			/* of a chunk: those that may be among the best */
-	Range	   *ranges;			/* of factors, of groups of columns; NULL: no factors */
+	Range	   *ranges;			/* of factors, of groups of columns; NULL: none, or too many columns */
 	int			group_shift;
 	Best		best;
 	Settings   *settings;		/* where the row is for all of some settings */
@@ -445,18 +445,17 @@ score_touched(Worker *worker, Accumulator kind, uint32 row, uint32 ntouched, boo
 	scores.factor = PART(product, double, row_factor)[row];
 	scores.users = product->row_count ? PART(product, uint32, row_count)[row] : 0;
 	scores.least = 0;
-	if (!by_count && product->min_llr <= 0 && ntouched > 2 * product->n &&
-		product->ncols <= MANY_COLUMNS)
+	if (worker->ranges && product->min_llr <= 0 && ntouched > 2 * product->n)
 		find_least(worker, kind, &scores, Min(ntouched, SAMPLE));
 	for (start = 0; start < ntouched; start += CHUNK)
 	{
 		uint32		end = Min(start + CHUNK, ntouched);
 		uint32		npassed;
 
-		if (by_count)
+		if (by_count || worker->ranges == NULL)
 		{
 			for (k = start; k < end; k++)
-				score_target(worker, &scores, read_touched(worker, kind, k), true);
+				score_target(worker, &scores, read_touched(worker, kind, k), by_count);
 			continue;
 		}
 		npassed = pass_touched(worker, kind, &scores, start, end);
@@ -551,7 +550,7 @@ find_ranges(Worker *worker)
 	const double *col_factor = PART(product, double, col_factor);
 	uint32		i;
 
-	if (col_factor == NULL)
+	if (col_factor == NULL || product->ncols > MANY_COLUMNS)
 		return;
 	while (product->ncols >> worker->group_shift >= GROUPS)
 		worker->group_shift++;
