@@ -107,10 +107,12 @@ sort_digit(const uint64 *keys, uint64 *sorted, uint32 count, int shift)
 		places[i] = place;
 		place += n;
 	}
-	CHECK_FOR_INTERRUPTS();
 	for (i = 0; i < count; i++)
+	{
+		if ((i & 0xffff) == 0)
+			CHECK_FOR_INTERRUPTS();
 		sorted[places[(keys[i] >> shift) & (DIGITS - 1)]++] = keys[i];
-	CHECK_FOR_INTERRUPTS();
+	}
 }
 
 /*
