@@ -10,6 +10,8 @@ use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
+plan skip_all => 'code with a sanitizer takes more memory and time' if $ENV{RECSYS_SANITIZER};
+
 my $node = PostgreSQL::Test::Cluster->new('limits');
 $node->init;
 $node->append_conf('postgresql.conf', slurp_file($ENV{RECSYS_CONF}));
