@@ -22,6 +22,7 @@
 
 #include <math.h>
 
+#include "core/aggregate.h"
 #include "core/exactsum.h"
 #include "rfm/cuts.h"
 
@@ -108,7 +109,13 @@ cut_by_mean(KeySpool *spool, RfmCutKeys *result, int dimension, KeyGroup group, 
 	int			list;
 
 	for (list = 0; list < nlists; list++)
+	{
+		/* keys are in the order of the numbers, and of these only finite ones were taken in */
+		if (isfloat && stats[list].count > 0 && (!isfinite(key_to_float8(stats[list].min)) ||
+												 !isfinite(key_to_float8(stats[list].max))))
+			damaged_state_error();
 		exactsum_init(&sums[list]);
+	}
 	keyspool_rewind(spool);
 	while ((row = keyspool_next(spool)) != NULL)
 	{

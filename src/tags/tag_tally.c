@@ -182,6 +182,9 @@ tally_receive_tag(TagTally *tally, StringInfo buf)
 	return tally_put(tally, pq_getmsgbytes(buf, len), len);
 }
 
+/* Half-lives are of a second at least: all of time has less than 2^44 of them. */
+#define MAX_TOP (INT64CONST(1) << 40)
+
 /* Makes the limbs end at a higher top: the lower ones fall away. */
 static void
 raise_top(TagSum *sum, int64 top)
@@ -317,8 +320,8 @@ tag_sum_receive(StringInfo buf, TagSum *sum)
 	sum->pending = (int32) pq_getmsgint(buf, 4);
 	sum->used = pq_getmsgbyte(buf) != 0;
 
-	/* two such sums can be merged, and the value be worked out, without an overflow */
-	if (sum->top < PG_INT64_MIN / 32 + TAG_SUM_LIMBS || sum->top > PG_INT64_MAX / 32 ||
+	/* such sums can be merged, their values be worked out and set against each other, without an overflow */
+	if (sum->top < -MAX_TOP || sum->top > MAX_TOP ||
 		sum->pending < 0 || sum->pending >= TAG_SUM_MAX_PENDING)
 		damaged_state_error();
 	for (int i = 0; i < TAG_SUM_LIMBS; i++)
