@@ -12,6 +12,8 @@
 
 #include <math.h>
 
+#include "core/aggregate.h"
+
 #define KEYSPOOL_MAX_WIDTH 4
 
 typedef struct KeySpool KeySpool;
@@ -88,6 +90,17 @@ key_to_float8(uint64 key)
 	double		value;
 
 	memcpy(&value, &bits, sizeof(value));
+	return value;
+}
+
+/* Of a key in a state that takes in finite numbers only. */
+static inline double
+key_to_finite(uint64 key)
+{
+	double		value = key_to_float8(key);
+
+	if (!isfinite(value))
+		damaged_state_error();
 	return value;
 }
 

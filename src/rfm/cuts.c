@@ -22,7 +22,6 @@
 
 #include <math.h>
 
-#include "core/aggregate.h"
 #include "core/exactsum.h"
 #include "rfm/cuts.h"
 
@@ -109,18 +108,12 @@ cut_by_mean(KeySpool *spool, RfmCutKeys *result, int dimension, KeyGroup group, 
 	int			list;
 
 	for (list = 0; list < nlists; list++)
-	{
-		/* keys are in the order of the numbers, and of these only finite ones were taken in */
-		if (isfloat && stats[list].count > 0 && (!isfinite(key_to_float8(stats[list].min)) ||
-												 !isfinite(key_to_float8(stats[list].max))))
-			damaged_state_error();
 		exactsum_init(&sums[list]);
-	}
 	keyspool_rewind(spool);
 	while ((row = keyspool_next(spool)) != NULL)
 	{
 		list = group ? group(row, arg) : 0;
-		exactsum_add(&sums[list], isfloat ? key_to_float8(row[dimension]) :
+		exactsum_add(&sums[list], isfloat ? key_to_finite(row[dimension]) :
 					 (double) (row[dimension] - stats[list].min));
 	}
 	for (list = 0; list < nlists; list++)

@@ -329,7 +329,7 @@ sort_state(SpreadState *state, bool descending)
 
 	keyspool_rewind(state->spool);
 	while ((row = keyspool_next(state->spool)) != NULL)
-		tuplesort_putdatum(sort, Float8GetDatum(key_to_float8(*row)), false);
+		tuplesort_putdatum(sort, Float8GetDatum(key_to_finite(*row)), false);
 	tuplesort_performsort(sort);
 	return sort;
 }
