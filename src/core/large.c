@@ -37,11 +37,11 @@ ask_for_huge_pages(void *memory, Size size)
 	return memory;
 }
 
-/* Memory of the current context, of any size. */
+/* Memory of any size. */
 void *
-large_alloc(Size size)
+large_alloc(MemoryContext cxt, Size size)
 {
-	return ask_for_huge_pages(MemoryContextAllocHuge(CurrentMemoryContext, size), size);
+	return ask_for_huge_pages(MemoryContextAllocHuge(cxt, size), size);
 }
 
 /* Changes the size of a piece. */

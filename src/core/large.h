@@ -10,7 +10,7 @@
 
 #include "core/compat.h"
 
-extern void *large_alloc(Size size);
+extern void *large_alloc(MemoryContext cxt, Size size);
 extern void *large_realloc(void *memory, Size size);
 
 #endif							/* RECSYS_LARGE_H */

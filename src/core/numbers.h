@@ -11,6 +11,7 @@
 #include <math.h>
 
 #include "core/compat.h"
+#include "port/pg_bitutils.h"
 
 /*
  * The finalizer of splitmix64, a bijection: every bit of the result depends on
@@ -22,6 +23,13 @@ mix64(uint64 h)
 	h = (h ^ (h >> 30)) * UINT64CONST(0xbf58476d1ce4e5b9);
 	h = (h ^ (h >> 27)) * UINT64CONST(0x94d049bb133111eb);
 	return h ^ (h >> 31);
+}
+
+/* How many bits numbers up to n take: one at least. */
+static inline int
+bits_of(uint32 n)
+{
+	return pg_leftmost_one_pos32(Max(n, 1)) + 1;
 }
 
 /* The logarithm of the number of ways to choose k of n, for real numbers 0 <= k <= n. */

@@ -233,7 +233,7 @@ parallel_area_create(Size size, int nworkers)
 		area->data = dsm_segment_address(area->segment);
 	}
 	else
-		area->data = large_alloc(size);
+		area->data = large_alloc(CurrentMemoryContext, size);
 	return area;
 }
 

@@ -11,12 +11,13 @@
  */
 #include "core/compat.h"
 
-#include "port/pg_bitutils.h"
-
+#include "core/numbers.h"
 #include "core/sparse.h"
 
-#define DIGIT_BITS 11
-#define DIGITS (1 << DIGIT_BITS)
+#define RADIX_SORT radix_sort_keys
+#define RADIX_ELEMENT uint64
+#define RADIX_KEY(key) (key)
+#include "core/radixsort.h"
 
 typedef struct RowOrder
 {
@@ -60,12 +61,6 @@ compare_rows(const void *a, const void *b, void *arg)
 	return result;
 }
 
-static inline int
-bits_of(uint32 value)
-{
-	return value == 0 ? 0 : pg_leftmost_one_pos32(value) + 1;
-}
-
 /* The first two columns of each row, and its number in the last row_bits; how many bits columns take. */
 static int
 make_keys(const SparseMatrix *matrix, uint64 *keys, int row_bits)
@@ -90,31 +85,6 @@ make_keys(const SparseMatrix *matrix, uint64 *keys, int row_bits)
 	return 2 * col_bits - surplus;
 }
 
-/* Sorts by one digit, at shift, into another array; equal ones stay in their order. */
-static void
-sort_digit(const uint64 *keys, uint64 *sorted, uint32 count, int shift)
-{
-	uint32		places[DIGITS] = {0};
-	uint32		place = 0;
-	uint32		i;
-
-	for (i = 0; i < count; i++)
-		places[(keys[i] >> shift) & (DIGITS - 1)]++;
-	for (i = 0; i < DIGITS; i++)
-	{
-		uint32		n = places[i];
-
-		places[i] = place;
-		place += n;
-	}
-	for (i = 0; i < count; i++)
-	{
-		if ((i & 0xffff) == 0)
-			CHECK_FOR_INTERRUPTS();
-		sorted[places[(keys[i] >> shift) & (DIGITS - 1)]++] = keys[i];
-	}
-}
-
 /*
  * The rows in the order of what is in them, which depends neither on their
  * numbers nor on the order of entries: rows that compare equal have the same
@@ -129,33 +99,26 @@ sparse_row_order(const SparseMatrix *matrix, const SparseMatrix *second)
 	Size		count = Max(matrix->nrows, 1);
 	uint64	   *keys = MemoryContextAllocHuge(CurrentMemoryContext, count * sizeof(uint64));
 	uint64	   *other = MemoryContextAllocHuge(CurrentMemoryContext, count * sizeof(uint64));
+	uint64	   *sorted;
 	uint32	   *order;
 	RowOrder	context = {matrix, second};
 	int			row_bits = bits_of(matrix->nrows);
 	int			key_bits = make_keys(matrix, keys, row_bits);
 	uint32		start;
 	uint32		i;
-	int			shift;
 
-	for (shift = 0; shift < key_bits; shift += DIGIT_BITS)
-	{
-		uint64	   *swap = keys;
-
-		sort_digit(keys, other, matrix->nrows, row_bits + shift);
-		keys = other;
-		other = swap;
-	}
-	pfree(other);
+	sorted = radix_sort_keys(keys, other, matrix->nrows, row_bits, row_bits + key_bits);
+	pfree(sorted == keys ? other : keys);
 	order = MemoryContextAllocHuge(CurrentMemoryContext, count * sizeof(uint32));
 	for (i = 0; i < matrix->nrows; i++)
-		order[i] = (uint32) (keys[i] & ((UINT64CONST(1) << row_bits) - 1));
+		order[i] = (uint32) (sorted[i] & ((UINT64CONST(1) << row_bits) - 1));
 	for (start = 0; start < matrix->nrows; start = i)
 	{
-		for (i = start + 1; i < matrix->nrows && keys[i] >> row_bits == keys[start] >> row_bits; i++)
+		for (i = start + 1; i < matrix->nrows && sorted[i] >> row_bits == sorted[start] >> row_bits; i++)
 			 /* rows with the same key */ ;
 		if (i > start + 1)
 			qsort_arg(order + start, i - start, sizeof(uint32), compare_rows, &context);
 	}
-	pfree(keys);
+	pfree(sorted);
 	return order;
 }

@@ -49,7 +49,6 @@ void *
 arena_alloc(Arena *arena, Size size)
 {
 	ArenaBlock *block = &arena->blocks[arena->block];
-	MemoryContext old;
 	void	   *result;
 
 	size = MAXALIGN(size);
@@ -71,9 +70,7 @@ arena_alloc(Arena *arena, Size size)
 			elog(ERROR, "out of arena blocks");
 		block->size = Max(size, (Size) 256 * 1024 << Min(arena->block, 20));
 		budget_check(arena->budget, block->size, "projections of the baskets");
-		old = MemoryContextSwitchTo(arena->cxt);
-		block->memory = large_alloc(block->size);
-		MemoryContextSwitchTo(old);
+		block->memory = large_alloc(arena->cxt, block->size);
 		block->used = 0;
 		arena->nblocks = arena->block + 1;
 	}

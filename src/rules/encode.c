@@ -361,7 +361,7 @@ encode_baskets(Baskets *baskets, const EncodeOptions *options, MemoryBudget *bud
 
 	budget_check(budget, (nwords + 11 * (Size) nitems) * sizeof(uint32) +
 				 (baskets->grouped ? 0 : (Size) baskets->nbaskets * sizeof(Size)), "baskets");
-	distinct.words = large_alloc(nwords * sizeof(uint32));
+	distinct.words = large_alloc(CurrentMemoryContext, nwords * sizeof(uint32));
 	distinct.seen = MemoryContextAllocExtended(CurrentMemoryContext, size,
 											   MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
 	distinct.count = MemoryContextAllocExtended(CurrentMemoryContext, size,

@@ -52,6 +52,16 @@ typedef struct Transactions
 /* How far ahead of its use the memory of an occurrence is asked for. */
 #define READ_AHEAD 32
 
+/* Ends lists of occurrences with places to be asked for and never used. */
+static inline void
+end_occurrences(uint32 *end)
+{
+	int			i;
+
+	for (i = 0; i < READ_AHEAD; i++)
+		end[i] = 1;
+}
+
 /*
  * A word of transactions: an item, or TRANSACTION_MARK and perhaps other bits.
  * Where loops run over many narrow should be a constant to them.

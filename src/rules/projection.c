@@ -48,9 +48,7 @@ list_occurrences(Projection *projection, uint32 *occurrence_start, uint32 *occur
 		for (i += 2; (items[i] & TRANSACTION_MARK) == 0; i++)
 			occurrences[next[items[i]]++] = i;
 	}
-	/* to be asked for at the end, and never used */
-	for (i = 0; i < READ_AHEAD; i++)
-		occurrences[occurrence_start[projection->nitems] + i] = 1;
+	end_occurrences(occurrences + occurrence_start[projection->nitems]);
 	projection->occurrence_start = occurrence_start;
 	projection->occurrences = occurrences;
 }

@@ -12,9 +12,9 @@
  */
 #include "core/compat.h"
 
-#include "port/pg_bitutils.h"
 #include "utils/float.h"
 
+#include "core/numbers.h"
 #include "rules/sort.h"
 
 /* From so many rules on it pays to put all sets in order first. */
@@ -119,50 +119,10 @@ compare_tied_rules(const void *a, const void *b)
 	return (x->sides > y->sides) - (x->sides < y->sides);
 }
 
-#define DIGIT_BITS 11
-#define DIGITS (1 << DIGIT_BITS)
-
-/* Sorts by key, digit by digit; the result is where the pointer returned shows. */
-static KeyedRule *
-sort_by_digits(KeyedRule *from, KeyedRule *to, uint64 n)
-{
-	uint64	   *next = palloc_array(uint64, DIGITS);
-	int			shift;
-	uint64		i;
-
-	for (shift = 0; shift < 64; shift += DIGIT_BITS)
-	{
-		uint64		place = 0;
-		KeyedRule  *swap = from;
-
-		memset(next, 0, DIGITS * sizeof(uint64));
-		for (i = 0; i < n; i++)
-		{
-			if ((i & 0xffff) == 0)
-				CHECK_FOR_INTERRUPTS();
-			next[from[i].key >> shift & (DIGITS - 1)]++;
-		}
-		if (next[from[0].key >> shift & (DIGITS - 1)] == n)
-			continue;
-		for (i = 0; i < DIGITS; i++)
-		{
-			uint64		count = next[i];
-
-			next[i] = place;
-			place += count;
-		}
-		for (i = 0; i < n; i++)
-		{
-			if ((i & 0xffff) == 0)
-				CHECK_FOR_INTERRUPTS();
-			to[next[from[i].key >> shift & (DIGITS - 1)]++] = from[i];
-		}
-		from = to;
-		to = swap;
-	}
-	pfree(next);
-	return from;
-}
+#define RADIX_SORT radix_sort_rules
+#define RADIX_ELEMENT KeyedRule
+#define RADIX_KEY(rule) (rule).key
+#include "core/radixsort.h"
 
 /* Puts the rules in order, many of them with more memory if there is some. */
 void
@@ -178,7 +138,7 @@ order_rules(MiningResult *result, const MemoryBudget *budget)
 	uint64		i;
 	uint64		k;
 
-	if (n < DIGITS || place == NULL ||
+	if (n < RADIX_DIGITS || place == NULL ||
 		!budget_has_room(budget, n * (sizeof(KeyedRule) + Max(sizeof(KeyedRule), sizeof(Rule)))))
 	{
 		sort_rules(result);
@@ -197,7 +157,7 @@ order_rules(MiningResult *result, const MemoryBudget *budget)
 		rules[i].sides = (uint64) place[rule->lhs] << 32 | place[rule->rhs];
 		rules[i].rule = i;
 	}
-	sorted = sort_by_digits(rules, spare, n);
+	sorted = radix_sort_rules(rules, spare, n, 0, 64);
 	pfree(sorted == rules ? spare : rules);
 	for (i = 0; i < n; i = k)
 	{
@@ -246,7 +206,7 @@ compare_set_keys(const void *a, const void *b, void *arg)
 static inline int
 rank_bits(const MiningResult *result)
 {
-	return pg_leftmost_one_pos32(Max(result->encoded->transactions.nitems, 1)) + 1;
+	return bits_of(result->encoded->transactions.nitems);
 }
 
 /* As many of the ranks from the i-th on as fit into a word, the first on top. */

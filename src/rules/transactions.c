@@ -100,7 +100,7 @@ transactions_index(Transactions *db, const MemoryBudget *budget)
 	budget_check(budget, transactions_lists_size(total, db->nitems), "baskets");
 	db->occurrence_start = MemoryContextAllocHuge(CurrentMemoryContext,
 												  ((Size) db->nitems + 1) * sizeof(uint32));
-	db->occurrences = large_alloc((total + READ_AHEAD) * sizeof(uint32));
+	db->occurrences = large_alloc(CurrentMemoryContext, (total + READ_AHEAD) * sizeof(uint32));
 	next = MemoryContextAllocHuge(CurrentMemoryContext,
 								  (Size) Max(db->nitems, 1) * sizeof(uint32));
 	db->occurrence_start[0] = 0;
@@ -113,8 +113,6 @@ transactions_index(Transactions *db, const MemoryBudget *budget)
 		fill_lists(db, true, next);
 	else
 		fill_lists(db, false, next);
-	/* to be asked for at the end, and never used */
-	for (i = 0; i < READ_AHEAD; i++)
-		db->occurrences[total + i] = 1;
+	end_occurrences(db->occurrences + total);
 	pfree(next);
 }

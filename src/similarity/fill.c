@@ -13,8 +13,7 @@
  */
 #include "core/compat.h"
 
-#include "port/pg_bitutils.h"
-
+#include "core/numbers.h"
 #include "similarity/engine.h"
 
 /* Places for the arrays of a product, but for the users of rows; the size of all. */
@@ -154,7 +153,7 @@ similarity_fill_product(SimilarityBuild *build, Product *product, const Side *ro
 	product->self = rows == cols;
 	product->swapped = rows_are_targets(build);
 	product->ncols = cols->nitems;
-	product->rank_bits = Max(SCORE_LOW_BITS, pg_leftmost_one_pos32(Max(cols->nitems, 1)) + 1);
+	product->rank_bits = Max(SCORE_LOW_BITS, bits_of(cols->nitems));
 	fill_items(build, product, rows, cols);
 	if (build->validation)
 		similarity_settings_fill(build, PART(product, char, settings));

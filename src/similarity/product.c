@@ -243,37 +243,6 @@ own_column(const Product *product, uint32 row)
 	return product->row_col ? PART(product, uint32, row_col)[row] : row;
 }
 
-/* What was added up for the k-th of the touched targets. */
-static pg_attribute_always_inline Cell
-read_touched(const Worker *worker, Accumulator kind, uint32 k)
-{
-	Cell		cell;
-
-	if (kind == IN_TABLE)
-	{
-		/* one by one, as they were written: a copy of the whole would wait for that */
-		cell.sum = worker->table_cells[k + 1].sum;
-		cell.count = worker->table_cells[k + 1].count;
-		cell.target = worker->table_cells[k + 1].target;
-		return cell;
-	}
-	cell.target = worker->touched[k];
-	if (kind == IN_CELLS)
-	{
-		cell.sum = worker->cells[cell.target].sum;
-		cell.count = worker->cells[cell.target].count;
-		return cell;
-	}
-	if (kind == IN_BYTES)
-		cell.count = ((uint8 *) worker->counts)[cell.target];
-	else if (kind == IN_SHORTS)
-		cell.count = ((uint16 *) worker->counts)[cell.target];
-	else
-		cell.count = ((uint32 *) worker->counts)[cell.target];
-	cell.sum = cell.count;
-	return cell;
-}
-
 static pg_attribute_always_inline uint32
 count_of(const Worker *worker, Accumulator kind, uint32 target)
 {
@@ -291,6 +260,26 @@ count_of(const Worker *worker, Accumulator kind, uint32 target)
 			break;
 	}
 	return worker->cells[target].count;
+}
+
+/* What was added up for the k-th of the touched targets. */
+static pg_attribute_always_inline Cell
+read_touched(const Worker *worker, Accumulator kind, uint32 k)
+{
+	Cell		cell;
+
+	if (kind == IN_TABLE)
+	{
+		/* one by one, as they were written: a copy of the whole would wait for that */
+		cell.sum = worker->table_cells[k + 1].sum;
+		cell.count = worker->table_cells[k + 1].count;
+		cell.target = worker->table_cells[k + 1].target;
+		return cell;
+	}
+	cell.target = worker->touched[k];
+	cell.count = count_of(worker, kind, cell.target);
+	cell.sum = kind == IN_CELLS ? worker->cells[cell.target].sum : cell.count;
+	return cell;
 }
 
 static pg_attribute_always_inline void
@@ -331,13 +320,17 @@ typedef struct RowScore
 	double		least;			/* what the best n have at least */
 } RowScore;
 
+static pg_attribute_always_inline double
+shrunk(const Product *product, double score, uint32 count)
+{
+	return product->shrink > 0 ? score * (count / (count + product->shrink)) : score;
+}
+
 /* The score of a target by the factor of its column. */
 static pg_attribute_always_inline double
 factor_score(const Product *product, const RowScore *row, Cell cell, double factor)
 {
-	double		score = cell.sum * row->factor * factor;
-
-	return product->shrink > 0 ? score * (cell.count / (cell.count + product->shrink)) : score;
+	return shrunk(product, cell.sum * row->factor * factor, cell.count);
 }
 
 /* The least score that is rounded to that of the worst of the best so far. */
@@ -422,8 +415,8 @@ score_target(Worker *worker, const RowScore *row, Cell cell, bool by_count)
 	else
 		score = similarity_count_score(product->measure, cell.count, row->users, col_count[target],
 									   product->users);
-	if (by_count && product->shrink > 0)
-		score *= cell.count / (cell.count + product->shrink);
+	if (by_count)
+		score = shrunk(product, score, cell.count);
 	if (!(score > 0) || (bits = score_bits(score, product->rank_bits)) == 0)
 		return;
 	if (product->min_llr > 0 &&

@@ -5,5 +5,4 @@
 #   bash test/tools/coverage.sh [--regress|--isolation|--tap [name...]]
 set -euo pipefail
 
-PROFILE="--coverage -fprofile-update=atomic" COVERAGE=1 \
-  exec bash "$(dirname "${BASH_SOURCE[0]}")/../run.sh" "$@"
+COVERAGE=1 exec bash "$(dirname "${BASH_SOURCE[0]}")/../run.sh" "$@"
