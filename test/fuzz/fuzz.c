@@ -607,6 +607,24 @@ fuzz(PG_FUNCTION_ARGS)
 	PG_RETURN_VOID();
 }
 
+/*
+ * Gives an input to begin with.  Nothing is wrong with it, so that an error shows
+ * that the harness stops short of what is to be tested, and is passed on.
+ */
+static void
+put_seed(ReturnSetInfo *rsinfo, Datum row)
+{
+	bool		isnull = false;
+	const uint8_t *data = (const uint8_t *) VARDATA_ANY(DatumGetPointer(row));
+	size_t		size = VARSIZE_ANY_EXHDR(DatumGetPointer(row));
+
+	if (kind == KIND_STATE)
+		run_state(data, size);
+	else
+		run_value(data, size);
+	tuplestore_putvalues(rsinfo->setResult, rsinfo->setDesc, &row, &isnull);
+}
+
 /* Inputs to begin with. */
 PG_FUNCTION_INFO_V1(fuzz_seeds);
 Datum
@@ -616,7 +634,6 @@ fuzz_seeds(PG_FUNCTION_ARGS)
 	char	   *sample = text_to_cstring(PG_GETARG_TEXT_PP(2));
 	SPITupleTable *table;
 	Datum		row;
-	bool		isnull = false;
 	int			a;
 
 	InitMaterializedSRF(fcinfo, MAT_SRF_USE_EXPECTED_DESC);
@@ -628,6 +645,7 @@ fuzz_seeds(PG_FUNCTION_ARGS)
 		table = SPI_tuptable;
 		for (uint64 i = 0; i < table->numvals; i++)
 		{
+			bool		isnull;
 			Datum		value = SPI_getbinval(table->vals[i], table->tupdesc, 1, &isnull);
 			Oid			oid;
 			bool		isvarlena;
@@ -643,7 +661,7 @@ fuzz_seeds(PG_FUNCTION_ARGS)
 				getTypeOutputInfo(TupleDescAttr(table->tupdesc, 0)->atttypid, &oid, &isvarlena);
 				row = CStringGetTextDatum(OidOutputFunctionCall(oid, value));
 			}
-			tuplestore_putvalues(rsinfo->setResult, rsinfo->setDesc, &row, &isnull);
+			put_seed(rsinfo, row);
 		}
 	}
 	/* states after so many rows */
@@ -674,9 +692,7 @@ fuzz_seeds(PG_FUNCTION_ARGS)
 				SET_VARSIZE(seed, VARSIZE(bytes) + 1);
 				VARDATA(seed)[0] = (char) a;
 				memcpy(VARDATA(seed) + 1, VARDATA(bytes), VARSIZE(bytes) - VARHDRSZ);
-				row = PointerGetDatum(seed);
-				isnull = false;
-				tuplestore_putvalues(rsinfo->setResult, rsinfo->setDesc, &row, &isnull);
+				put_seed(rsinfo, PointerGetDatum(seed));
 			}
 		}
 	}
