@@ -608,8 +608,9 @@ fuzz(PG_FUNCTION_ARGS)
 }
 
 /*
- * Gives an input to begin with.  Nothing is wrong with it, so that an error shows
- * that the harness stops short of what is to be tested, and is passed on.
+ * Gives an input to begin with.  Nothing is wrong with a value or a state, so that
+ * an error shows that the harness stops short of what is to be tested, and is
+ * passed on.  Arguments of a function may be those that it has to refuse.
  */
 static void
 put_seed(ReturnSetInfo *rsinfo, Datum row)
@@ -620,7 +621,7 @@ put_seed(ReturnSetInfo *rsinfo, Datum row)
 
 	if (kind == KIND_STATE)
 		run_state(data, size);
-	else
+	else if (kind != KIND_CALL)
 		run_value(data, size);
 	tuplestore_putvalues(rsinfo->setResult, rsinfo->setDesc, &row, &isnull);
 }
