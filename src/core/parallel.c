@@ -16,6 +16,11 @@
  * A worker waits when it is a whole ring ahead of the caller, so the memory
  * for results is bounded however large their sum.
  *
+ * Where a process has to prepare something for blocks that lie together, and
+ * results may come in any order, the blocks are divided into ranges.  Two
+ * processes share a range, from both its ends, until they meet; who has none
+ * left helps where the most is left.
+ *
  * Workers are background workers of the class "parallel", counted by
  * max_parallel_workers, without a connection to a database.  The caller is not
  * put into parallel mode: it may write tables while it takes the results.  No
@@ -71,7 +76,7 @@ typedef struct Slot
 	Size		size;
 } Slot;
 
-/* At the start of the control segment; slots and their results follow. */
+/* At the start of the control segment; slots, ranges and results follow. */
 typedef struct Control
 {
 	dsm_handle	data;
@@ -80,8 +85,10 @@ typedef struct Control
 	uint32		nblocks;
 	uint32		nslots;
 	Size		result_size;	/* of a slot, aligned */
+	uint32		nranges;		/* 0: blocks are taken in order */
 	char		kernel[NAMEDATALEN];
-	pg_atomic_uint32 next;		/* block that nobody has taken yet */
+	pg_atomic_uint32 joined;	/* workers */
+	pg_atomic_uint32 next;		/* block that nobody has taken yet, in order */
 	pg_atomic_uint32 emitted;	/* blocks whose results were handed over */
 	pg_atomic_uint32 stop;		/* the caller is gone, or a worker failed */
 	pg_atomic_uint32 failed;	/* set after sqlstate and message */
@@ -102,11 +109,18 @@ slot_of(Control *control, uint32 block)
 	return (Slot *) ((char *) control + MAXALIGN(sizeof(Control))) + block % control->nslots;
 }
 
+/* What is left of a range: its first block, and above 32 bits the one after its last. */
+static inline pg_atomic_uint64 *
+range_left(Control *control, uint32 range)
+{
+	return (pg_atomic_uint64 *) ((char *) control + MAXALIGN(sizeof(Control)) +
+								 MAXALIGN(control->nslots * sizeof(Slot))) + range;
+}
+
 static inline void *
 result_of(Control *control, uint32 block)
 {
-	return (char *) control + MAXALIGN(sizeof(Control)) +
-		MAXALIGN(control->nslots * sizeof(Slot)) +
+	return (char *) range_left(control, 0) + MAXALIGN(control->nranges * sizeof(pg_atomic_uint64)) +
 		(block % control->nslots) * control->result_size;
 }
 
@@ -356,17 +370,67 @@ worker_gone(dsm_segment *segment, Datum arg)
 	}
 }
 
+/* Takes a block from one of a range's ends; NO_BLOCK where there is none left. */
+static uint32
+take_from_range(Control *control, uint32 range, bool last)
+{
+	uint64		left = pg_atomic_read_u64(range_left(control, range));
+
+	while ((uint32) left < left >> 32)
+	{
+		uint64		rest = last ? left - ((uint64) 1 << 32) : left + 1;
+
+		if (pg_atomic_compare_exchange_u64(range_left(control, range), &left, rest))
+			return last ? (rest >> 32) : (uint32) left;
+	}
+	return NO_BLOCK;
+}
+
+/*
+ * Takes a block of the range that a process shares with another one, or when
+ * that is done of the one that is furthest behind; NO_BLOCK at the end.
+ */
+static uint32
+take_from_ranges(Control *control, uint32 process)
+{
+	uint32		range = (process / 2) % control->nranges;
+
+	for (;;)
+	{
+		uint32		block = take_from_range(control, range, process % 2 != 0);
+		uint32		most = 0;
+		uint32		i;
+
+		if (block != NO_BLOCK)
+			return block;
+		for (i = 0; i < control->nranges; i++)
+		{
+			uint64		left = pg_atomic_read_u64(range_left(control, i));
+
+			if ((left >> 32) - (uint32) left > most)
+			{
+				most = (left >> 32) - (uint32) left;
+				range = i;
+			}
+		}
+		if (most == 0)
+			return NO_BLOCK;
+	}
+}
+
 static void
 worker_loop(Control *control, dsm_segment *data)
 {
 	const ParallelKernel *kernel;
+	uint32		process = pg_atomic_fetch_add_u32(&control->joined, 1) + 1;
 	void	   *local;
 
 	kernel = (const ParallelKernel *) load_external_function("recsys", control->kernel, true, NULL);
 	local = kernel->begin(dsm_segment_address(data));
 	for (;;)
 	{
-		uint32		block = pg_atomic_fetch_add_u32(&control->next, 1);
+		uint32		block = control->nranges > 0 ? take_from_ranges(control, process) :
+			pg_atomic_fetch_add_u32(&control->next, 1);
 
 		if (block >= control->nblocks)
 			break;
@@ -476,16 +540,17 @@ start_workers(int nworkers, dsm_segment *segment)
 
 /* NULL where there is not enough shared memory. */
 static Control *
-create_control(ParallelArea *area, const char *name, uint32 nblocks, Size result_size,
-			   dsm_segment **segment)
+create_control(ParallelArea *area, const ParallelRun *run, dsm_segment **segment)
 {
 	Control    *control;
-	Size		slot_size = MAXALIGN(result_size);
-	uint32		nslots = Max(Min(RING_BYTES / Max(slot_size, 1), MAX_SLOTS), MIN_SLOTS);
+	Size		slot_size = MAXALIGN(run->result_size);
+	uint32		nslots = run->nranges > 0 ? run->nblocks :
+		Max(Min(RING_BYTES / Max(slot_size, 1), MAX_SLOTS), MIN_SLOTS);
 	Size		size;
 	uint32		i;
 
-	size = MAXALIGN(sizeof(Control)) + MAXALIGN(nslots * sizeof(Slot)) + nslots * slot_size;
+	size = MAXALIGN(sizeof(Control)) + MAXALIGN(nslots * sizeof(Slot)) +
+		MAXALIGN(run->nranges * sizeof(pg_atomic_uint64)) + nslots * slot_size;
 	*segment = create_segment(size);
 	if (*segment == NULL)
 		return NULL;
@@ -494,11 +559,13 @@ create_control(ParallelArea *area, const char *name, uint32 nblocks, Size result
 	control->extended = area->more_segment != NULL;
 	if (control->extended)
 		control->more = dsm_segment_handle(area->more_segment);
-	control->nblocks = nblocks;
+	control->nblocks = run->nblocks;
 	control->nslots = nslots;
 	control->result_size = slot_size;
+	control->nranges = run->nranges;
 	control->message[0] = '\0';
-	strlcpy(control->kernel, name, sizeof(control->kernel));
+	strlcpy(control->kernel, run->name, sizeof(control->kernel));
+	pg_atomic_init_u32(&control->joined, 0);
 	pg_atomic_init_u32(&control->next, 0);
 	pg_atomic_init_u32(&control->emitted, 0);
 	pg_atomic_init_u32(&control->stop, 0);
@@ -506,22 +573,45 @@ create_control(ParallelArea *area, const char *name, uint32 nblocks, Size result
 	ConditionVariableInit(&control->changed);
 	for (i = 0; i < nslots; i++)
 		pg_atomic_init_u32(&slot_of(control, i)->ready, 0);
+	for (i = 0; i < run->nranges; i++)
+		pg_atomic_init_u64(range_left(control, i),
+						   (uint64) parallel_range_start(run->nblocks, run->nranges, i + 1) << 32 |
+						   parallel_range_start(run->nblocks, run->nranges, i));
 	on_dsm_detach(*segment, caller_gone, (Datum) 0);
 	return control;
 }
 
-/* Takes a block that the ring has room for; false where there is none. */
-static bool
-take_block(Control *control, uint32 *block)
+/* Takes a block for the caller; NO_BLOCK where there is none that the ring has room for. */
+static uint32
+take_block(Control *control)
 {
+	uint32		block = pg_atomic_read_u32(&control->next);
 	uint32		limit = Min(control->nblocks,
 							pg_atomic_read_u32(&control->emitted) + control->nslots);
 
-	*block = pg_atomic_read_u32(&control->next);
-	while (*block < limit)
-		if (pg_atomic_compare_exchange_u32(&control->next, block, *block + 1))
-			return true;
-	return false;
+	if (control->nranges > 0)
+		return take_from_ranges(control, 0);
+	while (block < limit)
+		if (pg_atomic_compare_exchange_u32(&control->next, &block, block + 1))
+			return block;
+	return NO_BLOCK;
+}
+
+/* A block whose result is to be handed over now; NO_BLOCK where there is none. */
+static uint32
+find_ready(Control *control)
+{
+	uint32		block = pg_atomic_read_u32(&control->emitted);
+	uint32		end = control->nblocks;
+
+	if (control->nranges > 0)
+		block = 0;
+	else
+		end = Min(end, block + 1);
+	for (; block < end; block++)
+		if (pg_atomic_read_u32(&slot_of(control, block)->ready) == block + 1)
+			return block;
+	return NO_BLOCK;
 }
 
 static void
@@ -540,47 +630,46 @@ throw_failure(Control *control)
 }
 
 static void
-run_alone(ParallelArea *area, const ParallelKernel *kernel, uint32 nblocks, Size result_size,
-		  ParallelResult emit, void *arg)
+run_alone(ParallelArea *area, const ParallelRun *run)
 {
-	void	   *local = kernel->begin(area->data);
-	void	   *result = MemoryContextAllocHuge(CurrentMemoryContext, Max(result_size, 1));
+	void	   *local = run->kernel->begin(area->data);
+	void	   *result = MemoryContextAllocHuge(CurrentMemoryContext, Max(run->result_size, 1));
 	uint32		block;
 
-	for (block = 0; block < nblocks; block++)
+	for (block = 0; block < run->nblocks; block++)
 	{
 		CHECK_FOR_INTERRUPTS();
-		emit(arg, block, result, kernel->run(local, block, result));
+		run->emit(run->arg, block, result, run->kernel->run(local, block, result));
 	}
 	pfree(result);
 }
 
 static void
-run_parallel(ParallelArea *area, const char *name, const ParallelKernel *kernel,
-			 uint32 nblocks, Size result_size, ParallelResult emit, void *arg)
+run_parallel(ParallelArea *area, const ParallelRun *run)
 {
 	dsm_segment *segment;
-	Control    *control = create_control(area, name, nblocks, result_size, &segment);
+	Control    *control = create_control(area, run, &segment);
 	void	   *local;
 	uint32		emitted = 0;
 
 	if (control == NULL)
 	{
-		run_alone(area, kernel, nblocks, result_size, emit, arg);
+		run_alone(area, run);
 		return;
 	}
-	start_workers(Min((uint32) area->nworkers, nblocks - 1), segment);
-	local = kernel->begin(area->data);
-	while (emitted < nblocks)
+	start_workers(Min((uint32) area->nworkers, run->nblocks - 1), segment);
+	local = run->kernel->begin(area->data);
+	while (emitted < run->nblocks)
 	{
-		Slot	   *slot = slot_of(control, emitted);
 		uint32		block;
 
 		CHECK_FOR_INTERRUPTS();
-		if (pg_atomic_read_u32(&slot->ready) == emitted + 1)
+		if ((block = find_ready(control)) != NO_BLOCK)
 		{
+			Slot	   *slot = slot_of(control, block);
+
 			pg_read_barrier();
-			emit(arg, emitted, result_of(control, emitted), slot->size);
+			run->emit(run->arg, block, result_of(control, block), slot->size);
 			pg_atomic_write_u32(&slot->ready, 0);
 			pg_write_barrier();
 			pg_atomic_write_u32(&control->emitted, ++emitted);
@@ -588,13 +677,12 @@ run_parallel(ParallelArea *area, const char *name, const ParallelKernel *kernel,
 		}
 		else if (pg_atomic_read_u32(&control->failed))
 			throw_failure(control);
-		else if (take_block(control, &block))
-			run_block(control, kernel, local, block);
+		else if ((block = take_block(control)) != NO_BLOCK)
+			run_block(control, run->kernel, local, block);
 		else
 		{
 			ConditionVariablePrepareToSleep(&control->changed);
-			while (pg_atomic_read_u32(&slot->ready) != emitted + 1 &&
-				   !pg_atomic_read_u32(&control->failed))
+			while (find_ready(control) == NO_BLOCK && !pg_atomic_read_u32(&control->failed))
 				ConditionVariableSleep(&control->changed, PG_WAIT_EXTENSION);
 			ConditionVariableCancelSleep();
 		}
@@ -602,18 +690,13 @@ run_parallel(ParallelArea *area, const char *name, const ParallelKernel *kernel,
 	dsm_detach(segment);
 }
 
-/*
- * Runs a kernel, whose exported name is given too, on blocks 0 to nblocks - 1,
- * each of which makes a result of at most result_size bytes.  May be called
- * several times for an area.
- */
+/* May be called several times for an area. */
 void
-parallel_area_run(ParallelArea *area, const char *name, const ParallelKernel *kernel,
-				  uint32 nblocks, Size result_size, ParallelResult emit, void *arg)
+parallel_area_run(ParallelArea *area, const ParallelRun *run)
 {
 	extension = area->more;
-	if (area->nworkers > 0 && nblocks > 1)
-		run_parallel(area, name, kernel, nblocks, result_size, emit, arg);
-	else if (nblocks > 0)
-		run_alone(area, kernel, nblocks, result_size, emit, arg);
+	if (area->nworkers > 0 && run->nblocks > 1)
+		run_parallel(area, run);
+	else if (run->nblocks > 0)
+		run_alone(area, run);
 }

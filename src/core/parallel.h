@@ -25,8 +25,20 @@ typedef struct ParallelKernel
 	Size		(*run) (void *local, uint32 block, void *result);
 } ParallelKernel;
 
-/* Gets the results, in the order of blocks, in the process that called. */
+/* Gets the results, in the process that called. */
 typedef void (*ParallelResult) (void *arg, uint32 block, const void *result, Size size);
+
+/* Runs a kernel on blocks 0 to nblocks - 1. */
+typedef struct ParallelRun
+{
+	const char *name;			/* of the constant that is the kernel */
+	const ParallelKernel *kernel;
+	uint32		nblocks;
+	uint32		nranges;		/* 0: results come in the order of blocks; else see parallel_ranges() */
+	Size		result_size;	/* in bytes, of a block at most */
+	ParallelResult emit;
+	void	   *arg;
+} ParallelRun;
 
 typedef struct ParallelArea ParallelArea;
 
@@ -38,10 +50,26 @@ extern struct dsm_segment *parallel_area_segment(const ParallelArea *area);
 extern void *parallel_area_extend(ParallelArea *area, Size size);
 extern struct dsm_segment *parallel_area_extension_segment(const ParallelArea *area);
 extern const void *parallel_extension(void);
-extern void parallel_area_run(ParallelArea *area, const char *name, const ParallelKernel *kernel,
-							  uint32 nblocks, Size result_size, ParallelResult emit, void *arg);
+extern void parallel_area_run(ParallelArea *area, const ParallelRun *run);
 extern dsa_pointer parallel_allocate(dsa_area *area, Size size);
 extern void parallel_area_free(ParallelArea *area);
 extern void parallel_check_interrupts(void);
+
+/*
+ * For a run with results in any order: how many ranges there are of blocks, each
+ * of which two processes begin at both its ends.
+ */
+static inline uint32
+parallel_ranges(int nworkers)
+{
+	return (uint32) nworkers / 2 + 1;
+}
+
+/* The first block of a range; after the last range the number of blocks. */
+static inline uint32
+parallel_range_start(uint32 nblocks, uint32 nranges, uint32 range)
+{
+	return (uint64) nblocks * range / nranges;
+}
 
 #endif							/* RECSYS_PARALLEL_H */

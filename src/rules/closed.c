@@ -328,7 +328,7 @@ mine_closed(Transactions *db, uint32 min_count, BestGrades *best, uint32 max_len
 	uint64	   *sum;
 	uint32		i;
 
-	transactions_index(db, budget);
+	transactions_index(db, 0, db->nitems, budget);
 	miner.min_count = Max(min_count, 1);
 	miner.best = best;
 	miner.max_length = max_length;

@@ -285,7 +285,7 @@ make_transactions(const Distinct *distinct, const uint32 *number, Transactions *
 
 	db->noccurrences = MemoryContextAllocExtended(CurrentMemoryContext, nitems * sizeof(uint32),
 												  MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
-	db->work = MemoryContextAllocExtended(CurrentMemoryContext, nitems * sizeof(uint64),
+	db->npairs_before = MemoryContextAllocExtended(CurrentMemoryContext, nitems * sizeof(uint64),
 										  MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
 	for (i = 0; i < distinct->nkept; i++)
 	{
@@ -312,7 +312,7 @@ make_transactions(const Distinct *distinct, const uint32 *number, Transactions *
 			uint32		item = items[k];
 
 			db->noccurrences[item] += k > 0;
-			db->work[item] += k;
+			db->npairs_before[item] += k;
 			put_word(words, db->narrow, used++, item);
 		}
 	}

@@ -351,7 +351,7 @@ miner_push_extension(Miner *miner, uint32 item)
 /*
  * Prepares to mine, in the current memory context, which should be one of the
  * budget; sets go to the store.  max_length is at least 1.  Where it is above 1
- * the transactions must have their index when the first item is mined.
+ * an item must be listed in the transactions when it is mined.
  */
 Miner *
 miner_create(const Transactions *db, uint32 max_length, ItemsetStore *store,
@@ -438,6 +438,10 @@ miner_item(Miner *miner, uint32 item)
 	{
 		if (miner->root.items == NULL)
 			projection_of_database(&miner->root, miner->db, &miner->arena);
+		Assert(item >= miner->db->listed_first && item < miner->db->listed_end);
+		/* the lists may be others than those of the item before */
+		miner->root.occurrence_start = miner->db->occurrence_start;
+		miner->root.occurrences = miner->db->occurrences;
 		mine_array_item(miner, &miner->root, item, NO_ITEMSET);
 	}
 }

@@ -35,10 +35,13 @@ typedef struct Transactions
 	const void *items;			/* see word_at() */
 	const uint32 *support;		/* by item */
 	uint32	   *noccurrences;	/* by item: how often it is in items with one before it */
-	uint64	   *work;			/* by item: number of items before it in all transactions */
-	/* where each item occurs with one before it: set by transactions_index() */
+	uint64	   *npairs_before;	/* by item: number of items before it in all transactions */
+	/* where items occur with one before them: set by transactions_index() */
+	uint32		listed_first;	/* of the items that are listed */
+	uint32		listed_end;
 	uint32	   *occurrence_start;	/* nitems + 1 */
 	uint32	   *occurrences;	/* places in items, ascending within an item; READ_AHEAD more */
+	uint32		noccurrences_fit;	/* into what is allocated */
 	/* items that must not be in one set, both ways round: NULL where there are none */
 	const uint32 *conflict_start;	/* nitems + 1 */
 	const uint32 *conflicts;

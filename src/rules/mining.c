@@ -7,11 +7,15 @@
  * items.  Several processes share the encoded transactions, which were written
  * into a shared area, and what is added to it here; where items occur each
  * process lists for itself.  A block is a run of consecutive items with about
- * the same number of pairs to count, and what a block has found goes through
- * shared memory to the calling process, which takes it in the order of blocks.
+ * the same work, and what a block has found goes through shared memory to the
+ * calling process.
  *
- * Where only the best are wanted, the bar that sets have to reach is shared
- * too, and never falls: whoever finds that it can be higher raises it.  How
+ * Blocks are taken from both ends of a range, so that a process needs lists of
+ * little more than half of its items, and the caller takes results as they come.
+ *
+ * Where only the best are wanted, blocks are taken and results come in order, so
+ * that the most frequent items are the first.  The bar that sets have to reach is
+ * shared then, and never falls: whoever finds that it can be higher raises it.  How
  * early the others learn of that is a matter of chance, so that more or fewer
  * sets get to the store that are below the bar in the end; those above it are
  * always there, and only these are in the result.
@@ -41,6 +45,9 @@
 /* One process mines about so many pairs a second, counted at the first level. */
 #define PAIRS_PER_SECOND 1e8
 
+/* An occurrence of an item takes as long as so many pairs. */
+#define OCCURRENCE_WORK ((uint64) 8)
+
 /* Where the bar rises, one process mines at least this part of the work before others join in. */
 #define ALONE_PART 32
 
@@ -53,13 +60,21 @@
 
 #define RESULTS_SIZE ((Size) 64 * 1024)
 
+/*
+ * A process that begins at one end of a range lists the items of so much of it:
+ * the other one may be slower, or begin later.
+ */
+#define LISTED_PART(n) ((uint32) (((uint64) (n) * 9 + 15) / 16))
+
 /* At the start of what is added to the area of transactions; offsets are from here. */
 typedef struct SharedMining
 {
 	Transactions db;			/* sizes; the pointers are of the process that made it */
 	uint32		max_length;
 	uint32		best;
-	Size		lists;			/* where items occur, of each process */
+	uint32		nblocks;
+	uint32		nranges;		/* of blocks; 0: they are taken in order */
+	Size		lists;			/* where items occur, of each process at most */
 	Size		memory_limit;	/* of each process, besides */
 	Size		elsewhere;		/* of the budget, for all this */
 	pg_atomic_uint64 bar;
@@ -75,9 +90,11 @@ typedef struct SharedMining
 typedef struct LocalMining
 {
 	SharedMining *shared;
-	Transactions db;
+	Transactions *db;
 	const uint32 *first_item;
 	MemoryBudget budget;
+	MemoryContext lists_cxt;
+	const MemoryBudget *lists_budget;	/* NULL in a worker: it is part of the caller's */
 	MemoryContext cxt;			/* of that: what the miner has */
 	ItemsetStore store;
 	Miner	   *miner;
@@ -127,23 +144,21 @@ open_miner(LocalMining *local)
 	MemoryContext old = MemoryContextSwitchTo(local->cxt);
 
 	itemset_store_init(&local->store);
-	local->miner = miner_create(&local->db, shared->max_length, &local->store, &local->budget);
+	local->miner = miner_create(local->db, shared->max_length, &local->store, &local->budget);
 	if (shared->best > 0)
 		miner_want_best(local->miner,
-						best_grades_create(shared->best, &local->db, true, &local->budget));
+						best_grades_create(shared->best, local->db, true, &local->budget));
 	miner_share_bar(local->miner, &shared->bar);
 	MemoryContextSwitchTo(old);
 }
 
-/* In the process that has the job, whose lists are made while workers start. */
+/* In the process that has the job. */
 static void
 open_in_caller(LocalMining *local)
 {
-	Transactions *db = caller_job->db;
-
-	if (db->occurrences == NULL)
-		transactions_index(db, caller_job->budget);
-	local->db = *db;
+	local->db = caller_job->db;
+	local->lists_cxt = CurrentMemoryContext;
+	local->lists_budget = caller_job->budget;
 	local->results = caller_results;
 	caller_mining = local;
 }
@@ -158,12 +173,14 @@ open_in_worker(LocalMining *local, const void *items)
 
 	local->results = dsa_attach_in_place(results, NULL);
 	before_shmem_exit(dsa_on_shmem_exit_release_in_place, PointerGetDatum(results));
-	local->db = shared->db;
-	local->db.items = items;
-	find_arrays(shared, &local->db);
-	local->budget.limit += shared->lists;
-	transactions_index(&local->db, &local->budget);
+	local->db = palloc_object(Transactions);
+	*local->db = shared->db;
+	local->db->items = items;
+	local->db->occurrence_start = local->db->occurrences = NULL;
+	find_arrays(shared, local->db);
 	MemoryContextSwitchTo(old);
+	local->lists_cxt = AllocSetContextCreate(MemoryContextGetParent(local->budget.cxt),
+											 "recsys rules lists", ALLOCSET_DEFAULT_SIZES);
 }
 
 static void *
@@ -186,6 +203,38 @@ mining_begin(const void *data)
 		open_in_worker(local, data);
 	open_miner(local);
 	return local;
+}
+
+/* Lists where the items of a block occur, and those of blocks that will be the next. */
+static void
+list_items(LocalMining *local, uint32 block)
+{
+	SharedMining *shared = local->shared;
+	Transactions *db = local->db;
+	uint32		nranges = Max(shared->nranges, 1);
+	uint32		range = 0;
+	uint32		first;
+	uint32		end;
+	MemoryContext old;
+
+	if (db->occurrences && local->first_item[block] >= db->listed_first &&
+		local->first_item[block + 1] <= db->listed_end)
+		return;
+	while (block >= (end = parallel_range_start(shared->nblocks, nranges, range + 1)))
+		range++;
+	first = parallel_range_start(shared->nblocks, nranges, range);
+	if (shared->nranges > 0)
+	{
+		uint32		listed = LISTED_PART(end - first);
+
+		if (block < first + (end - first) / 2)
+			end = first + listed;
+		else
+			first = end - listed;
+	}
+	old = MemoryContextSwitchTo(local->lists_cxt);
+	transactions_index(db, local->first_item[first], local->first_item[end], local->lists_budget);
+	MemoryContextSwitchTo(old);
 }
 
 /* Mines the items of a block; false where there is not enough memory for that. */
@@ -234,6 +283,7 @@ mining_run(void *data, uint32 block, void *result)
 	ItemsetStore *store = &local->store;
 	Size		size;
 
+	list_items(local, block);
 	found->given_up = !mine_block(local, block);
 	/* the caller must know a bar that sets were left out for */
 	miner_follow_bar(local->miner);
@@ -258,6 +308,8 @@ typedef struct Collector
 {
 	const MiningJob *job;
 	const uint32 *first_item;
+	bool		in_order;
+	uint32		nitems;			/* that are done */
 	Miner	   *miner;			/* mines into the store itself */
 } Collector;
 
@@ -312,15 +364,35 @@ collect_sets(void *arg, uint32 block, const void *result, Size size)
 
 	miner_follow_bar(collector->miner);
 	if (found->given_up)
+	{
+		list_items(caller_mining, block);
 		for (item = collector->first_item[block]; item <= last; item++)
 			miner_item(collector->miner, item);
+	}
 	else if (found->nsets > 0)
 	{
 		add_sets(collector, dsa_get_address(caller_results, found->sets), found->nsets);
 		dsa_free(caller_results, found->sets);
 	}
+	collector->nitems += last + 1 - collector->first_item[block];
+	if (!collector->in_order)
+	{
+		/* as if the items had come in order, which is all the same where no bar rises */
+		job->done(job->arg, collector->nitems - 1);
+		return;
+	}
 	miner_raise_bar(collector->miner, COUNT_GRADE(job->done(job->arg, last)));
 	miner_follow_bar(collector->miner);
+}
+
+/*
+ * What an item takes, in pairs to count: getting at one of its occurrences takes
+ * as long as some of these, and it costs something even where it is alone.
+ */
+static inline uint64
+item_work(const Transactions *db, uint32 item)
+{
+	return db->npairs_before[item] + OCCURRENCE_WORK * db->noccurrences[item] + 16;
 }
 
 /*
@@ -328,7 +400,7 @@ collect_sets(void *arg, uint32 block, const void *result, Size size)
  * returns how many.
  */
 static uint32
-divide_items(uint32 first, uint32 end, const uint64 *work, uint64 total, uint32 wanted,
+divide_items(uint32 first, uint32 end, const Transactions *db, uint64 total, uint32 wanted,
 			 uint32 *first_item)
 {
 	uint64		share = total / wanted + 1;
@@ -339,8 +411,7 @@ divide_items(uint32 first, uint32 end, const uint64 *work, uint64 total, uint32 
 	first_item[0] = first;
 	for (i = first; i < end; i++)
 	{
-		/* an item costs something even where it is alone */
-		sum += work[i] + 16;
+		sum += item_work(db, i);
 		if (sum >= share || i == end - 1)
 		{
 			first_item[++nblocks] = i + 1;
@@ -454,21 +525,31 @@ mine_shared(const MiningJob *job, Miner *miner, SharedMining *shared, uint32 fir
 {
 	ParallelArea *area = job->db->area;
 	Collector	collector = {0};
+	ParallelRun run = {0};
 	uint32	   *first_item = shared_array(shared, shared->first_item);
-	uint32		nblocks = divide_items(first, end, job->db->work, total,
-									   BLOCKS_PER_PROCESS * (parallel_area_workers(area) + 1),
-									   first_item);
+	bool		rises = job->raises || job->best > 0;
 
+	shared->nblocks = divide_items(first, end, job->db, total,
+								   BLOCKS_PER_PROCESS * (parallel_area_workers(area) + 1),
+								   first_item);
+	shared->nranges = rises ? 0 : parallel_ranges(parallel_area_workers(area));
+	run.name = "recsys_mining_kernel";
+	run.kernel = &recsys_mining_kernel;
+	run.nblocks = shared->nblocks;
+	run.nranges = shared->nranges;
+	run.result_size = sizeof(BlockSets);
+	run.emit = collect_sets;
+	run.arg = &collector;
 	collector.job = job;
 	collector.first_item = first_item;
+	collector.in_order = rises;
 	collector.miner = miner;
 	caller_job = job;
 	caller_results = dsa_create_in_place((char *) shared + shared->results, RESULTS_SIZE,
 										 LWTRANCHE_PARALLEL_QUERY_DSA,
 										 parallel_area_extension_segment(area));
 	dsa_set_size_limit(caller_results, RESULTS_MEMORY(job->budget->limit));
-	parallel_area_run(area, "recsys_mining_kernel", &recsys_mining_kernel, nblocks,
-					  sizeof(BlockSets), collect_sets, &collector);
+	parallel_area_run(area, &run);
 	MemoryContextDelete(caller_mining->budget.cxt);
 	caller_mining = NULL;
 	caller_job = NULL;
@@ -484,7 +565,7 @@ work_left(const Transactions *db, uint32 first, uint32 min_count, uint32 *end)
 	uint32		i;
 
 	for (i = first; i < db->nitems && db->support[i] >= min_count; i++)
-		total += db->work[i] + 16;
+		total += item_work(db, i);
 	*end = i;
 	return total;
 }
@@ -527,7 +608,7 @@ mine_transactions(const MiningJob *job)
 
 	/* the lists are made when workers have been started, where they join in at once */
 	if (job->max_length > 1 && (!shares || rises))
-		transactions_index(db, job->budget);
+		transactions_index(db, 0, db->nitems, job->budget);
 	miner = miner_create(db, job->max_length, job->store, job->budget);
 	miner_raise_bar(miner, COUNT_GRADE(job->min_count));
 	if (job->best > 0)
@@ -554,7 +635,7 @@ mine_transactions(const MiningJob *job)
 		}
 		miner_item(miner, item);
 		if (shares)
-			done += db->work[item];
+			done += item_work(db, item);
 		miner_raise_bar(miner, COUNT_GRADE(job->done(job->arg, item)));
 	}
 

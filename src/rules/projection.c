@@ -66,7 +66,7 @@ open_projection(Projection *projection, Arena *arena)
 	memset(projection->newid, 0, size);
 }
 
-/* The whole database as a projection; it must have its index. */
+/* The whole database as a projection; its lists are those that there are by now. */
 void
 projection_of_database(Projection *projection, const Transactions *db, Arena *arena)
 {

@@ -5,8 +5,9 @@
  *
  * Where several processes may mine, the transactions are written into shared
  * memory as they are encoded.  The lists of where items occur each process makes
- * for itself: most of what several could save there the system would take for
- * handing out the memory, which costs far less where it is not shared.
+ * for itself, of the items that it mines: what it could save by sharing them the
+ * system would take for handing out the memory, which costs far less where it is
+ * not shared.
  *
  *-------------------------------------------------------------------------
  */
@@ -63,24 +64,25 @@ transactions_listed(const Transactions *db)
 	return (Size) db->nwords - 2 * (Size) db->ntransactions - 1;
 }
 
-/* Lists where each item occurs; next[] is where the next place of each item goes. */
+/* Lists where the items from first to end occur; next[] is where the next place of each goes. */
 static pg_attribute_always_inline void
-fill_lists(const Transactions *db, bool narrow, uint32 *next)
+fill_lists(const Transactions *db, bool narrow, uint32 first, uint32 end, uint32 *next)
 {
+	const void *items = db->items;
+	uint32	   *occurrences = db->occurrences;
 	uint64		check = 0;
-	uint64		i;
+	uint64		i = 0;
 
-	for (i = 0; i < db->nwords; i++)
+	while (i + 1 < db->nwords)
 	{
-		uint32		item = word_at(db->items, narrow, i);
-
-		if ((item & TRANSACTION_MARK) == 0)
-		{
-			db->occurrences[next[item]++] = i;
-			continue;
-		}
-		/* the first item of a transaction has none before it */
-		i++;
+		/* the first item of a transaction has none before it; items ascend, and the mark is above all */
+		i += 2;
+		while (word_at(items, narrow, i) < first)
+			i++;
+		for (; word_at(items, narrow, i) < end; i++)
+			occurrences[next[word_at(items, narrow, i)]++] = i;
+		while ((word_at(items, narrow, i) & TRANSACTION_MARK) == 0)
+			i++;
 		if (i >= check)
 		{
 			parallel_check_interrupts();
@@ -89,30 +91,51 @@ fill_lists(const Transactions *db, bool narrow, uint32 *next)
 	}
 }
 
-/* Lists where each item occurs, in the current memory context. */
+/*
+ * Lists where the items from first to end occur, in the current memory context
+ * or in place of the lists that were made before.  Without a budget the memory
+ * has been accounted for.
+ */
 void
-transactions_index(Transactions *db, const MemoryBudget *budget)
+transactions_index(Transactions *db, uint32 first, uint32 end, const MemoryBudget *budget)
 {
-	Size		total = transactions_listed(db);
+	MemoryContext cxt = CurrentMemoryContext;
 	uint32	   *next;
+	uint32		total = 0;
 	uint32		i;
 
-	budget_check(budget, transactions_lists_size(total, db->nitems), "baskets");
-	db->occurrence_start = MemoryContextAllocHuge(CurrentMemoryContext,
-												  ((Size) db->nitems + 1) * sizeof(uint32));
-	db->occurrences = large_alloc(CurrentMemoryContext, (total + READ_AHEAD) * sizeof(uint32));
-	next = MemoryContextAllocHuge(CurrentMemoryContext,
-								  (Size) Max(db->nitems, 1) * sizeof(uint32));
-	db->occurrence_start[0] = 0;
+	if (db->occurrence_start)
+		cxt = GetMemoryChunkContext(db->occurrence_start);
+	else
+		db->occurrence_start = MemoryContextAllocHuge(cxt, ((Size) db->nitems + 1) * sizeof(uint32));
+	next = MemoryContextAllocHuge(cxt, (Size) Max(db->nitems, 1) * sizeof(uint32));
 	for (i = 0; i < db->nitems; i++)
 	{
-		next[i] = db->occurrence_start[i];
-		db->occurrence_start[i + 1] = next[i] + db->noccurrences[i];
+		db->occurrence_start[i] = next[i] = total;
+		if (i >= first && i < end)
+			total += db->noccurrences[i];
+	}
+	db->occurrence_start[db->nitems] = total;
+	if (db->occurrences && total > db->noccurrences_fit)
+	{
+		pfree(db->occurrences);
+		db->occurrences = NULL;
+	}
+	if (db->occurrences == NULL)
+	{
+		Size		size = ((Size) total + READ_AHEAD) * sizeof(uint32);
+
+		if (budget)
+			budget_check(budget, size, "baskets");
+		db->occurrences = large_alloc(cxt, size);
+		db->noccurrences_fit = total;
 	}
 	if (db->narrow)
-		fill_lists(db, true, next);
+		fill_lists(db, true, first, end, next);
 	else
-		fill_lists(db, false, next);
+		fill_lists(db, false, first, end, next);
 	end_occurrences(db->occurrences + total);
 	pfree(next);
+	db->listed_first = first;
+	db->listed_end = end;
 }

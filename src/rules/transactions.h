@@ -16,6 +16,7 @@ extern void *transactions_create(Transactions *db, Size nwords, int nworkers,
 extern void transactions_free(Transactions *db, MemoryBudget *budget);
 extern Size transactions_lists_size(Size noccurrences, uint32 nitems);
 extern Size transactions_listed(const Transactions *db);
-extern void transactions_index(Transactions *db, const MemoryBudget *budget);
+extern void transactions_index(Transactions *db, uint32 first, uint32 end,
+							   const MemoryBudget *budget);
 
 #endif							/* RECSYS_RULES_TRANSACTIONS_H */

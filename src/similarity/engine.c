@@ -359,6 +359,7 @@ similarity_multiply(SimilarityBuild *build)
 	uint64		budget = row_budget(build, rows, starts, extent.row_entries, size,
 									last ? sparse_memory(cols->matrix) : 0);
 	ParallelArea *area;
+	ParallelRun run = {0};
 	Product    *product;
 	void	   *row_area;
 	uint32		first;
@@ -375,16 +376,19 @@ similarity_multiply(SimilarityBuild *build)
 									(valued ? budget * sizeof(float) : 0));
 	build->block_rows = Max(Min(1000 / build->options.n, 64), 1);
 	build->rows_done = 0;
+	run.name = PRODUCT_KERNEL;
+	run.kernel = &recsys_similarity_kernel;
+	run.result_size = product_result_size(build->block_rows, build->options.n);
+	run.emit = receive_block;
+	run.arg = build;
 	progress_phase("product", rows->nitems);
 	for (first = 0; first < rows->nitems; first += build->nrows)
 	{
 		similarity_fill_rows(build, product, rows, starts, first,
 							 similarity_rows_that_fit(starts, first, rows->nitems, budget),
 							 row_area);
-		parallel_area_run(area, PRODUCT_KERNEL, &recsys_similarity_kernel,
-						  (build->nrows - 1) / build->block_rows + 1,
-						  product_result_size(build->block_rows, build->options.n),
-						  receive_block, build);
+		run.nblocks = (build->nrows - 1) / build->block_rows + 1;
+		parallel_area_run(area, &run);
 	}
 	parallel_area_free(area);
 	pfree(starts);
