@@ -13,9 +13,6 @@ ANALYZE all_orders;
 SELECT create_recommender('all_shop', 'TABLE all_orders', similarity_options('cosine', n => 15),
 	items => 'SELECT id, available, price, category FROM all_products');
 
--- workers do all but the first users here, so that they are tested in earnest
-SET max_parallel_workers_per_gather = 2;
-SET parallel_leader_participation = off;
 CREATE TEMP TABLE all_cases (label text, mass text, single text);
 INSERT INTO all_cases VALUES
 	('all users', '5', '5'),
@@ -26,26 +23,32 @@ INSERT INTO all_cases VALUES
 		$$7, filter => 'price < 50', allow => '{5,6,7,8,9,10,11,12,20,21,22,23,24,25,26}'$$),
 	('spread', '6, lambda => 0.6, per_category => 2, explore => 0.3, seed => 5, damping => 0.2',
 		'6, lambda => 0.6, per_category => 2, explore => 0.3, seed => 5, damping => 0.2');
-CREATE FUNCTION all_compare(mass text, single text, leaders boolean, OUT rows bigint, OUT users bigint, OUT missing bigint, OUT extra bigint)
+CREATE FUNCTION all_compare(mass text, single text) RETURNS TABLE (who text, rows bigint, users bigint, missing bigint, extra bigint)
 LANGUAGE plpgsql AS $$
+DECLARE
+	workers int;
 BEGIN
-	PERFORM set_config('parallel_leader_participation', leaders::text, true);
-	EXECUTE format('CREATE TEMP TABLE mass ON COMMIT DROP AS SELECT * FROM recommend_all(''all_shop'', %s)', mass);
 	EXECUTE format('CREATE TEMP TABLE single ON COMMIT DROP AS SELECT u.customer::bigint AS "user", r.*
 		FROM (SELECT DISTINCT customer FROM all_orders) u, recommend(''all_shop'', u.customer, %s) r', single);
-	SELECT count(*), count(DISTINCT m."user") INTO rows, users FROM mass m;
-	SELECT count(*) INTO missing FROM (TABLE single EXCEPT ALL TABLE mass) d;
-	SELECT count(*) INTO extra FROM (TABLE mass EXCEPT ALL TABLE single) d;
-	DROP TABLE mass, single;
+	-- without the leader workers do all but the first users, so that they are tested in earnest
+	FOR who, workers IN VALUES ('leader', 0), ('leader and workers', 2), ('workers', 2) LOOP
+		PERFORM set_config('parallel_leader_participation', (who <> 'workers')::text, true),
+			set_config('max_parallel_workers_per_gather', workers::text, true);
+		EXECUTE format('CREATE TEMP TABLE mass ON COMMIT DROP AS SELECT * FROM recommend_all(''all_shop'', %s)', mass);
+		SELECT count(*), count(DISTINCT m."user") INTO rows, users FROM mass m;
+		SELECT count(*) INTO missing FROM (TABLE single EXCEPT ALL TABLE mass) d;
+		SELECT count(*) INTO extra FROM (TABLE mass EXCEPT ALL TABLE single) d;
+		DROP TABLE mass;
+		RETURN NEXT;
+	END LOOP;
+	DROP TABLE single;
 END $$;
-SELECT label, leaders, r.rows > users AS many, users > 1500 AS all_users, missing, extra
-FROM all_cases, (VALUES (false), (true)) l(leaders), LATERAL all_compare(mass, single, leaders) r ORDER BY label, leaders;
-SET max_parallel_workers_per_gather = 0;
-SELECT label, users > 1500 AS all_users, missing, extra
-FROM all_cases, LATERAL all_compare(mass, single, true) r ORDER BY label;
+SELECT label, who, r.rows > users AS many, users > 1500 AS all_users, missing, extra
+FROM all_cases, LATERAL all_compare(mass, single) r ORDER BY label, who;
 
 -- rows of a user come together, best first
 SET max_parallel_workers_per_gather = 2;
+SET parallel_leader_participation = off;
 SELECT count(*) AS users, count(*) FILTER (WHERE last - first + 1 <> n) AS scattered, bool_and(sorted) AS sorted
 FROM (SELECT "user", min(ordinality) AS first, max(ordinality) AS last, count(*) AS n,
 		array_agg(score ORDER BY ordinality) = array_agg(score ORDER BY score DESC) AS sorted

@@ -51,12 +51,12 @@ END$$;
 
 SELECT setseed(0.5);
 SET client_min_messages = warning;
-SELECT m AS measure, (check_rounds(similarity_options(measure => m, n => 10))).*
+SELECT m AS measure, r.*
 FROM unnest(ARRAY['cooccurrence', 'cosine', 'tfidf', 'bm25', 'p3alpha', 'rp3beta', 'jaccard', 'dice', 'overlap',
-	'conditional', 'lift', 'leverage', 'llr']) m;
+	'conditional', 'lift', 'leverage', 'llr']) m, check_rounds(similarity_options(measure => m, n => 10)) r;
 
 -- options: those for which rows depend on each other make it a full one
-SELECT label, (check_rounds(options, ARRAY[6, 60, 0])).*
+SELECT label, r.*
 FROM (VALUES
   (1, 'normalization item', similarity_options(normalization => 'item', n => 5)),
   (2, 'normalization neighbour', similarity_options(normalization => 'neighbour', n => 5)),
@@ -67,16 +67,17 @@ FROM (VALUES
   (7, 'limits', similarity_options(max_per_user => 6, max_per_item => 20)),
   (8, 'decay to the newest', similarity_options(half_life => '30 days')),
   (9, 'decay to a day', similarity_options(half_life => '30 days', as_of => '2024-03-01')),
-  (10, 'tune', similarity_options(tune => true))) AS o(place, label, options)
+  (10, 'tune', similarity_options(tune => true))) AS o(place, label, options), check_rounds(options, ARRAY[6, 60, 0]) r
 ORDER BY place;
 
 -- without weights sums are whole numbers; items of other types
-SELECT label, (check_rounds(similarity_options(measure, n => 5), ARRAY[6, 60, 0], query)).*
+SELECT label, r.*
 FROM (VALUES
   (1, 'set', 'jaccard', 'SELECT customer, product FROM lines GROUP BY 1, 2'),
   (2, 'text', 'cosine', 'SELECT ''c'' || customer, ''Prodükt '' || product FROM lines'),
   (3, 'numeric', 'p3alpha', 'SELECT customer, product::numeric / 3 FROM lines'),
-  (4, 'name', 'llr', 'SELECT customer, product::text::name FROM lines')) AS q(place, label, measure, query)
+  (4, 'name', 'llr', 'SELECT customer, product::text::name FROM lines')) AS q(place, label, measure, query),
+  check_rounds(similarity_options(measure, n => 5), ARRAY[6, 60, 0], query) r
 ORDER BY place;
 RESET client_min_messages;
 

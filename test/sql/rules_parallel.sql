@@ -32,7 +32,7 @@ BEGIN
   RETURN (SELECT count(*) || ' ' || sum(hashint8extended(hash_array_extended(items, together), ordinality))
           FROM frequent_itemsets('TABLE rules_many', min_support => 0.095) WITH ORDINALITY s);
 END $$;
-SELECT pg_temp.little('3', '24MB') = pg_temp.little('0', '64MB') AS same, pg_temp.little('1', '10MB') = pg_temp.little('0', '64MB') AS and_from_files;
+SELECT pg_temp.little('3', '24MB') = alone AS same, pg_temp.little('1', '10MB') = alone AS and_from_files FROM pg_temp.little('0', '64MB') AS alone;
 -- without any worker to be had
 SET max_parallel_workers = 0;
 SELECT count(*) FROM (SELECT * FROM pg_temp.results('3') EXCEPT SELECT * FROM alone) d;
