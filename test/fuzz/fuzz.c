@@ -634,6 +634,8 @@ fuzz_seeds(PG_FUNCTION_ARGS)
 	ReturnSetInfo *rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
 	char	   *sample = text_to_cstring(PG_GETARG_TEXT_PP(2));
 	SPITupleTable *table;
+	List	   *seeds = NIL;
+	ListCell   *cell;
 	Datum		row;
 	int			a;
 
@@ -662,7 +664,7 @@ fuzz_seeds(PG_FUNCTION_ARGS)
 				getTypeOutputInfo(TupleDescAttr(table->tupdesc, 0)->atttypid, &oid, &isvarlena);
 				row = CStringGetTextDatum(OidOutputFunctionCall(oid, value));
 			}
-			put_seed(rsinfo, row);
+			seeds = lappend(seeds, DatumGetPointer(row));
 		}
 	}
 	/* states after so many rows */
@@ -693,10 +695,13 @@ fuzz_seeds(PG_FUNCTION_ARGS)
 				SET_VARSIZE(seed, VARSIZE(bytes) + 1);
 				VARDATA(seed)[0] = (char) a;
 				memcpy(VARDATA(seed) + 1, VARDATA(bytes), VARSIZE(bytes) - VARHDRSZ);
-				put_seed(rsinfo, PointerGetDatum(seed));
+				seeds = lappend(seeds, seed);
 			}
 		}
 	}
+	/* what is called for a value may take SPI's tables with it */
+	foreach(cell, seeds)
+		put_seed(rsinfo, PointerGetDatum(lfirst(cell)));
 	SPI_finish();
 	return (Datum) 0;
 }
