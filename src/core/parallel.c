@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * parallel.c
- *		Work in independent blocks by several processes, results in order.
+ *		Work in independent blocks by several processes.
  *
  * The caller fills an area of memory with the data that the work needs, in a
  * form without pointers, and says how many blocks there are and what is done
@@ -61,14 +61,16 @@
 struct ParallelArea
 {
 	int			nworkers;		/* 0: data is private memory */
+	ResourceOwner owner;		/* of all its shared memory; NULL: there is none */
 	dsm_segment *segment;
 	void	   *data;
 	dsm_segment *more_segment;	/* what parallel_area_extend() added */
 	void	   *more;
 };
 
-/* The same in the process that is in a kernel's begin(). */
+/* For the kernel that runs in this process: what was added, and an owner of shared memory. */
 static const void *extension = NULL;
+static ResourceOwner run_owner = NULL;
 
 typedef struct Slot
 {
@@ -103,24 +105,27 @@ static uint32 worker_block = NO_BLOCK;
 
 extern PGDLLEXPORT void recsys_parallel_main(Datum arg);
 
+/* Sizes of the parts of the segment, which have atomic 64-bit numbers: more than MAXALIGN() on some machines. */
+#define PART_SIZE(size) TYPEALIGN(sizeof(uint64), size)
+
 static inline Slot *
 slot_of(Control *control, uint32 block)
 {
-	return (Slot *) ((char *) control + MAXALIGN(sizeof(Control))) + block % control->nslots;
+	return (Slot *) ((char *) control + PART_SIZE(sizeof(Control))) + block % control->nslots;
 }
 
 /* What is left of a range: its first block, and above 32 bits the one after its last. */
 static inline pg_atomic_uint64 *
 range_left(Control *control, uint32 range)
 {
-	return (pg_atomic_uint64 *) ((char *) control + MAXALIGN(sizeof(Control)) +
-								 MAXALIGN(control->nslots * sizeof(Slot))) + range;
+	return (pg_atomic_uint64 *) ((char *) control + PART_SIZE(sizeof(Control)) +
+								 PART_SIZE(control->nslots * sizeof(Slot))) + range;
 }
 
 static inline void *
 result_of(Control *control, uint32 block)
 {
-	return (char *) range_left(control, 0) + MAXALIGN(control->nranges * sizeof(pg_atomic_uint64)) +
+	return (char *) range_left(control, 0) + PART_SIZE(control->nranges * sizeof(pg_atomic_uint64)) +
 		(block % control->nslots) * control->result_size;
 }
 
@@ -153,14 +158,14 @@ catch_shortage(MemoryContext cxt)
 	FreeErrorData(error);
 }
 
-/* Gives up what an attempt to get shared memory has left. */
+/* Gives up what an owner still has, and the owner. */
 static void
-release_attempt(ResourceOwner attempt)
+release_owner(ResourceOwner owner)
 {
-	ResourceOwnerRelease(attempt, RESOURCE_RELEASE_BEFORE_LOCKS, false, false);
-	ResourceOwnerRelease(attempt, RESOURCE_RELEASE_LOCKS, false, false);
-	ResourceOwnerRelease(attempt, RESOURCE_RELEASE_AFTER_LOCKS, false, false);
-	ResourceOwnerDelete(attempt);
+	ResourceOwnerRelease(owner, RESOURCE_RELEASE_BEFORE_LOCKS, false, false);
+	ResourceOwnerRelease(owner, RESOURCE_RELEASE_LOCKS, false, false);
+	ResourceOwnerRelease(owner, RESOURCE_RELEASE_AFTER_LOCKS, false, false);
+	ResourceOwnerDelete(owner);
 }
 
 /*
@@ -168,11 +173,11 @@ release_attempt(ResourceOwner attempt)
  * container's /dev/shm may be small.
  */
 static dsm_segment *
-create_segment(Size size)
+create_segment(ResourceOwner parent, Size size)
 {
 	MemoryContext cxt = CurrentMemoryContext;
 	ResourceOwner owner = CurrentResourceOwner;
-	ResourceOwner attempt = ResourceOwnerCreate(owner, "recsys shared memory");
+	ResourceOwner attempt = ResourceOwnerCreate(parent, "recsys shared memory");
 	dsm_segment *volatile segment = NULL;
 
 	/*
@@ -192,21 +197,21 @@ create_segment(Size size)
 	PG_END_TRY();
 	CurrentResourceOwner = owner;
 	if (segment == NULL)
-		release_attempt(attempt);
-	/* else the owner stays, as a child of the caller's, until that is released */
+		release_owner(attempt);
+	/* else the attempt stays until its parent is released */
 	return segment;
 }
 
 /*
- * dsa_allocate() that returns InvalidDsaPointer where the area may not grow, or
- * cannot for want of shared memory.
+ * dsa_allocate() for a kernel that returns InvalidDsaPointer where the area may
+ * not grow, or cannot for want of shared memory.
  */
 dsa_pointer
 parallel_allocate(dsa_area *area, Size size)
 {
 	MemoryContext cxt = CurrentMemoryContext;
 	ResourceOwner owner = CurrentResourceOwner;
-	ResourceOwner attempt = ResourceOwnerCreate(owner, "recsys shared memory");
+	ResourceOwner attempt = ResourceOwnerCreate(run_owner, "recsys shared memory");
 	volatile dsa_pointer result = InvalidDsaPointer;
 
 	/* a new segment of the area belongs to the attempt */
@@ -225,7 +230,7 @@ parallel_allocate(dsa_area *area, Size size)
 	PG_END_TRY();
 	CurrentResourceOwner = owner;
 	if (!DsaPointerIsValid(result))
-		release_attempt(attempt);
+		release_owner(attempt);
 	return result;
 }
 
@@ -240,7 +245,10 @@ parallel_area_create(Size size, int nworkers)
 	ParallelArea *area = palloc0_object(ParallelArea);
 
 	if (nworkers > 0)
-		area->segment = create_segment(size);
+	{
+		area->owner = ResourceOwnerCreate(CurrentResourceOwner, "recsys parallel area");
+		area->segment = create_segment(area->owner, size);
+	}
 	if (area->segment)
 	{
 		area->nworkers = nworkers;
@@ -283,7 +291,7 @@ parallel_area_extend(ParallelArea *area, Size size)
 	Assert(area->more == NULL);
 	size = Max(size, 1);
 	if (area->nworkers > 0)
-		area->more_segment = create_segment(size);
+		area->more_segment = create_segment(area->owner, size);
 	if (area->more_segment)
 		area->more = dsm_segment_address(area->more_segment);
 	else
@@ -308,6 +316,7 @@ parallel_extension(void)
 	return extension;
 }
 
+/* Shared memory that its kernels have allocated is to be given back before. */
 void
 parallel_area_free(ParallelArea *area)
 {
@@ -319,6 +328,8 @@ parallel_area_free(ParallelArea *area)
 		dsm_detach(area->segment);
 	else
 		pfree(area->data);
+	if (area->owner)
+		release_owner(area->owner);
 	pfree(area);
 }
 
@@ -370,6 +381,13 @@ worker_gone(dsm_segment *segment, Datum arg)
 	}
 }
 
+/* The range that a process begins at: two share one. */
+static inline uint32
+first_range(const Control *control, uint32 process)
+{
+	return control->nranges > 0 ? process / 2 % control->nranges : 0;
+}
+
 /* Takes a block from one of a range's ends; NO_BLOCK where there is none left. */
 static uint32
 take_from_range(Control *control, uint32 range, bool last)
@@ -387,17 +405,15 @@ take_from_range(Control *control, uint32 range, bool last)
 }
 
 /*
- * Takes a block of the range that a process shares with another one, or when
- * that is done of the one that is furthest behind; NO_BLOCK at the end.
+ * Takes a block of the range that a process is at, or when that is done of the
+ * one that is furthest behind, which becomes its range; NO_BLOCK at the end.
  */
 static uint32
-take_from_ranges(Control *control, uint32 process)
+take_from_ranges(Control *control, uint32 process, uint32 *range)
 {
-	uint32		range = (process / 2) % control->nranges;
-
 	for (;;)
 	{
-		uint32		block = take_from_range(control, range, process % 2 != 0);
+		uint32		block = take_from_range(control, *range, process % 2 != 0);
 		uint32		most = 0;
 		uint32		i;
 
@@ -410,7 +426,7 @@ take_from_ranges(Control *control, uint32 process)
 			if ((left >> 32) - (uint32) left > most)
 			{
 				most = (left >> 32) - (uint32) left;
-				range = i;
+				*range = i;
 			}
 		}
 		if (most == 0)
@@ -423,13 +439,14 @@ worker_loop(Control *control, dsm_segment *data)
 {
 	const ParallelKernel *kernel;
 	uint32		process = pg_atomic_fetch_add_u32(&control->joined, 1) + 1;
+	uint32		range = first_range(control, process);
 	void	   *local;
 
 	kernel = (const ParallelKernel *) load_external_function("recsys", control->kernel, true, NULL);
 	local = kernel->begin(dsm_segment_address(data));
 	for (;;)
 	{
-		uint32		block = control->nranges > 0 ? take_from_ranges(control, process) :
+		uint32		block = control->nranges > 0 ? take_from_ranges(control, process, &range) :
 			pg_atomic_fetch_add_u32(&control->next, 1);
 
 		if (block >= control->nblocks)
@@ -549,9 +566,9 @@ create_control(ParallelArea *area, const ParallelRun *run, dsm_segment **segment
 	Size		size;
 	uint32		i;
 
-	size = MAXALIGN(sizeof(Control)) + MAXALIGN(nslots * sizeof(Slot)) +
-		MAXALIGN(run->nranges * sizeof(pg_atomic_uint64)) + nslots * slot_size;
-	*segment = create_segment(size);
+	size = PART_SIZE(sizeof(Control)) + PART_SIZE(nslots * sizeof(Slot)) +
+		PART_SIZE(run->nranges * sizeof(pg_atomic_uint64)) + nslots * slot_size;
+	*segment = create_segment(area->owner, size);
 	if (*segment == NULL)
 		return NULL;
 	control = dsm_segment_address(*segment);
@@ -583,14 +600,14 @@ create_control(ParallelArea *area, const ParallelRun *run, dsm_segment **segment
 
 /* Takes a block for the caller; NO_BLOCK where there is none that the ring has room for. */
 static uint32
-take_block(Control *control)
+take_block(Control *control, uint32 *range)
 {
 	uint32		block = pg_atomic_read_u32(&control->next);
 	uint32		limit = Min(control->nblocks,
 							pg_atomic_read_u32(&control->emitted) + control->nslots);
 
 	if (control->nranges > 0)
-		return take_from_ranges(control, 0);
+		return take_from_ranges(control, 0, range);
 	while (block < limit)
 		if (pg_atomic_compare_exchange_u32(&control->next, &block, block + 1))
 			return block;
@@ -650,6 +667,7 @@ run_parallel(ParallelArea *area, const ParallelRun *run)
 	dsm_segment *segment;
 	Control    *control = create_control(area, run, &segment);
 	void	   *local;
+	uint32		range = 0;
 	uint32		emitted = 0;
 
 	if (control == NULL)
@@ -677,7 +695,7 @@ run_parallel(ParallelArea *area, const ParallelRun *run)
 		}
 		else if (pg_atomic_read_u32(&control->failed))
 			throw_failure(control);
-		else if ((block = take_block(control)) != NO_BLOCK)
+		else if ((block = take_block(control, &range)) != NO_BLOCK)
 			run_block(control, run->kernel, local, block);
 		else
 		{
@@ -695,6 +713,7 @@ void
 parallel_area_run(ParallelArea *area, const ParallelRun *run)
 {
 	extension = area->more;
+	run_owner = area->owner;
 	if (area->nworkers > 0 && run->nblocks > 1)
 		run_parallel(area, run);
 	else if (run->nblocks > 0)

@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * parallel.h
- *		Work in independent blocks by several processes, results in order.
+ *		Work in independent blocks by several processes.
  *
  *-------------------------------------------------------------------------
  */
@@ -34,7 +34,7 @@ typedef struct ParallelRun
 	const char *name;			/* of the constant that is the kernel */
 	const ParallelKernel *kernel;
 	uint32		nblocks;
-	uint32		nranges;		/* 0: results come in the order of blocks; else see parallel_ranges() */
+	uint32		nranges;		/* 0: results come in the order of blocks; else in any, see parallel_ranges() */
 	Size		result_size;	/* in bytes, of a block at most */
 	ParallelResult emit;
 	void	   *arg;

@@ -29,7 +29,7 @@ typedef struct RulesState
 	Baskets		baskets;
 	bytea	   *options;		/* the composite value, NULL where there is none */
 	MemoryBudget budget;
-	uint32		calls;
+	uint64		next_check;		/* of memory, by the size of baskets */
 } RulesState;
 
 static RulesState *
@@ -59,12 +59,14 @@ keep_options(FunctionCallInfo fcinfo, RulesState *state, int argument)
 	memcpy(state->options, value, VARSIZE(value));
 }
 
-/* Now and then, whether the state has grown too large. */
+/* Now and then, whether the state has grown too large: an array may add many rows. */
 static inline void
 check_state(RulesState *state)
 {
-	if ((++state->calls & 0xfff) == 0)
-		budget_check(&state->budget, 0, "baskets");
+	if (baskets_size(&state->baskets) < state->next_check)
+		return;
+	budget_check(&state->budget, 0, "baskets");
+	state->next_check = baskets_size(&state->baskets) + CHECKED_ROWS;
 }
 
 /* Transition: (state, basket anyelement, item bigint or text [, options]) */

@@ -167,6 +167,7 @@ output_candidates(Application *application, ReturnSetInfo *rsinfo, int limit)
 		Datum		values[3];
 		bool		nulls[3] = {false, false, false};
 
+		CHECK_FOR_INTERRUPTS();
 		values[0] = iddict_value(application->items, order[i]);
 		values[1] = Float8GetDatum(candidate->score);
 		values[2] = PointerGetDatum(candidate->because);

@@ -15,7 +15,7 @@
 
 /* Would a run's memory with some more to come be within its limit? */
 bool
-budget_has_room(const MemoryBudget *budget, Size more)
+budget_has_room(const MemoryBudget *budget, uint64 more)
 {
 	more += budget->elsewhere;
 	return more <= budget->limit &&
@@ -24,7 +24,7 @@ budget_has_room(const MemoryBudget *budget, Size more)
 
 /* Error where it would not. */
 void
-budget_check(const MemoryBudget *budget, Size more, const char *what)
+budget_check(const MemoryBudget *budget, uint64 more, const char *what)
 {
 	if (!budget_has_room(budget, more))
 		ereport(ERROR,

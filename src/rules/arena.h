@@ -45,8 +45,8 @@ typedef struct ArenaMark
 	Size		used;
 } ArenaMark;
 
-extern bool budget_has_room(const MemoryBudget *budget, Size more);
-extern void budget_check(const MemoryBudget *budget, Size more, const char *what);
+extern bool budget_has_room(const MemoryBudget *budget, uint64 more);
+extern void budget_check(const MemoryBudget *budget, uint64 more, const char *what);
 extern void arena_init(Arena *arena, const MemoryBudget *budget);
 extern void *arena_alloc(Arena *arena, Size size);
 

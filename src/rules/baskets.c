@@ -275,7 +275,11 @@ baskets_combine(Baskets *baskets, Baskets *other)
 	uint32		i;
 
 	for (i = 0; i < nitems; i++)
+	{
+		if ((i & 0xfff) == 0)
+			CHECK_FOR_INTERRUPTS();
 		item_map[i] = put_item(baskets, iddict_value(other->items, i));
+	}
 	if (other->keys)
 	{
 		fill_dictionary(baskets);
@@ -283,7 +287,11 @@ baskets_combine(Baskets *baskets, Baskets *other)
 		key_map = MemoryContextAllocHuge(CurrentMemoryContext,
 										 (Size) Max(other->nbaskets, 1) * sizeof(uint32));
 		for (i = 0; i < other->nbaskets; i++)
+		{
+			if ((i & 0xfff) == 0)
+				CHECK_FOR_INTERRUPTS();
 			key_map[i] = iddict_put(baskets->keys, iddict_value(other->keys, i));
+		}
 		baskets->nbaskets = iddict_count(baskets->keys);
 	}
 	else
@@ -314,6 +322,9 @@ baskets_combine(Baskets *baskets, Baskets *other)
 void
 baskets_forget_rows(Baskets *baskets)
 {
+	if (baskets->keys)
+		iddict_free(baskets->keys);
+	baskets->keys = NULL;
 	pfree(baskets->stream);
 	baskets->stream = NULL;
 	if (baskets->ascending)

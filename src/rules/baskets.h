@@ -108,6 +108,16 @@ next_row(StreamReader *reader)
 	return (uint32) number;
 }
 
+/* How many more of baskets_size() may come between two looks at the memory. */
+#define CHECKED_ROWS 4096
+
+/* What memory grows with. */
+static inline uint64
+baskets_size(const Baskets *baskets)
+{
+	return baskets->nrows + baskets->nbaskets;
+}
+
 extern void baskets_init(Baskets *baskets, MemoryContext cxt);
 extern void baskets_open(Baskets *baskets, Oid item_type, Oid item_collation, Oid key_type,
 						 Oid key_collation);

@@ -77,8 +77,12 @@ remember(ClosedMiner *miner, uint64 sum, uint32 set)
 		for (i = 0; i <= miner->mask; i++)
 			miner->slots[i].set = NO_ITEMSET;
 		for (i = 0; i < size; i++)
+		{
+			if ((i & 0xfff) == 0)
+				CHECK_FOR_INTERRUPTS();
 			if (old[i].set != NO_ITEMSET)
 				remember(miner, old[i].sum, old[i].set);
+		}
 		pfree(old);
 	}
 	for (slot = mix64(sum) & miner->mask; miner->slots[slot].set != NO_ITEMSET;)
@@ -276,6 +280,7 @@ compare_sums(const void *a, const void *b)
 	uint64		x = *(const uint64 *) a;
 	uint64		y = *(const uint64 *) b;
 
+	CHECK_FOR_INTERRUPTS();
 	return (x > y) - (x < y);
 }
 
@@ -402,25 +407,32 @@ mark_not_maximal(ItemsetStore *store, uint32 nitems, const MemoryBudget *budget)
 	bool	   *in_set;
 	uint32	   *next;			/* by entry */
 	uint32	   *entry_set;
+	Size		by_item = (Size) nitems + 1;
 	Size		capacity = 1024;
 	uint32		nentries = 0;
 	uint32		n = 0;
 	uint32		i;
 
-	budget_check(budget, (Size) store->nsets * sizeof(BySize), "closed itemsets");
+	budget_check(budget, (uint64) store->nsets * sizeof(BySize) + (uint64) by_item * 9, "closed itemsets");
 	order = MemoryContextAllocHuge(CurrentMemoryContext,
 								   (Size) Max(store->nsets, 1) * sizeof(BySize));
-	head = palloc0_array(uint32, nitems + 1);
-	listed = palloc0_array(uint32, nitems + 1);
-	in_set = palloc0_array(bool, nitems + 1);
+	head = MemoryContextAllocExtended(CurrentMemoryContext, by_item * sizeof(uint32),
+									  MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
+	listed = MemoryContextAllocExtended(CurrentMemoryContext, by_item * sizeof(uint32),
+										MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
+	in_set = MemoryContextAllocExtended(CurrentMemoryContext, by_item, MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
 	next = palloc_array(uint32, capacity);
 	entry_set = palloc_array(uint32, capacity);
 	for (i = 0; i < store->nsets; i++)
+	{
+		if ((i & 0xfff) == 0)
+			CHECK_FOR_INTERRUPTS();
 		if (!(sets[i].flags & (ITEMSET_NOT_CLOSED | ITEMSET_NOT_MAXIMAL)))
 		{
 			order[n].set = i;
 			order[n++].length = sets[i].length;
 		}
+	}
 	qsort(order, n, sizeof(BySize), compare_sizes);
 
 	for (i = 0; i < n; i++)
@@ -456,7 +468,13 @@ mark_not_maximal(ItemsetStore *store, uint32 nitems, const MemoryBudget *budget)
 				continue;
 			if (nentries == capacity)
 			{
-				budget_check(budget, 2 * capacity * sizeof(uint32), "maximal itemsets");
+				/* entries are numbered by 32 bits */
+				if (capacity > PG_UINT32_MAX / 2)
+					ereport(ERROR,
+							(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+							 errmsg("maximal itemsets have more than %u items in all", PG_UINT32_MAX / 2),
+							 errhint("Raise min_support or min_count.")));
+				budget_check(budget, 2 * (uint64) capacity * sizeof(uint32), "maximal itemsets");
 				capacity *= 2;
 				next = repalloc_huge(next, capacity * sizeof(uint32));
 				entry_set = repalloc_huge(entry_set, capacity * sizeof(uint32));

@@ -98,6 +98,8 @@ group_rows(const Baskets *baskets, uint32 *words)
 		{
 			Size		n = next[i];
 
+			if ((i & 0xfff) == 0)
+				CHECK_FOR_INTERRUPTS();
 			words[place++] = TRANSACTION_MARK;
 			next[i] = place;
 			place += n;
@@ -236,6 +238,8 @@ number_items(EncodedBaskets *encoded, IdDict *dict, const uint32 *count, const b
 	frequent = MemoryContextAllocHuge(CurrentMemoryContext, (Size) nitems * sizeof(ItemSupport));
 	for (i = 0; i < nitems; i++)
 	{
+		if ((i & 0xfff) == 0)
+			CHECK_FOR_INTERRUPTS();
 		number[i] = 0;
 		if (count[i] < encoded->min_count || (dropped && dropped[i]))
 			continue;
@@ -261,7 +265,11 @@ number_items(EncodedBaskets *encoded, IdDict *dict, const uint32 *count, const b
 
 	/* places among the frequent items alone: item of the miner by place first */
 	for (i = 0; i < nitems; i++)
+	{
+		if ((i & 0xfff) == 0)
+			CHECK_FOR_INTERRUPTS();
 		place[rank[i]] = number[i];
+	}
 	for (i = 0, k = 0; i < nitems; i++)
 		if (place[i] > 0)
 			encoded->rank[place[i] - 1] = k++;

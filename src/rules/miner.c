@@ -28,8 +28,7 @@
  * The first form is in miner_arrays.c, the other two are in miner_words.c.
  *
  * Sets go to a store in which each names the set that it extends, 16 bytes
- * whatever its length.  A set comes after the one it extends, and all sets
- * whose least frequent item is e come after those of items before e.
+ * whatever its length.  A set comes after the one it extends.
  *
  *-------------------------------------------------------------------------
  */
@@ -137,6 +136,49 @@ itemset_store_spill(ItemsetStore *store, uint32 parent)
 	store->nsets = 0;
 }
 
+/* The capacity that so many sets need. */
+static uint64
+capacity_for(const ItemsetStore *store, uint64 nsets)
+{
+	uint64		capacity = store->capacity;
+
+	while (capacity < nsets)
+		capacity *= 2;
+	return capacity;
+}
+
+/* Is there room for some more sets, or may the store that spills have it? */
+bool
+itemset_store_has_room(const ItemsetStore *store, uint32 more, const MemoryBudget *budget)
+{
+	uint64		capacity = capacity_for(store, (uint64) store->nsets + more);
+
+	/* the old array and the new one may both be there for a moment */
+	return capacity == store->capacity ||
+		budget_has_room(budget, capacity * sizeof(Itemset) + store->reserve);
+}
+
+/*
+ * Hands over sets that there is no room for, as if they had been in the store,
+ * which is empty.  Parents are numbers among these sets.
+ */
+void
+itemset_store_pass(ItemsetStore *store, const Itemset *sets, uint32 nsets)
+{
+	ItemsetStore passed = *store;
+
+	Assert(store->nsets == 0 && store->npinned == 0);
+	passed.sets = (Itemset *) sets;
+	passed.nsets = nsets;
+	passed.base = 0;
+	passed.kept = NULL;
+	passed.nkept = 0;
+	itemset_store_spill(&passed, NO_ITEMSET);
+	pfree(passed.kept);
+	store->longest = passed.longest;
+	store->base += nsets;
+}
+
 /*
  * Makes room for some more sets, which are to extend the path up to parent;
  * the store spills if it may and has to.
@@ -146,27 +188,24 @@ itemset_store_reserve(ItemsetStore *store, uint32 more, uint32 parent,
 					  const MemoryBudget *budget)
 {
 	uint64		wanted = (uint64) store->nsets + more;
-	uint64		capacity = store->capacity;
+	uint64		capacity;
 
 	if (store->base + wanted > PG_UINT32_MAX / 2)
 		ereport(ERROR,
 				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
 				 errmsg("more than %u frequent itemsets", PG_UINT32_MAX / 2),
 				 errhint("Raise min_support or min_count, or lower max_length.")));
-	if (wanted <= capacity)
+	if (wanted <= store->capacity)
 		return;
-	while (capacity < wanted)
-		capacity *= 2;
 	parallel_check_interrupts();
-	/* the old array and the new one may both be there for a moment */
-	if (store->spill && !budget_has_room(budget, capacity * sizeof(Itemset) + store->reserve))
+	if (store->spill && !itemset_store_has_room(store, more, budget))
 	{
 		itemset_store_spill(store, parent);
-		for (capacity = store->capacity; capacity < more;)
-			capacity *= 2;
-		if (capacity == store->capacity)
-			return;
+		wanted = more;
 	}
+	capacity = capacity_for(store, wanted);
+	if (capacity == store->capacity)
+		return;
 	budget_check(budget, capacity * sizeof(Itemset), "frequent itemsets");
 	store->sets = repalloc_huge(store->sets, capacity * sizeof(Itemset));
 	store->capacity = capacity;

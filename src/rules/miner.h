@@ -163,6 +163,9 @@ typedef struct BestGrades
 typedef struct Miner Miner;
 
 extern void itemset_store_init(ItemsetStore *store);
+extern bool itemset_store_has_room(const ItemsetStore *store, uint32 more,
+								   const MemoryBudget *budget);
+extern void itemset_store_pass(ItemsetStore *store, const Itemset *sets, uint32 nsets);
 extern void itemset_store_reserve(ItemsetStore *store, uint32 more, uint32 parent,
 								  const MemoryBudget *budget);
 extern void itemset_store_spill(ItemsetStore *store, uint32 parent);

@@ -21,9 +21,10 @@
  * always there, and only these are in the result.
  *
  * A process that has not the memory for a block gives it up.  The calling
- * process mines it again when it is the block's turn: all blocks before it are
- * done then, and the bar is where it would be if that process were alone.
- * So whether memory suffices is not a matter of chance either.
+ * process mines it again when it takes the result, and may spill then.  Where
+ * results come in order all blocks before it are done by then, and the bar is
+ * where it would be if that process were alone: so whether memory suffices is
+ * not a matter of chance either.
  *
  *-------------------------------------------------------------------------
  */
@@ -74,7 +75,6 @@ typedef struct SharedMining
 	uint32		best;
 	uint32		nblocks;
 	uint32		nranges;		/* of blocks; 0: they are taken in order */
-	Size		lists;			/* where items occur, of each process at most */
 	Size		memory_limit;	/* of each process, besides */
 	Size		elsewhere;		/* of the budget, for all this */
 	pg_atomic_uint64 bar;
@@ -179,8 +179,7 @@ open_in_worker(LocalMining *local, const void *items)
 	local->db->occurrence_start = local->db->occurrences = NULL;
 	find_arrays(shared, local->db);
 	MemoryContextSwitchTo(old);
-	local->lists_cxt = AllocSetContextCreate(MemoryContextGetParent(local->budget.cxt),
-											 "recsys rules lists", ALLOCSET_DEFAULT_SIZES);
+	local->lists_cxt = CurrentMemoryContext;
 }
 
 static void *
@@ -191,8 +190,10 @@ mining_begin(const void *data)
 
 	local->shared = shared;
 	local->first_item = shared_array(shared, shared->first_item);
-	/* beside the context of the run, of which what is used here is no part */
-	local->budget.cxt = AllocSetContextCreate(MemoryContextGetParent(CurrentMemoryContext),
+	/* beside the context of the run's budget, of which what is used here is no part */
+	local->budget.cxt = AllocSetContextCreate(caller_job ?
+											  MemoryContextGetParent(caller_job->budget->cxt) :
+											  CurrentMemoryContext,
 											  "recsys rules miner", ALLOCSET_DEFAULT_SIZES);
 	local->budget.limit = shared->memory_limit;
 	local->cxt = AllocSetContextCreate(local->budget.cxt, "recsys rules sets",
@@ -205,32 +206,35 @@ mining_begin(const void *data)
 	return local;
 }
 
-/* Lists where the items of a block occur, and those of blocks that will be the next. */
+/*
+ * Lists where the items of a block occur, and those of blocks that will be the
+ * next: all of them when it turns out that the first lists were not enough.
+ */
 static void
 list_items(LocalMining *local, uint32 block)
 {
 	SharedMining *shared = local->shared;
 	Transactions *db = local->db;
-	uint32		nranges = Max(shared->nranges, 1);
-	uint32		range = 0;
-	uint32		first;
-	uint32		end;
+	uint32		first = 0;
+	uint32		end = shared->nblocks;
 	MemoryContext old;
 
 	if (db->occurrences && local->first_item[block] >= db->listed_first &&
 		local->first_item[block + 1] <= db->listed_end)
 		return;
-	while (block >= (end = parallel_range_start(shared->nblocks, nranges, range + 1)))
-		range++;
-	first = parallel_range_start(shared->nblocks, nranges, range);
-	if (shared->nranges > 0)
+	if (shared->nranges > 0 && db->occurrences == NULL)
 	{
-		uint32		listed = LISTED_PART(end - first);
+		uint32		range = 0;
+		uint32		n;
 
-		if (block < first + (end - first) / 2)
-			end = first + listed;
+		while (block >= (end = parallel_range_start(shared->nblocks, shared->nranges, range + 1)))
+			range++;
+		first = parallel_range_start(shared->nblocks, shared->nranges, range);
+		n = end - first;
+		if (block < first + n / 2)
+			end = first + LISTED_PART(n);
 		else
-			first = end - listed;
+			first = end - LISTED_PART(n);
 	}
 	old = MemoryContextSwitchTo(local->lists_cxt);
 	transactions_index(db, local->first_item[first], local->first_item[end], local->lists_budget);
@@ -325,6 +329,15 @@ add_sets(Collector *collector, const Itemset *found, uint32 nsets)
 	uint32		first;
 	uint32		i;
 
+	if (store->spill && !itemset_store_has_room(store, nsets, job->budget))
+	{
+		itemset_store_spill(store, NO_ITEMSET);
+		if (nsets > store->capacity)
+		{
+			itemset_store_pass(store, found, nsets);
+			return;
+		}
+	}
 	itemset_store_reserve(store, nsets, NO_ITEMSET, job->budget);
 	sets = store->sets + store->nsets;
 	first = store->base + store->nsets;
@@ -470,7 +483,8 @@ mining_workers(double npairs, Size nwords, uint32 nitems, const MemoryBudget *bu
 
 	while (nworkers > 0 &&
 		   (OWN_MEMORY(budget->limit) / (nworkers + 1) < MIN_OWN_MEMORY ||
-			!budget_has_room(budget, items + nworkers * lists + besides)))
+			lists > budget->limit / nworkers ||
+			!budget_has_room(budget, (uint64) items + nworkers * lists + besides)))
 		nworkers--;
 	return nworkers;
 }
@@ -488,15 +502,15 @@ share_transactions(const MiningJob *job)
 	SharedMining layout = {0};
 	SharedMining *shared;
 	Size		size = lay_out(&layout, db);
+	Size		lists = transactions_lists_size(transactions_listed(db), db->nitems);
 
-	layout.lists = transactions_lists_size(transactions_listed(db), db->nitems);
-	layout.elsewhere = size + nworkers * layout.lists + OWN_MEMORY(budget->limit) +
+	layout.elsewhere = size + nworkers * lists + OWN_MEMORY(budget->limit) +
 		RESULTS_MEMORY(budget->limit);
 	layout.memory_limit = OWN_MEMORY(budget->limit) / (nworkers + 1);
 	if (nworkers == 0 || job->max_length == 1 || db->nitems < 2 ||
 		parallel_workers(db->npairs / PAIRS_PER_SECOND) == 0 ||
-		job->best > layout.memory_limit / 64 ||
-		!budget_has_room(budget, layout.elsewhere + layout.lists))
+		job->best > layout.memory_limit / 64 || lists > budget->limit / nworkers ||
+		!budget_has_room(budget, (uint64) layout.elsewhere + lists))
 		return NULL;
 	shared = parallel_area_extend(db->area, size);
 	*shared = layout;
@@ -557,15 +571,22 @@ mine_shared(const MiningJob *job, Miner *miner, SharedMining *shared, uint32 fir
 	caller_results = NULL;
 }
 
-/* Adds up the work of the items that are still to be mined and frequent enough. */
+/*
+ * Adds up the work of the items that are still to be mined and frequent enough,
+ * and their pairs.
+ */
 static uint64
-work_left(const Transactions *db, uint32 first, uint32 min_count, uint32 *end)
+work_left(const Transactions *db, uint32 first, uint32 min_count, uint32 *end, uint64 *npairs)
 {
 	uint64		total = 0;
 	uint32		i;
 
+	*npairs = 0;
 	for (i = first; i < db->nitems && db->support[i] >= min_count; i++)
+	{
 		total += item_work(db, i);
+		*npairs += db->npairs_before[i];
+	}
 	*end = i;
 	return total;
 }
@@ -602,6 +623,7 @@ mine_transactions(const MiningJob *job)
 	bool		rises = job->raises || job->best > 0;
 	uint64		total = 0;
 	uint64		done = 0;
+	uint64		npairs;
 	Miner	   *miner;
 	uint32		item;
 	uint32		end;
@@ -616,7 +638,7 @@ mine_transactions(const MiningJob *job)
 	if (shares)
 	{
 		miner_share_bar(miner, &shared->bar);
-		total = work_left(db, 0, job->min_count, &end);
+		total = work_left(db, 0, job->min_count, &end, &npairs);
 	}
 
 	/* items after one that is not frequent enough are not either */
@@ -624,10 +646,10 @@ mine_transactions(const MiningJob *job)
 	{
 		if (shares && time_to_share(job, miner, done, total))
 		{
-			uint64		left = work_left(db, item, miner_bar(miner) >> 32, &end);
+			uint64		left = work_left(db, item, miner_bar(miner) >> 32, &end, &npairs);
 
 			shares = false;
-			if (!rises || parallel_workers(left / PAIRS_PER_SECOND) > 0)
+			if (!rises || parallel_workers(npairs / PAIRS_PER_SECOND) > 0)
 			{
 				mine_shared(job, miner, shared, item, end, left);
 				break;

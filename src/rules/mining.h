@@ -14,14 +14,15 @@
 /*
  * Called when all sets are in the store whose least frequent item is the given
  * one or one before it.  Returns the count that sets must have from now on, 0
- * for no change.
+ * for no change.  Where the bar does not rise items may come in any order, and
+ * the given one says no more than how many are done.
  */
 typedef uint32 (*MiningDone) (void *arg, uint32 item);
 
 /* What is to be mined. */
 typedef struct MiningJob
 {
-	Transactions *db;			/* without an index yet; emptied as it is moved to shared memory */
+	Transactions *db;			/* without lists yet */
 	uint32		min_count;
 	uint32		max_length;		/* of sets, at least 1 */
 	uint32		best;			/* only so many are wanted, by count and length; 0: all */

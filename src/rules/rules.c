@@ -433,8 +433,12 @@ note_limits(MiningResult *result, const RulesOptions *options)
 		appendStringInfo(&buf, "max_basket: %u baskets of more than %u items left out",
 						 result->encoded->nskipped, options->max_basket);
 	for (i = 0; i < result->store->nsets; i++)
+	{
+		if ((i & 0xfff) == 0)
+			CHECK_FOR_INTERRUPTS();
 		if (result->store->sets[i].count >= result->min_count)
 			longest = Max(longest, result->store->sets[i].length);
+	}
 	if (options->max_length_given && longest >= options->max_length)
 		appendStringInfo(&buf, "%smax_length: sets of more than %u items not looked for",
 						 buf.len > 0 ? "; " : "", options->max_length);

@@ -163,6 +163,8 @@ index_events(Sequences *sequences)
 	{
 		Event	   *event = &sequences->events[i];
 
+		if ((i & 0xfff) == 0)
+			CHECK_FOR_INTERRUPTS();
 		sequences->first[event->item + 2]++;
 		if (last_user[event->item] != event->user + 1)
 		{
@@ -174,7 +176,11 @@ index_events(Sequences *sequences)
 	for (i = 0; i <= nitems; i++)
 		sequences->first[i + 1] += sequences->first[i];
 	for (i = 0; i < sequences->nevents; i++)
+	{
+		if ((i & 0xfff) == 0)
+			CHECK_FOR_INTERRUPTS();
 		sequences->positions[sequences->first[sequences->events[i].item + 1]++] = i;
+	}
 }
 
 /*

@@ -90,8 +90,12 @@ enlarge_table(SetIndex *index, uint64 wanted)
 	index->mask = size - 1;
 	index->used = 0;
 	for (i = 0; i < index->nindexed; i++)
+	{
+		if ((i & 0xfff) == 0)
+			CHECK_FOR_INTERRUPTS();
 		if (index->store->sets[i].length > 1)
 			insert_set(index, i);
+	}
 }
 
 /*

@@ -108,8 +108,12 @@ simpler_rules_extend(SimplerRules *simpler, uint32 max_length, uint32 *n)
 	budget_check(simpler->budget, (Size) *n * sizeof(uint32), "rules to be compared");
 	order = MemoryContextAllocHuge(CurrentMemoryContext, (Size) Max(*n, 1) * sizeof(uint32));
 	for (i = first; i < store->nsets; i++)
+	{
+		if ((i & 0xffff) == 0)
+			CHECK_FOR_INTERRUPTS();
 		if (store->sets[i].length <= max_length)
 			order[next[store->sets[i].length]++] = i;
+	}
 	simpler->nsets = store->nsets;
 	pfree(next);
 	return order;

@@ -93,8 +93,9 @@ fill_lists(const Transactions *db, bool narrow, uint32 first, uint32 end, uint32
 
 /*
  * Lists where the items from first to end occur, in the current memory context
- * or in place of the lists that were made before.  Without a budget the memory
- * has been accounted for.
+ * or in place of the lists that were made before.  Under a budget there is room
+ * from the start for lists of all items, which others may be replaced by later;
+ * without one the memory has been accounted for.
  */
 void
 transactions_index(Transactions *db, uint32 first, uint32 end, const MemoryBudget *budget)
@@ -104,6 +105,8 @@ transactions_index(Transactions *db, uint32 first, uint32 end, const MemoryBudge
 	uint32		total = 0;
 	uint32		i;
 
+	if (budget && db->occurrences == NULL)
+		budget_check(budget, transactions_lists_size(transactions_listed(db), db->nitems), "baskets");
 	if (db->occurrence_start)
 		cxt = GetMemoryChunkContext(db->occurrence_start);
 	else
@@ -123,12 +126,8 @@ transactions_index(Transactions *db, uint32 first, uint32 end, const MemoryBudge
 	}
 	if (db->occurrences == NULL)
 	{
-		Size		size = ((Size) total + READ_AHEAD) * sizeof(uint32);
-
-		if (budget)
-			budget_check(budget, size, "baskets");
-		db->occurrences = large_alloc(cxt, size);
-		db->noccurrences_fit = total;
+		db->noccurrences_fit = budget ? transactions_listed(db) : total;
+		db->occurrences = large_alloc(cxt, ((Size) db->noccurrences_fit + READ_AHEAD) * sizeof(uint32));
 	}
 	if (db->narrow)
 		fill_lists(db, true, first, end, next);

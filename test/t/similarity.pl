@@ -120,6 +120,31 @@ foreach my $how ('cancel', 'terminate')
 	is($node->safe_psql('postgres', 'SELECT 1'), '1', 'the server goes on');
 }
 
+# Rules take no more memory where a worker joins in, or is expected and does not come:
+# what one process can do is done, with blocks of sets larger than what is left of it.
+$node->safe_psql('postgres', q{
+  SELECT setseed(0.5);
+  CREATE UNLOGGED TABLE baskets AS SELECT b AS basket, i AS item FROM generate_series(1, 3000) b, generate_series(1, 100) i WHERE random() < 0.6;
+  INSERT INTO baskets SELECT DISTINCT b, 101 + (random() * 999)::int FROM generate_series(3001, 153000) b, generate_series(1, 5) k ORDER BY 1});
+my $sets = sub {
+	my ($memory, $workers, $slots) = @_;
+	return $node->safe_psql('postgres', qq{SET maintenance_work_mem = '$memory kB'; SET max_parallel_maintenance_workers = $workers; SET max_parallel_workers = $slots;
+		SELECT count(*), sum(together) FROM frequent_itemsets('SELECT basket, item FROM baskets', min_count => 100, max_length => 3)});
+};
+my @memory = (16000, 17000, 18000, 19000, 20000);
+my $alone = $sets->(17000, 0, 1);
+is($sets->($_, 1, 1), $alone, "sets with a worker in $_ kB") for @memory;
+{
+	my ($out, $err) = ('', '');
+	my $run = start_work(\$out, \$err);
+	my $pid = $node->safe_psql('postgres', $working);
+
+	ok(wait_for_workers($pid, 1), 'all workers are taken');
+	is($sets->($_, 1, 1), $alone, "sets without the worker in $_ kB") for @memory;
+	$node->safe_psql('postgres', qq{SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE application_name = 'work'});
+	$run->finish;
+}
+
 # without any worker to be had the result is the same
 my $small = q{SELECT md5(string_agg(r::text, ',')) FROM item_similarity('SELECT u, i FROM dense WHERE u < 1500', n => 20) r};
 my $with = $node->safe_psql('postgres', $small);
