@@ -458,6 +458,7 @@ worker_loop(Control *control, dsm_segment *data)
 			ConditionVariableSleep(&control->changed, PG_WAIT_EXTENSION);
 		}
 		ConditionVariableCancelSleep();
+		pg_memory_barrier();
 		run_block(control, kernel, local, block);
 		worker_block = NO_BLOCK;
 		parallel_check_interrupts();
@@ -689,7 +690,8 @@ run_parallel(ParallelArea *area, const ParallelRun *run)
 			pg_read_barrier();
 			run->emit(run->arg, block, result_of(control, block), slot->size);
 			pg_atomic_write_u32(&slot->ready, 0);
-			pg_write_barrier();
+			/* what was read of the slot, too, comes before it is given away */
+			pg_memory_barrier();
 			pg_atomic_write_u32(&control->emitted, ++emitted);
 			ConditionVariableBroadcast(&control->changed);
 		}

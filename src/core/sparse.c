@@ -17,6 +17,7 @@
  */
 #include "core/compat.h"
 
+#include <float.h>
 #include <math.h>
 
 #include "storage/buffile.h"
@@ -372,6 +373,8 @@ sort_keys(uint64 *keys, uint64 *other, Size count)
 		Size		end = Min(i + 16, count);
 		Size		j;
 
+		if ((i & 0xffff) == 0)
+			CHECK_FOR_INTERRUPTS();
 		for (j = i + 1; j < end; j++)
 		{
 			uint64		key = keys[j];
@@ -397,6 +400,8 @@ sort_keys(uint64 *keys, uint64 *other, Size count)
 			Size		b = middle;
 			Size		k = i;
 
+			if (((i / width) & 0xffff) == 0 || width > 0x8000)
+				CHECK_FOR_INTERRUPTS();
 			while (a < middle && b < end)
 				other[k++] = keys[b] < keys[a] ? keys[b++] : keys[a++];
 			while (a < middle)
@@ -467,6 +472,11 @@ merge_row(uint32 *cols, float *values, Size count, uint64 **keys)
 		} while (i < count && sorted[i] >> 32 == col);
 		if (!(sum > ROUNDING * absolute))
 			continue;
+		if (sum > FLT_MAX)
+			ereport(ERROR,
+					(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
+					 errmsg("sum of weights is out of range"),
+					 errhint("Divide all weights by the same number.")));
 		cols[kept] = col;
 		if (values)
 			values[kept] = (float) sum;

@@ -168,6 +168,16 @@ similarity_add_source(SimilarityBuild *build, Datum user, Datum item, double wei
 	add_to_side(build, build->sources, user, item, weight, ts);
 }
 
+/*
+ * Without any weight an item has no neighbours: TF-IDF of users who have all.
+ * Else its factor is finite and above 0, whatever it is multiplied with.
+ */
+static inline double
+factor_of(double base, double exponent)
+{
+	return base > 0 ? Min(Max(pow(base, -exponent), 1e-100), 1e100) : 0;
+}
+
 /* The factor of an item's score as a source. */
 double
 similarity_source_factor(const SimilarityBuild *build, uint32 item)
@@ -176,9 +186,8 @@ similarity_source_factor(const SimilarityBuild *build, uint32 item)
 	const Side *side = build->sources;
 
 	if (options->measure == MEASURE_P3ALPHA || options->measure == MEASURE_RP3BETA)
-		return side->total[item] > 0 ? pow(side->total[item], -options->alpha) : 0;
-	/* without any weight an item has no neighbours: TF-IDF of users who have all */
-	return side->square[item] > 0 ? pow(side->square[item], -options->alpha) : 0;
+		return factor_of(side->total[item], options->alpha);
+	return factor_of(side->square[item], options->alpha);
 }
 
 /* The factor of an item's score as a target. */
@@ -189,8 +198,8 @@ similarity_target_factor(const SimilarityBuild *build, uint32 item)
 	const Side *side = &build->targets;
 
 	if (options->measure == MEASURE_P3ALPHA || options->measure == MEASURE_RP3BETA)
-		return side->count[item] > 0 ? pow(side->count[item], -options->beta) : 0;
-	return side->square[item] > 0 ? pow(side->square[item], -options->beta) : 0;
+		return factor_of(side->count[item], options->beta);
+	return factor_of(side->square[item], options->beta);
 }
 
 /* Divides scores by their sum. */
@@ -358,6 +367,9 @@ similarity_multiply(SimilarityBuild *build)
 												   extent.users);
 	uint64		budget = row_budget(build, rows, starts, extent.row_entries, size,
 									last ? sparse_memory(cols->matrix) : 0);
+	/* what this process has as one of those at work, for each part anew */
+	MemoryContext work = AllocSetContextCreate(build->cxt, "recsys similarity product",
+											   ALLOCSET_DEFAULT_SIZES);
 	ParallelArea *area;
 	ParallelRun run = {0};
 	Product    *product;
@@ -384,12 +396,18 @@ similarity_multiply(SimilarityBuild *build)
 	progress_phase("product", rows->nitems);
 	for (first = 0; first < rows->nitems; first += build->nrows)
 	{
+		MemoryContext old;
+
 		similarity_fill_rows(build, product, rows, starts, first,
 							 similarity_rows_that_fit(starts, first, rows->nitems, budget),
 							 row_area);
 		run.nblocks = (build->nrows - 1) / build->block_rows + 1;
+		old = MemoryContextSwitchTo(work);
 		parallel_area_run(area, &run);
+		MemoryContextSwitchTo(old);
+		MemoryContextReset(work);
 	}
+	MemoryContextDelete(work);
 	parallel_area_free(area);
 	pfree(starts);
 }

@@ -181,9 +181,12 @@ extern void similarity_make_matrices(SimilarityBuild *build);
 extern void similarity_weigh(SimilarityBuild *build);
 extern void similarity_transform(SimilarityBuild *build, SparseMatrix *matrix);
 
+/* More items than that are numbered by value. */
+#define MANY_ITEMS 250000
+
 /* limits.c */
 extern void similarity_limit(SimilarityBuild *build);
-extern uint64 *similarity_user_hashes(SimilarityBuild *build);
+extern uint64 *similarity_user_hashes(SimilarityBuild *build, bool weights);
 extern uint64 similarity_hash(uint64 a, uint64 b);
 
 /* fingerprint.c */

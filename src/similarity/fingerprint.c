@@ -27,7 +27,7 @@
 #include "similarity/engine.h"
 
 /* To be changed with anything that makes other rows of the same data. */
-#define ENGINE_VERSION 1
+#define ENGINE_VERSION 2
 
 static inline uint64
 hash_double(uint64 hash, double value)
@@ -108,6 +108,8 @@ hash_targets(SimilarityBuild *build)
 		Datum		value = iddict_value(side->ids.dict, i);
 		uint64		hash = hash_value(value, typbyval, typlen);
 
+		if ((i & 0xfff) == 0)
+			CHECK_FOR_INTERRUPTS();
 		hash = hash_double(hash, similarity_target_factor(build, i));
 		hashes[i] = counts ? similarity_hash(hash, side->count[i]) : hash;
 	}

@@ -183,14 +183,21 @@ end_bitmap(SimilarityBuild *build, Ids *ids)
 	}
 }
 
-/* The dictionary gets the items; numbers may have a few gaps, so that it need not keep them. */
+/*
+ * The dictionary gets the items; numbers may have a few gaps, so that it need not
+ * keep them.  Not where numbers are to be those of partial states, which have no
+ * gaps: where they decide on samples, or on how items are numbered in the end.
+ */
 static void
-fill_dict(Ids *ids)
+fill_dict(const SimilarityBuild *build, Ids *ids)
 {
+	const SimilarityOptions *options = &build->options;
+	bool		samples = options->max_per_user > 0 || options->max_per_item > 0 || options->tune;
 	uint64		span = (uint64) ids->greatest - ids->least + 1;
 	int64		first = ids->origin + ids->least;
 
-	if (ids->count > 0 && span - span / 5 <= ids->count)
+	if (ids->count > 0 && span - span / 5 <= ids->count &&
+		(span <= MANY_ITEMS || (ids->count > MANY_ITEMS && (!samples || span == ids->count))))
 	{
 		pfree(ids->ranks);
 		ids->ranks = NULL;
@@ -255,7 +262,7 @@ ids_settle(SimilarityBuild *build)
 		if (items->distances)
 		{
 			end_bitmap(build, items);
-			fill_dict(items);
+			fill_dict(build, items);
 		}
 	}
 	if (users->distances)

@@ -6,9 +6,10 @@
  * The work grows with the square of the number of items of a user, and a few
  * users with very many items (resellers, robots) can take most of it and say
  * little.  Of the interactions of a user, or of an item, that has more than
- * the limit a sample is kept.  It is drawn by a hash of the user's items and of
- * the item, so it is the same for any order of rows; users with the same items
- * can be exchanged for each other without any effect on the result.
+ * the limit a sample is kept.  It is drawn by a hash of the user's items with
+ * their weights and of the item, so it is the same for any order of rows; users
+ * with the same of these can be exchanged for each other without any effect on
+ * the result.
  *
  *-------------------------------------------------------------------------
  */
@@ -30,7 +31,7 @@ similarity_hash(uint64 a, uint64 b)
 }
 
 static void
-hash_rows(const SparseMatrix *matrix, uint64 *hashes)
+hash_rows(const SparseMatrix *matrix, bool weights, uint64 *hashes)
 {
 	uint32		user;
 
@@ -41,21 +42,30 @@ hash_rows(const SparseMatrix *matrix, uint64 *hashes)
 		if ((user & 0xfff) == 0)
 			CHECK_FOR_INTERRUPTS();
 		for (k = matrix->start[user]; k < matrix->start[user + 1]; k++)
+		{
 			hashes[user] = similarity_hash(hashes[user], matrix->cols[k]);
+			if (weights && matrix->values)
+			{
+				uint32		bits;
+
+				memcpy(&bits, &matrix->values[k], sizeof(bits));
+				hashes[user] = similarity_hash(hashes[user], bits);
+			}
+		}
 	}
 }
 
-/* A number for each user that depends on the user's items only. */
+/* A number for each user that depends on the user's items, and perhaps their weights, only. */
 uint64 *
-similarity_user_hashes(SimilarityBuild *build)
+similarity_user_hashes(SimilarityBuild *build, bool weights)
 {
 	Size		size = Max(build->targets.matrix->nrows, 1) * sizeof(uint64);
 	uint64	   *hashes = MemoryContextAllocExtended(build->cxt, size,
 													MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
 
-	hash_rows(build->targets.matrix, hashes);
+	hash_rows(build->targets.matrix, weights, hashes);
 	if (build->sources != &build->targets)
-		hash_rows(build->sources->matrix, hashes);
+		hash_rows(build->sources->matrix, weights, hashes);
 	return hashes;
 }
 
@@ -65,6 +75,7 @@ compare_samples(const void *a, const void *b)
 	const Sample *x = (const Sample *) a;
 	const Sample *y = (const Sample *) b;
 
+	CHECK_FOR_INTERRUPTS();
 	if (x->hash != y->hash)
 		return x->hash < y->hash ? -1 : 1;
 	return (x->place > y->place) - (x->place < y->place);
@@ -77,7 +88,6 @@ drop_rest(SparseMatrix *matrix, Sample *samples, Size count, Size keep)
 	Size		i;
 
 	qsort(samples, count, sizeof(Sample), compare_samples);
-	CHECK_FOR_INTERRUPTS();
 	for (i = keep; i < count; i++)
 		matrix->cols[samples[i].place] = SPARSE_DROPPED;
 }
@@ -210,7 +220,7 @@ similarity_limit(SimilarityBuild *build)
 		return;
 	sides[0] = &build->targets;
 	sides[1] = build->sources;
-	hashes = similarity_user_hashes(build);
+	hashes = similarity_user_hashes(build, true);
 	for (i = 0; i < nsides; i++)
 	{
 		if (build->options.max_per_user > 0)

@@ -23,9 +23,6 @@
 /* Items with so many interactions are equally popular. */
 #define POPULAR 1000000
 
-/* More items than that are numbered by value. */
-#define MANY_ITEMS 250000
-
 static void *
 alloc_zero(MemoryContext cxt, Size count, Size size)
 {
@@ -255,7 +252,9 @@ similarity_transform(SimilarityBuild *build, SparseMatrix *matrix)
 		if (build->options.transform == TRANSFORM_SQRT)
 			matrix->values[k] = sqrtf(matrix->values[k]);
 		else if (build->options.transform == TRANSFORM_LOG)
-			matrix->values[k] = log2f(1 + matrix->values[k]);
+			/* of a weight that has decayed 1 + x would keep nothing; 1 has to stay 1 */
+			matrix->values[k] = matrix->values[k] < 0.5f ?
+				(float) (log1p(matrix->values[k]) * M_LOG2E) : log2f(1 + matrix->values[k]);
 	}
 }
 
@@ -368,6 +367,11 @@ weigh_values(SimilarityBuild *build, Side *side)
 			CHECK_FOR_INTERRUPTS();
 		matrix->values[k] = (float) weighed_value(options, matrix->values[k],
 												  side->total[matrix->cols[k]] / mean);
+		if (!isfinite(matrix->values[k]))
+			ereport(ERROR,
+					(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
+					 errmsg("weights are too large for this measure"),
+					 errhint("Divide all weights by the same number, or use a lower alpha.")));
 	}
 }
 

@@ -55,7 +55,11 @@ merge_dict(SimilarityBuild *build, IdDict *into, const IdDict *from)
 	uint32		i;
 
 	for (i = 0; i < count; i++)
+	{
+		if ((i & 0xfff) == 0)
+			CHECK_FOR_INTERRUPTS();
 		numbers[i] = iddict_put(into, iddict_value(from, i));
+	}
 	return numbers;
 }
 

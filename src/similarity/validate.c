@@ -96,6 +96,7 @@ compare_users(const void *a, const void *b)
 	const SampleUser *x = (const SampleUser *) a;
 	const SampleUser *y = (const SampleUser *) b;
 
+	CHECK_FOR_INTERRUPTS();
 	if (x->hash != y->hash)
 		return x->hash < y->hash ? -1 : 1;
 	return (x->position > y->position) - (x->position < y->position);
@@ -116,7 +117,7 @@ draw_sample(Validation *validation, uint32 max_users)
 {
 	SimilarityBuild *build = validation->build;
 	SparseMatrix *matrix = build->targets.matrix;
-	uint64	   *hashes = similarity_user_hashes(build);
+	uint64	   *hashes = similarity_user_hashes(build, false);
 	uint32		count = 0;
 	uint32		i;
 
@@ -260,7 +261,11 @@ fill_beta_factors(const SimilarityBuild *build, const double *square, double bet
 	uint32		i;
 
 	for (i = 0; i < build->targets.nitems; i++)
+	{
+		if ((i & 0xfff) == 0)
+			CHECK_FOR_INTERRUPTS();
 		factors[i] = square[i] > 0 ? (float) pow(square[i], -beta) : 0;
+	}
 }
 
 /* Did memory limit the sample? */

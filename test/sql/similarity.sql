@@ -132,6 +132,18 @@ INSERT INTO sim_bits SELECT 3, md5(item_similarity_agg(u, i, w)::text),
 SELECT count(*), count(DISTINCT weighted), count(DISTINCT counted) FROM sim_bits;
 RESET ALL;
 
+-- which of two users a sample keeps that differ in their weights alone is no matter of who came first
+SELECT a = b AS same, cardinality(a) AS rows FROM (
+  SELECT item_similarity_agg(u, i, w, o ORDER BY u, i) AS a, item_similarity_agg(u, i, w, o ORDER BY u DESC, i) AS b
+  FROM unnest(ARRAY['u1', 'u2']) u, generate_series(1, 8) i, LATERAL (SELECT CASE u WHEN 'u1' THEN 1 ELSE 5 END::float8 AS w) r,
+    similarity_options('cooccurrence', transform => 'none', max_per_item => 1) o) q;
+-- weights that have decayed to next to nothing still count for what they are
+SELECT count(*) FROM item_similarity('VALUES (1, 1, 1e-8::float8), (1, 2, 1e-8)');
+SELECT a.item, a.neighbour, a.score / b.score BETWEEN 0.999 AND 1.001 AS same
+FROM item_similarity('VALUES (1, 1, 2e-7::float8), (1, 2, 3e-7), (2, 1, 1e-7), (2, 3, 4e-7)', measure => 'cosine', normalization => 'none') a
+JOIN item_similarity('VALUES (1, 1, 2e-7::float8), (1, 2, 3e-7), (2, 1, 1e-7), (2, 3, 4e-7)', measure => 'cosine', normalization => 'none', transform => 'none') b
+  USING (item, neighbour) ORDER BY 1, 2;
+
 -- errors
 \set VERBOSITY sqlstate
 SELECT item_similarity_agg(u, i, NULL::float8) FROM sim_rows;
@@ -140,6 +152,9 @@ SELECT item_similarity_agg(u, i, float8 'Infinity') FROM sim_rows;
 SELECT item_similarity_agg(u, i, 1e300) FROM sim_rows;
 SELECT item_similarity_agg(u, i, NULL::similarity_options) FROM sim_rows;
 SELECT item_similarity_agg(point(u, i), i) FROM sim_rows;
+SELECT count(*) FROM item_similarity('VALUES (1, 1, 3e38::float8), (1, 1, 3e38), (1, 2, 1)');
+SELECT count(*) FROM item_similarity('VALUES (1, 1, 1e4::float8), (1, 2, 1)', measure => 'p3alpha', alpha => 10, transform => 'none');
+SELECT count(*) FILTER (WHERE score > 0 AND score < 'Infinity') FROM item_similarity('VALUES (1, 1, 1e-17::float8), (1, 2, 1e-17)', measure => 'cooccurrence', transform => 'none', alpha => 10, beta => 10);
 -- more than an array can hold: refused before the work
 SELECT item_similarity_agg(1, i, similarity_options('cosine', n => 10000)) FROM generate_series(1, 5000) i;
 SELECT item_similarity_agg(1, i::text, similarity_options('cosine', n => 10000)) FROM generate_series(1, 5000) i;
