@@ -124,7 +124,7 @@ static void
 read_query(const char *text, bool bigint_items, Baskets *baskets, const MemoryBudget *budget)
 {
 	UserQuery  *query;
-	Reading		reading;
+	Reading		reading = {0};
 	bool		arrays;
 	int			item_column;
 	Oid			item_type;
@@ -143,7 +143,6 @@ read_query(const char *text, bool bigint_items, Baskets *baskets, const MemoryBu
 				 arrays ? InvalidOid : query_column_collation(query, 0));
 	reading.baskets = baskets;
 	reading.budget = budget;
-	reading.nrows = 0;
 	reading.row = AllocSetContextCreate(CurrentMemoryContext, "recsys rules row",
 										ALLOCSET_DEFAULT_SIZES);
 	progress_phase("reading", 0);
