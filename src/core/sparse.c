@@ -400,7 +400,7 @@ sort_keys(uint64 *keys, uint64 *other, Size count)
 			Size		b = middle;
 			Size		k = i;
 
-			if (((i / width) & 0xffff) == 0 || width > 0x8000)
+			if ((i & 0xffff) < 2 * width)
 				CHECK_FOR_INTERRUPTS();
 			while (a < middle && b < end)
 				other[k++] = keys[b] < keys[a] ? keys[b++] : keys[a++];

@@ -55,7 +55,7 @@ similarity_keep_list(SimilarityBuild *build, uint32 row, const Neighbour *list, 
 
 	if (lists->count + count > lists->capacity)
 	{
-		Size		capacity = Max(lists->capacity * 2, Max(count, 1024));
+		Size		capacity = Max(Max(lists->capacity * 2, lists->count + count), 1024);
 
 		if (MemoryContextMemAllocated(build->cxt, true) + (capacity - lists->capacity) * sizeof(Entry) >
 			similarity_memory_limit())

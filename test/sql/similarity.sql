@@ -144,6 +144,13 @@ FROM item_similarity('VALUES (1, 1, 2e-7::float8), (1, 2, 3e-7), (2, 1, 1e-7), (
 JOIN item_similarity('VALUES (1, 1, 2e-7::float8), (1, 2, 3e-7), (2, 1, 1e-7), (2, 3, 4e-7)', measure => 'cosine', normalization => 'none', transform => 'none') b
   USING (item, neighbour) ORDER BY 1, 2;
 
+-- short lists, and then one of thousands, on either side
+SELECT side, count(*), max(score) <= 1 AS normalized FROM unnest(ARRAY['from', 'to']) side, LATERAL
+  cross_similarity(format('SELECT 0, f, t FROM generate_series(1, 11) f, generate_series(1, 10) t UNION ALL SELECT 1, %s',
+    CASE side WHEN 'from' THEN '100, g FROM generate_series(1000, 3900) g' ELSE 'g, 100 FROM generate_series(1000, 3900) g' END),
+    n => 10000, measure => 'jaccard', normalization => 'neighbour')
+GROUP BY side ORDER BY side;
+
 -- errors
 \set VERBOSITY sqlstate
 SELECT item_similarity_agg(u, i, NULL::float8) FROM sim_rows;
