@@ -29,7 +29,6 @@ typedef struct RulesState
 	Baskets		baskets;
 	bytea	   *options;		/* the composite value, NULL where there is none */
 	MemoryBudget budget;
-	uint64		next_check;		/* of memory, by the size of baskets */
 } RulesState;
 
 static RulesState *
@@ -59,16 +58,6 @@ keep_options(FunctionCallInfo fcinfo, RulesState *state, int argument)
 	memcpy(state->options, value, VARSIZE(value));
 }
 
-/* Now and then, whether the state has grown too large: an array may add many rows. */
-static inline void
-check_state(RulesState *state)
-{
-	if (baskets_size(&state->baskets) < state->next_check)
-		return;
-	budget_check(&state->budget, 0, "baskets");
-	state->next_check = baskets_size(&state->baskets) + CHECKED_ROWS;
-}
-
 /* Transition: (state, basket anyelement, item bigint or text [, options]) */
 RECSYS_FUNCTION(recsys_rules_accum_pairs);
 Datum
@@ -95,7 +84,7 @@ recsys_rules_accum_pairs(PG_FUNCTION_ARGS)
 	if (!PG_ARGISNULL(1) && !PG_ARGISNULL(2))
 	{
 		baskets_add(&state->baskets, PG_GETARG_DATUM(1), PG_GETARG_DATUM(2));
-		check_state(state);
+		baskets_check(&state->baskets, &state->budget);
 	}
 	PG_RETURN_POINTER(state);
 }
@@ -125,7 +114,7 @@ recsys_rules_accum_arrays(PG_FUNCTION_ARGS)
 	if (!PG_ARGISNULL(1))
 	{
 		baskets_add_items(&state->baskets, PG_GETARG_ARRAYTYPE_P(1));
-		check_state(state);
+		baskets_check(&state->baskets, &state->budget);
 	}
 	PG_RETURN_POINTER(state);
 }

@@ -38,6 +38,7 @@ typedef struct Baskets
 	uint32	   *small_items;	/* by item: number + 1, 0 where it is not known here */
 	uint32		nsmall;
 	uint64		nrows;
+	uint64		next_check;		/* of memory, by the number of rows and baskets */
 	uint8	   *stream;
 	Size		used;
 	Size		capacity;
@@ -108,14 +109,16 @@ next_row(StreamReader *reader)
 	return (uint32) number;
 }
 
-/* How many more of baskets_size() may come between two looks at the memory. */
-#define CHECKED_ROWS 4096
-
-/* What memory grows with. */
-static inline uint64
-baskets_size(const Baskets *baskets)
+/* Now and then, whether baskets have grown too large: an array may add many rows at once. */
+static inline void
+baskets_check(Baskets *baskets, const MemoryBudget *budget)
 {
-	return baskets->nrows + baskets->nbaskets;
+	uint64		size = baskets->nrows + baskets->nbaskets;
+
+	if (size < baskets->next_check)
+		return;
+	budget_check(budget, 0, "baskets");
+	baskets->next_check = size + 4096;
 }
 
 extern void baskets_init(Baskets *baskets, MemoryContext cxt);

@@ -136,6 +136,17 @@ itemset_store_spill(ItemsetStore *store, uint32 parent)
 	store->nsets = 0;
 }
 
+/* Sets have numbers of 32 bits, of which a few are left over. */
+static void
+check_numbers(const ItemsetStore *store, uint32 more)
+{
+	if ((uint64) store->base + store->nsets + more > PG_UINT32_MAX / 2)
+		ereport(ERROR,
+				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+				 errmsg("more than %u frequent itemsets", PG_UINT32_MAX / 2),
+				 errhint("Raise min_support or min_count, or lower max_length.")));
+}
+
 /* The capacity that so many sets need. */
 static uint64
 capacity_for(const ItemsetStore *store, uint64 nsets)
@@ -168,6 +179,7 @@ itemset_store_pass(ItemsetStore *store, const Itemset *sets, uint32 nsets)
 	ItemsetStore passed = *store;
 
 	Assert(store->nsets == 0 && store->npinned == 0);
+	check_numbers(store, nsets);
 	passed.sets = (Itemset *) sets;
 	passed.nsets = nsets;
 	passed.base = 0;
@@ -190,11 +202,7 @@ itemset_store_reserve(ItemsetStore *store, uint32 more, uint32 parent,
 	uint64		wanted = (uint64) store->nsets + more;
 	uint64		capacity;
 
-	if (store->base + wanted > PG_UINT32_MAX / 2)
-		ereport(ERROR,
-				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
-				 errmsg("more than %u frequent itemsets", PG_UINT32_MAX / 2),
-				 errhint("Raise min_support or min_count, or lower max_length.")));
+	check_numbers(store, more);
 	if (wanted <= store->capacity)
 		return;
 	parallel_check_interrupts();

@@ -93,8 +93,6 @@ typedef struct LocalMining
 	Transactions *db;
 	const uint32 *first_item;
 	MemoryBudget budget;
-	MemoryContext lists_cxt;
-	const MemoryBudget *lists_budget;	/* NULL in a worker: it is part of the caller's */
 	MemoryContext cxt;			/* of that: what the miner has */
 	ItemsetStore store;
 	Miner	   *miner;
@@ -157,8 +155,6 @@ static void
 open_in_caller(LocalMining *local)
 {
 	local->db = caller_job->db;
-	local->lists_cxt = CurrentMemoryContext;
-	local->lists_budget = caller_job->budget;
 	local->results = caller_results;
 	caller_mining = local;
 }
@@ -179,7 +175,6 @@ open_in_worker(LocalMining *local, const void *items)
 	local->db->occurrence_start = local->db->occurrences = NULL;
 	find_arrays(shared, local->db);
 	MemoryContextSwitchTo(old);
-	local->lists_cxt = CurrentMemoryContext;
 }
 
 static void *
@@ -217,7 +212,6 @@ list_items(LocalMining *local, uint32 block)
 	Transactions *db = local->db;
 	uint32		first = 0;
 	uint32		end = shared->nblocks;
-	MemoryContext old;
 
 	if (db->occurrences && local->first_item[block] >= db->listed_first &&
 		local->first_item[block + 1] <= db->listed_end)
@@ -236,9 +230,9 @@ list_items(LocalMining *local, uint32 block)
 		else
 			first = end - LISTED_PART(n);
 	}
-	old = MemoryContextSwitchTo(local->lists_cxt);
-	transactions_index(db, local->first_item[first], local->first_item[end], local->lists_budget);
-	MemoryContextSwitchTo(old);
+	/* what workers list is part of the caller's budget */
+	transactions_index(db, local->first_item[first], local->first_item[end],
+					   caller_job ? caller_job->budget : NULL);
 }
 
 /* Mines the items of a block; false where there is not enough memory for that. */
@@ -307,13 +301,19 @@ mining_run(void *data, uint32 block, void *result)
 extern PGDLLEXPORT const ParallelKernel recsys_mining_kernel;
 const ParallelKernel recsys_mining_kernel = {mining_begin, mining_run};
 
+/* Does the bar rise while it is mined, so that order matters? */
+static inline bool
+bar_rises(const MiningJob *job)
+{
+	return job->raises || job->best > 0;
+}
+
 /* The calling process, while it takes results. */
 typedef struct Collector
 {
 	const MiningJob *job;
 	const uint32 *first_item;
-	bool		in_order;
-	uint32		nitems;			/* that are done */
+	uint32		nitems;			/* that are done, as if in order: all the same where no bar rises */
 	Miner	   *miner;			/* mines into the store itself */
 } Collector;
 
@@ -341,7 +341,7 @@ add_sets(Collector *collector, const Itemset *found, uint32 nsets)
 	itemset_store_reserve(store, nsets, NO_ITEMSET, job->budget);
 	sets = store->sets + store->nsets;
 	first = store->base + store->nsets;
-	if (!job->raises && job->best == 0)
+	if (!bar_rises(job))
 	{
 		memcpy(sets, found, (Size) nsets * sizeof(Itemset));
 		for (i = 0; i < nsets; i++)
@@ -388,13 +388,7 @@ collect_sets(void *arg, uint32 block, const void *result, Size size)
 		dsa_free(caller_results, found->sets);
 	}
 	collector->nitems += last + 1 - collector->first_item[block];
-	if (!collector->in_order)
-	{
-		/* as if the items had come in order, which is all the same where no bar rises */
-		job->done(job->arg, collector->nitems - 1);
-		return;
-	}
-	miner_raise_bar(collector->miner, COUNT_GRADE(job->done(job->arg, last)));
+	miner_raise_bar(collector->miner, COUNT_GRADE(job->done(job->arg, collector->nitems - 1)));
 	miner_follow_bar(collector->miner);
 }
 
@@ -483,8 +477,7 @@ mining_workers(double npairs, Size nwords, uint32 nitems, const MemoryBudget *bu
 
 	while (nworkers > 0 &&
 		   (OWN_MEMORY(budget->limit) / (nworkers + 1) < MIN_OWN_MEMORY ||
-			lists > budget->limit / nworkers ||
-			!budget_has_room(budget, (uint64) items + nworkers * lists + besides)))
+			!budget_has_room(budget, (uint64) items + (uint64) nworkers * lists + besides)))
 		nworkers--;
 	return nworkers;
 }
@@ -503,14 +496,14 @@ share_transactions(const MiningJob *job)
 	SharedMining *shared;
 	Size		size = lay_out(&layout, db);
 	Size		lists = transactions_lists_size(transactions_listed(db), db->nitems);
+	uint64		elsewhere = (uint64) size + (uint64) nworkers * lists +
+		OWN_MEMORY(budget->limit) + RESULTS_MEMORY(budget->limit);
 
-	layout.elsewhere = size + nworkers * lists + OWN_MEMORY(budget->limit) +
-		RESULTS_MEMORY(budget->limit);
+	layout.elsewhere = elsewhere;
 	layout.memory_limit = OWN_MEMORY(budget->limit) / (nworkers + 1);
 	if (nworkers == 0 || job->max_length == 1 || db->nitems < 2 ||
 		parallel_workers(db->npairs / PAIRS_PER_SECOND) == 0 ||
-		job->best > layout.memory_limit / 64 || lists > budget->limit / nworkers ||
-		!budget_has_room(budget, (uint64) layout.elsewhere + lists))
+		job->best > layout.memory_limit / 64 || !budget_has_room(budget, elsewhere + lists))
 		return NULL;
 	shared = parallel_area_extend(db->area, size);
 	*shared = layout;
@@ -541,12 +534,11 @@ mine_shared(const MiningJob *job, Miner *miner, SharedMining *shared, uint32 fir
 	Collector	collector = {0};
 	ParallelRun run = {0};
 	uint32	   *first_item = shared_array(shared, shared->first_item);
-	bool		rises = job->raises || job->best > 0;
 
 	shared->nblocks = divide_items(first, end, job->db, total,
 								   BLOCKS_PER_PROCESS * (parallel_area_workers(area) + 1),
 								   first_item);
-	shared->nranges = rises ? 0 : parallel_ranges(parallel_area_workers(area));
+	shared->nranges = bar_rises(job) ? 0 : parallel_ranges(parallel_area_workers(area));
 	run.name = "recsys_mining_kernel";
 	run.kernel = &recsys_mining_kernel;
 	run.nblocks = shared->nblocks;
@@ -556,7 +548,7 @@ mine_shared(const MiningJob *job, Miner *miner, SharedMining *shared, uint32 fir
 	run.arg = &collector;
 	collector.job = job;
 	collector.first_item = first_item;
-	collector.in_order = rises;
+	collector.nitems = first;
 	collector.miner = miner;
 	caller_job = job;
 	caller_results = dsa_create_in_place((char *) shared + shared->results, RESULTS_SIZE,
@@ -598,7 +590,7 @@ work_left(const Transactions *db, uint32 first, uint32 min_count, uint32 *end, u
 static inline bool
 time_to_share(const MiningJob *job, const Miner *miner, uint64 done, uint64 total)
 {
-	if (!job->raises && job->best == 0)
+	if (!bar_rises(job))
 		return true;
 	if (miner_bar(miner) == COUNT_GRADE(job->min_count))
 		return done > total / 4;
@@ -620,7 +612,7 @@ mine_transactions(const MiningJob *job)
 	SharedMining *shared = share_transactions(job);
 	Size		elsewhere = shared ? shared->elsewhere : 0;
 	bool		shares = shared != NULL;
-	bool		rises = job->raises || job->best > 0;
+	bool		rises = bar_rises(job);
 	uint64		total = 0;
 	uint64		done = 0;
 	uint64		npairs;

@@ -35,7 +35,6 @@ typedef struct Reading
 	const MemoryBudget *budget;
 	MemoryContext row;			/* for arrays that have to be unpacked */
 	uint64		nrows;
-	uint64		next_check;		/* of memory, by the size of baskets */
 } Reading;
 
 static inline void
@@ -43,12 +42,7 @@ row_done(Reading *reading)
 {
 	if ((++reading->nrows & 0xfff) == 0)
 		progress_update(reading->nrows);
-	/* an array may add many rows */
-	if (baskets_size(reading->baskets) >= reading->next_check)
-	{
-		budget_check(reading->budget, 0, "baskets");
-		reading->next_check = baskets_size(reading->baskets) + CHECKED_ROWS;
-	}
+	baskets_check(reading->baskets, reading->budget);
 }
 
 static void

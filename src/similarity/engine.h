@@ -181,9 +181,6 @@ extern void similarity_make_matrices(SimilarityBuild *build);
 extern void similarity_weigh(SimilarityBuild *build);
 extern void similarity_transform(SimilarityBuild *build, SparseMatrix *matrix);
 
-/* More items than that are numbered by value. */
-#define MANY_ITEMS 250000
-
 /* limits.c */
 extern void similarity_limit(SimilarityBuild *build);
 extern uint64 *similarity_user_hashes(SimilarityBuild *build, bool weights);

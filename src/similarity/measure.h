@@ -15,6 +15,9 @@
 /* Of the 64 bits of a score so many are always 0, or more where there are more columns. */
 #define SCORE_LOW_BITS 22
 
+/* More items than that are numbered by value: neighbouring ones have nothing in common. */
+#define MANY_ITEMS 250000
+
 /*
  * What the product of rows works on, without pointers: offsets in bytes from
  * its own start, 0 for an array that is not there.  Rows are numbered in the

@@ -99,7 +99,6 @@ typedef struct Worker
 #define TABLE_STEPS 16384		/* of a row that the table is used for, at most */
 #define FEW_COLUMNS 16384		/* so many cells fit into a cache */
 #define FEW_BYTES (256 * 1024)	/* and so many bytes */
-#define MANY_COLUMNS 250000	/* numbered by value: neighbouring ones have nothing in common */
 #define GROUPS 1024
 #define SAMPLE 512				/* touched columns that the rest has to be as good as */
 #define CHUNK 256				/* touched columns that are scored at a time */
@@ -183,7 +182,7 @@ accumulate(Worker *worker, Accumulator kind, uint32 row)
 	Cell	   *cells = kind == IN_TABLE ? worker->table_cells : worker->cells;
 	uint32	   *touched = worker->touched;
 	const double *col_factor = PART(product, double, col_factor);
-	bool		early = col_factor && product->ncols > MANY_COLUMNS;
+	bool		early = col_factor && product->ncols > MANY_ITEMS;
 	uint32		ntouched = 0;
 	uint64		end = row_start[row + 1];
 	uint64		k;
@@ -543,7 +542,7 @@ find_ranges(Worker *worker)
 	const double *col_factor = PART(product, double, col_factor);
 	uint32		i;
 
-	if (col_factor == NULL || product->ncols > MANY_COLUMNS)
+	if (col_factor == NULL || product->ncols > MANY_ITEMS)
 		return;
 	while (product->ncols >> worker->group_shift >= GROUPS)
 		worker->group_shift++;

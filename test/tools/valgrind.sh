@@ -4,9 +4,9 @@
 #   bash test/tools/valgrind.sh [name...]
 #
 # Needs the server of test/tools/build-postgres.sh; PG_CONFIG names it, if it is
-# not in .tools/postgres.  Findings are printed and counted.  Ten to thirty times
-# slower than test/run.sh; ORIGINS=yes also says where a value that is not defined
-# comes from, and takes twice as long.
+# not in .tools/postgres.  Findings are printed and counted.  Fifty to a hundred
+# times slower than test/run.sh; ORIGINS=yes also says where a value that is not
+# defined comes from, and takes longer still.
 set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
