@@ -733,8 +733,6 @@ reach_step(void *arg, const Datum *values, const bool *nulls)
 	rownulls[5] = reach->start == 0;
 	row[5] = Float8GetDatum(rownulls[5] ? 0 : (double) after->cardinality / (double) reach->start);
 	tuplestore_putvalues(reach->rsinfo->setResult, reach->rsinfo->setDesc, row, rownulls);
-	if (PointerGetDatum(condition) != values[1])
-		pfree(condition);
 }
 
 /*

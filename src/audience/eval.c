@@ -48,13 +48,22 @@ node_matches(const TagQuery *query, int i, const char *name, int length)
 	return memcmp(tagquery_tag(query, i), name, node->length) == 0;
 }
 
+/* What is read lives as long as its row. */
+static const Audience *
+keep_audience(const Evaluation *eval, const Audience *audience)
+{
+	Audience   *copy = MemoryContextAlloc(eval->cxt, VARSIZE(audience));
+
+	memcpy(copy, audience, VARSIZE(audience));
+	return copy;
+}
+
 static void
 read_name(void *arg, const Datum *values, const bool *nulls)
 {
 	Evaluation *eval = arg;
-	MemoryContext old = MemoryContextSwitchTo(eval->cxt);
 	struct varlena *name;
-	const Audience *audience = NULL;
+	Audience   *audience = NULL;
 	uint32		i;
 
 	if (nulls[0] || nulls[1])
@@ -68,9 +77,9 @@ read_name(void *arg, const Datum *values, const bool *nulls)
 			!node_matches(eval->query, i, VARDATA_ANY(name), VARSIZE_ANY_EXHDR(name)))
 			continue;
 		if (audience == NULL)
-			audience = (Audience *) PG_DETOAST_DATUM_COPY(values[1]);
+			audience = (Audience *) PG_DETOAST_DATUM(values[1]);
 		if (eval->names[i] == NULL)
-			eval->names[i] = audience;
+			eval->names[i] = keep_audience(eval, audience);
 		else
 		{
 			if (eval->unions[i] == NULL)
@@ -84,7 +93,6 @@ read_name(void *arg, const Datum *values, const bool *nulls)
 	if (eval->everybody != NULL)
 		audience_set_add_audience(eval->everybody, audience != NULL ? audience :
 								  (Audience *) PG_DETOAST_DATUM(values[1]));
-	MemoryContextSwitchTo(old);
 }
 
 /* Weights are not known here, and a name without a row is a mistake unless it may be missing. */

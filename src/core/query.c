@@ -76,7 +76,7 @@ typedef struct RowReceiver
 	UserQuery  *query;
 	QueryRow	row;
 	void	   *arg;
-	MemoryContext cxt;			/* for conversions, reset with each row */
+	MemoryContext cxt;			/* reset with each row */
 	uint64		nrows;
 } RowReceiver;
 
@@ -467,25 +467,24 @@ static void
 process_row(RowReceiver *receiver, const Datum *values, const bool *nulls)
 {
 	UserQuery  *query = receiver->query;
+	Datum		converted[QUERY_MAX_COLUMNS];
+	MemoryContext old;
+	int			i;
 
 	if ((++receiver->nrows & 0x3ff) == 0)
 		CHECK_FOR_INTERRUPTS();
 
+	/* a look at a flag where the row before allocated nothing */
+	MemoryContextReset(receiver->cxt);
+	old = MemoryContextSwitchTo(receiver->cxt);
 	if (query->converts)
 	{
-		Datum		converted[QUERY_MAX_COLUMNS];
-		MemoryContext old;
-		int			i;
-
-		MemoryContextReset(receiver->cxt);
-		old = MemoryContextSwitchTo(receiver->cxt);
 		for (i = 0; i < query->ncolumns; i++)
 			converted[i] = nulls[i] ? (Datum) 0 : convert(&query->conversions[i], values[i]);
-		MemoryContextSwitchTo(old);
-		receiver->row(receiver->arg, converted, nulls);
+		values = converted;
 	}
-	else
-		receiver->row(receiver->arg, values, nulls);
+	receiver->row(receiver->arg, values, nulls);
+	MemoryContextSwitchTo(old);
 }
 
 #if PG_VERSION_NUM >= 140000
@@ -575,8 +574,9 @@ execute(UserQuery *query, Datum *params, const char *paramnulls, RowReceiver *re
 
 /*
  * Runs the query and calls row(arg, values, nulls) for each row.  The memory
- * context is then one that goes away with the execution: what is to stay is
- * allocated elsewhere.  Returns the number of rows.
+ * context is then one that is reset with each row, so that values that have to
+ * be detoasted take no memory: what is to stay is allocated elsewhere.  Returns
+ * the number of rows.
  */
 uint64
 query_run(UserQuery *query, Datum *params, const char *paramnulls, QueryRow row, void *arg)
@@ -586,11 +586,9 @@ query_run(UserQuery *query, Datum *params, const char *paramnulls, QueryRow row,
 	receiver.query = query;
 	receiver.row = row;
 	receiver.arg = arg;
-	if (query->converts)
-		receiver.cxt = AllocSetContextCreate(CurrentMemoryContext, "recsys query row",
-											 ALLOCSET_SMALL_SIZES);
+	receiver.cxt = AllocSetContextCreate(CurrentMemoryContext, "recsys query row",
+										 ALLOCSET_SMALL_SIZES);
 	execute(query, params, paramnulls, &receiver);
-	if (query->converts)
-		MemoryContextDelete(receiver.cxt);
+	MemoryContextDelete(receiver.cxt);
 	return receiver.nrows;
 }

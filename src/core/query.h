@@ -26,7 +26,7 @@ typedef struct QueryColumn
 
 typedef struct UserQuery UserQuery;
 
-/* Called for each row; values by reference live only during the call. */
+/* Called for each row; values by reference, and what it allocates, live only during the call. */
 typedef void (*QueryRow) (void *arg, const Datum *values, const bool *nulls);
 
 extern UserQuery *query_prepare(const char *text, const QueryColumn *columns, int ncolumns,

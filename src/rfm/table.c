@@ -71,7 +71,6 @@ typedef struct RfmTable
 	Tuplestorestate *customers;
 	KeySpool   *spool;			/* keys of those who can be scored */
 	uint64		ncustomers;
-	MemoryContext rowcxt;
 } RfmTable;
 
 /* Checks the columns of the user's query, and remembers their types. */
@@ -155,7 +154,6 @@ add_customer(void *arg, const Datum *values, const bool *nulls)
 	RfmTable   *table = arg;
 	Datum		stored[4];
 	bool		isnull[4];
-	MemoryContext old;
 
 	memcpy(stored, values, sizeof(stored));
 	memcpy(isnull, nulls, sizeof(isnull));
@@ -166,10 +164,7 @@ add_customer(void *arg, const Datum *values, const bool *nulls)
 		keys[RFM_R] = rfm_time_key(table->ts_type, values[TS_COLUMN]);
 		stored[1] = Int64GetDatum(key_to_int64(keys[RFM_R]));
 		keys[RFM_F] = rfm_orders_key(values[2]);
-		old = MemoryContextSwitchTo(table->rowcxt);
 		keys[RFM_M] = rfm_amount_key(Float8GetDatum(amount_as_float8(values[3])));
-		MemoryContextSwitchTo(old);
-		MemoryContextReset(table->rowcxt);
 		keyspool_append(table->spool, keys);
 	}
 	tuplestore_putvalues(table->customers, table->tupdesc, stored, isnull);
@@ -206,8 +201,6 @@ group_orders(RfmTable *table)
 	TupleDescInitEntry(table->tupdesc, 4, "amount", NUMERICOID, -1, 0);
 	table->customers = tuplestore_begin_heap(false, false, work_mem);
 	table->spool = keyspool_create(CurrentMemoryContext, RFM_DIMENSIONS, work_mem * (Size) 1024);
-	table->rowcxt = AllocSetContextCreate(CurrentMemoryContext, "recsys rfm row",
-										  ALLOCSET_SMALL_SIZES);
 	progress_phase("grouping orders", 0);
 	query_run(query, &param, NULL, add_customer, table);
 }
@@ -257,6 +250,8 @@ static void
 score_customers(RfmTable *table, const RfmCutKeys *keys, ReturnSetInfo *rsinfo)
 {
 	TupleTableSlot *slot = MakeSingleTupleTableSlot(table->tupdesc, &TTSOpsMinimalTuple);
+	MemoryContext row_cxt = AllocSetContextCreate(CurrentMemoryContext, "recsys rfm row",
+												  ALLOCSET_SMALL_SIZES);
 	uint64		done = 0;
 
 	progress_phase("scoring customers", table->ncustomers);
@@ -267,7 +262,7 @@ score_customers(RfmTable *table, const RfmCutKeys *keys, ReturnSetInfo *rsinfo)
 		bool		nulls[10] = {false};
 		int64		last_order;
 		int			scores[RFM_DIMENSIONS];
-		MemoryContext old = MemoryContextSwitchTo(table->rowcxt);
+		MemoryContext old = MemoryContextSwitchTo(row_cxt);
 		int			i;
 
 		slot_getallattrs(slot);
@@ -304,11 +299,12 @@ score_customers(RfmTable *table, const RfmCutKeys *keys, ReturnSetInfo *rsinfo)
 		}
 		tuplestore_putvalues(rsinfo->setResult, rsinfo->setDesc, values, nulls);
 		MemoryContextSwitchTo(old);
-		MemoryContextReset(table->rowcxt);
+		MemoryContextReset(row_cxt);
 		progress_update(++done);
 		if ((done & 0x3ff) == 0)
 			CHECK_FOR_INTERRUPTS();
 	}
+	MemoryContextDelete(row_cxt);
 	ExecDropSingleTupleTableSlot(slot);
 	tuplestore_end(table->customers);
 }

@@ -38,7 +38,6 @@ typedef struct Candidate
 typedef struct Application
 {
 	MemoryContext cxt;
-	MemoryContext row;
 	Oid			type;			/* of items */
 	IdDict	   *basket;
 	IdDict	   *items;			/* recommended so far: numbers are those of candidates */
@@ -103,7 +102,6 @@ static void
 apply_rule(void *arg, const Datum *values, const bool *nulls)
 {
 	Application *application = arg;
-	MemoryContext old;
 	ArrayType  *lhs;
 	Datum	   *items;
 	bool	   *item_nulls;
@@ -117,8 +115,6 @@ apply_rule(void *arg, const Datum *values, const bool *nulls)
 	score = DatumGetFloat8(values[2]);
 	if (isnan(score))
 		return;
-	MemoryContextReset(application->row);
-	old = MemoryContextSwitchTo(application->row);
 	lhs = DatumGetArrayTypeP(values[0]);
 	length = unpack(application, lhs, &items, &item_nulls);
 	for (i = 0; i < length; i++)
@@ -131,7 +127,6 @@ apply_rule(void *arg, const Datum *values, const bool *nulls)
 			if (!item_nulls[i] && iddict_find(application->basket, items[i]) == IDDICT_NOT_FOUND)
 				recommend(application, items[i], score, lhs, length);
 	}
-	MemoryContextSwitchTo(old);
 }
 
 static int
@@ -207,8 +202,6 @@ recsys_rules_apply(PG_FUNCTION_ARGS)
 	basket = PG_GETARG_ARRAYTYPE_P(1);
 
 	application.cxt = AllocSetContextCreate(CurrentMemoryContext, "recsys rules_apply",
-											ALLOCSET_DEFAULT_SIZES);
-	application.row = AllocSetContextCreate(application.cxt, "recsys rules_apply row",
 											ALLOCSET_DEFAULT_SIZES);
 	application.type = TupleDescAttr(rsinfo->setDesc, 0)->atttypid;
 	array_type = TupleDescAttr(rsinfo->setDesc, 2)->atttypid;

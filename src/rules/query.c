@@ -33,7 +33,6 @@ typedef struct Reading
 {
 	Baskets    *baskets;
 	const MemoryBudget *budget;
-	MemoryContext row;			/* for arrays that have to be unpacked */
 	uint64		nrows;
 } Reading;
 
@@ -61,14 +60,7 @@ read_array(void *arg, const Datum *values, const bool *nulls)
 	Reading    *reading = arg;
 
 	if (!nulls[0])
-	{
-		MemoryContext old;
-
-		MemoryContextReset(reading->row);
-		old = MemoryContextSwitchTo(reading->row);
 		baskets_add_items(reading->baskets, DatumGetArrayTypeP(values[0]));
-		MemoryContextSwitchTo(old);
-	}
 	row_done(reading);
 }
 
@@ -137,8 +129,6 @@ read_query(const char *text, bool bigint_items, Baskets *baskets, const MemoryBu
 				 arrays ? InvalidOid : query_column_collation(query, 0));
 	reading.baskets = baskets;
 	reading.budget = budget;
-	reading.row = AllocSetContextCreate(CurrentMemoryContext, "recsys rules row",
-										ALLOCSET_DEFAULT_SIZES);
 	progress_phase("reading", 0);
 	query_run(query, NULL, NULL, arrays ? read_array : read_pair, &reading);
 	SPI_finish();

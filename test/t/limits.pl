@@ -38,6 +38,10 @@ CREATE TABLE crowds AS SELECT 'dim' || i % 8 AS dim, 'c' || i AS name, audience_
 FROM generate_series(1, 400) i, generate_series(1, 3000) k GROUP BY i;
 CREATE INDEX ON facts (u);
 CREATE TABLE tagged AS SELECT u, tagset(ARRAY['a' || u % 50000, 'b' || u % 10, 'c' || u]) AS t, u % 7 = 0 AS inside FROM generate_series(1, 60000) u;
+-- 96 MB of long ids that are not compressed, 200 of them different
+CREATE TABLE long_ids (u int, item text);
+ALTER TABLE long_ids ALTER item SET STORAGE EXTERNAL;
+INSERT INTO long_ids SELECT i % 1000, repeat(md5((i % 200)::text), 100) FROM generate_series(1, 30000) i;
 CREATE TABLE few_rules AS SELECT ARRAY[item] AS lhs, ARRAY[item % 5000] AS rhs, amount AS score FROM facts;
 -- what was shown to each customer: an item of an order's, at the time of another
 CREATE TABLE clicks AS SELECT u, item % 300 AS item, ts + '1 hour' AS ts FROM facts;
@@ -95,6 +99,8 @@ my @spills = (
 	[ 'tag_profile_agg()', q(SELECT tag_count(tag_profile_agg(t, 1, now(), '1 day')) FROM tagged WHERE u <= 30000) ],
 	[ 'tag_portrait_agg()', 'SELECT cardinality(tag_portrait_agg(t, inside)) FROM tagged WHERE u <= 15000' ],
 	[ 'rules_apply()', q(SELECT count(*) FROM rules_apply('TABLE few_rules', ARRAY(SELECT generate_series(1, 1000)::bigint))) ],
+	[ 'item_similarity(), long ids', q(SET maintenance_work_mem = '8MB'; SELECT count(*) FROM item_similarity(NULL::text, 'TABLE long_ids'); RESET maintenance_work_mem) ],
+	[ 'association_rules(), long ids', q(SET maintenance_work_mem = '8MB'; SELECT count(*) FROM association_rules(NULL::text, 'TABLE long_ids', min_support => 0.5); RESET maintenance_work_mem) ],
 	[ 'recommend()', q(SELECT count(*) FROM generate_series(1, 1000) u, recommend('shop', u, 10)) ],
 	[ 'recommend_all()', q(SELECT count(*) FROM recommend_all('shop', 5, 'SELECT generate_series(1, 8000)')) ],
 	[ 'recommender_report()', q(SELECT count(*) FROM recommender_report('shop', since => '2025-06-01', clicks => 'TABLE clicks')) ],
