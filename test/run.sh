@@ -124,7 +124,7 @@ report_coverage() {
 find_postgres libipc-run-perl perl procps
 make_workdir
 say "building in $WORK with $("$PG_CONFIG" --version)"
-[ -z "${COVERAGE:-}" ] || PROFILE="--coverage -fprofile-update=atomic ${PROFILE:-}"
+[ -z "${COVERAGE:-}" ] || PROFILE="--coverage ${PROFILE:-}"
 build_extension ${CC:+CC="$CC"} ${PROFILE:+PROFILE="$PROFILE"}
 # backends write down what they have executed beside the objects
 [ -z "${COVERAGE:-}" ] || give_to_server "$WORK/src"
