@@ -81,7 +81,7 @@ add_row(void *arg, const Datum *values, const bool *nulls)
 {
 	Build	   *build = (Build *) arg;
 	double		weight = 1;
-	TimestampTz ts = DT_NOBEGIN;
+	TimestampTz ts = SIMILARITY_NO_TIME;
 
 	/* guests and orders without an article: dirt of any shop */
 	if (nulls[0] || nulls[1])

@@ -148,7 +148,7 @@ add_interaction(void *arg, const Datum *values, const bool *nulls)
 	if (nulls[0] || nulls[1])
 		return;
 	similarity_add(build->similarity, values[0], values[1],
-				   build->weighted && !nulls[2] ? DatumGetFloat8(values[2]) : 1, DT_NOBEGIN);
+				   build->weighted && !nulls[2] ? DatumGetFloat8(values[2]) : 1, SIMILARITY_NO_TIME);
 }
 
 static void
@@ -157,7 +157,7 @@ add_tag(void *arg, const Datum *values, const bool *nulls)
 	ListsBuild *build = (ListsBuild *) arg;
 
 	if (!nulls[0] && !nulls[1])
-		similarity_add_source(build->similarity, values[0], values[1], 1, DT_NOBEGIN);
+		similarity_add_source(build->similarity, values[0], values[1], 1, SIMILARITY_NO_TIME);
 }
 
 static void

@@ -92,7 +92,7 @@ begin_state(FunctionCallInfo fcinfo, MemoryContext cxt, int item_arg, const Extr
 static double
 read_weight(FunctionCallInfo fcinfo, const Extras *extras, bool decays, TimestampTz *ts)
 {
-	*ts = DT_NOBEGIN;
+	*ts = SIMILARITY_NO_TIME;
 	if (extras->weight == 0)
 		return 1;
 	if (PG_ARGISNULL(extras->weight))

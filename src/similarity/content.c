@@ -64,7 +64,7 @@ similarity_add_tags(SimilarityBuild *build, Datum item, Datum tagset)
 		const char *tag = tagset_tag(&set, i, &len);
 		text	   *key = cstring_to_text_with_len(tag, len);
 
-		similarity_add(build, PointerGetDatum(key), item, tagset_weight(&set, i), DT_NOBEGIN);
+		similarity_add(build, PointerGetDatum(key), item, tagset_weight(&set, i), SIMILARITY_NO_TIME);
 		pfree(key);
 	}
 	if (set.value != value)

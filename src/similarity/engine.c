@@ -131,12 +131,13 @@ add_to_side(SimilarityBuild *build, Side *side, Datum user, Datum item, double w
 				 errmsg("weight must be a finite number of at most %g, not %g",
 						(double) FLT_MAX, weight),
 				 errhint("Leave such rows out, or scale the weights.")));
-	if (build->options.half_life > 0 && ts != DT_NOBEGIN)
+	if (build->options.half_life > 0 && ts != SIMILARITY_NO_TIME)
 	{
 		if (TIMESTAMP_NOT_FINITE(ts))
 			ereport(ERROR,
 					(errcode(ERRCODE_DATETIME_VALUE_OUT_OF_RANGE),
-					 errmsg("time of an interaction must be finite")));
+					 errmsg("time of an interaction must be finite"),
+					 errhint("Leave such rows out, or give them another time.")));
 		build->newest = Max(build->newest, ts);
 		/* 0 stands for no time: a microsecond makes no difference */
 		time = ts == 0 ? 1 : ts;
@@ -152,8 +153,8 @@ add_to_side(SimilarityBuild *build, Side *side, Datum user, Datum item, double w
 
 /*
  * Adds an interaction.  The weight must be finite; negative weights take away
- * from others of the same user and item.  ts is DT_NOBEGIN where there is none:
- * then the weight does not decay.
+ * from others of the same user and item.  ts is SIMILARITY_NO_TIME where
+ * there is none: then the weight does not decay.
  */
 void
 similarity_add(SimilarityBuild *build, Datum user, Datum item, double weight, TimestampTz ts)

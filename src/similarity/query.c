@@ -55,7 +55,7 @@ static double
 read_weight(const Reading *reading, int column, const Datum *values, const bool *nulls,
 			TimestampTz *ts)
 {
-	*ts = DT_NOBEGIN;
+	*ts = SIMILARITY_NO_TIME;
 	if (reading->ncolumns <= column)
 		return 1;
 	if (nulls[column])

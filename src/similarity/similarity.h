@@ -114,6 +114,9 @@ extern void similarity_settle_lists(SimilarityOptions *options);
 extern bool similarity_options_are_valid(const SimilarityOptions *options);
 extern bool similarity_same_options(const SimilarityOptions *a, const SimilarityOptions *b);
 
+/* For an interaction without a time: no timestamp has this value, infinite ones neither. */
+#define SIMILARITY_NO_TIME (DT_NOBEGIN + 1)
+
 extern SimilarityBuild *similarity_begin(MemoryContext cxt, Oid usertype, Oid usercollation,
 										 Oid itemtype, Oid itemcollation,
 										 const SimilarityOptions *options);

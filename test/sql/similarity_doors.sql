@@ -165,6 +165,7 @@ SELECT * FROM item_similarity('SELECT 1, 2, NULL::float8');
 SELECT * FROM item_similarity('SELECT 1, 2, 1', half_life => '1 day');
 SELECT * FROM item_similarity('SELECT 1, 2, 1, NULL::date', half_life => '1 day');
 SELECT * FROM item_similarity('SELECT 1, 2', n => 0);
+SELECT * FROM item_similarity('SELECT 1, 2, 1, ''-infinity''::date', half_life => '1 day');
 SELECT * FROM item_similarity('SELECT 1, 2', measure => 'cosine', tune => true);
 SELECT * FROM item_similarity('SELECT 1, 2', prune => 'neighbour', tune => true);
 SELECT cross_similarity_agg(u, term, i, similarity_options(tune => true)) FROM sd_events;

@@ -162,6 +162,8 @@ FROM (VALUES (1, 1, 0.1), (1, 1, 0.2), (1, 1, -0.3), (1, 2, 1), (1, 3, 2), (2, 2
 SELECT item_similarity_agg(u, i, similarity_options(half_life => '1 day')) FROM sm_rows;
 SELECT item_similarity_agg(u, i, w, NULL, similarity_options(half_life => '1 day')) FROM sm_rows;
 SELECT item_similarity_agg(u, i, w, 'infinity', similarity_options(half_life => '1 day')) FROM sm_rows;
+SELECT item_similarity_agg(u, i, w, '-infinity', similarity_options(half_life => '1 day')) FROM sm_rows;
+SELECT cardinality(item_similarity_agg(u, i, w, '-infinity', similarity_options('cosine'))) > 0 AS not_looked_at FROM sm_rows;
 SELECT similarity_options(half_life => '-1 day');
 SELECT similarity_options(as_of => '2024-01-01');
 SELECT similarity_options(max_per_user => 1);
