@@ -59,7 +59,6 @@ similarity_default_options(SimilarityOptions *options)
 	options->transform = TRANSFORM_DEFAULT;
 	options->normalize = NORMALIZE_DEFAULT;
 	options->user_power = options->alpha = options->beta = options->shrink = get_float8_nan();
-	options->min_together = 1;
 	options->as_of = DT_NOBEGIN;
 	options->k1 = 1.2;
 	options->b = 0.75;
@@ -117,6 +116,8 @@ similarity_settle_lists(SimilarityOptions *options)
 		options->shrink = product ? presets[options->measure].shrink : 0;
 	if (options->normalize == NORMALIZE_DEFAULT)
 		options->normalize = product ? presets[options->measure].normalize : NORMALIZE_NONE;
+	if (options->min_together == 0)
+		options->min_together = 1;
 	if (options->n == 0)
 		options->n = SIMILARITY_DEFAULT_N;
 }
@@ -177,7 +178,7 @@ similarity_read_options_as(SimilarityOptions *options, Datum composite, Similari
 	options->alpha = options_float(&reader, "alpha", nan, 0, 10);
 	options->beta = options_float(&reader, "beta", nan, 0, 10);
 	options->shrink = options_float(&reader, "shrink", nan, 0, DBL_MAX);
-	options->min_together = options_int(&reader, "min_together", 1, 1, PG_INT32_MAX);
+	options->min_together = options_int(&reader, "min_together", 0, 1, PG_INT32_MAX);
 	options->min_llr = options_float(&reader, "min_llr", 0, 0, infinity);
 	options->k1 = options_float(&reader, "k1", options->k1, 0, DBL_MAX);
 	options->b = options_float(&reader, "b", options->b, 0, 1);
@@ -203,7 +204,7 @@ similarity_options_are_valid(const SimilarityOptions *o)
 		o->user_power >= 0 && o->user_power <= 10 &&
 		o->alpha >= 0 && o->alpha <= 10 && o->beta >= 0 && o->beta <= 10 &&
 		(o->shrink >= 0 || (o->tune && isnan(o->shrink))) &&
-		o->min_together >= 1 && o->min_together <= PG_INT32_MAX &&
+		o->min_together >= (o->tune ? 0 : 1) && o->min_together <= PG_INT32_MAX &&
 		o->min_llr >= 0 && o->k1 >= 0 && o->b >= 0 && o->b <= 1 &&
 		o->transform >= 0 && o->transform < TRANSFORM_DEFAULT &&
 		o->normalize >= 0 && o->normalize <= NORMALIZE_DEFAULT &&

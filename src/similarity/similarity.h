@@ -62,7 +62,7 @@ typedef enum SimilarityPrune
 
 /*
  * similarity_default_options() and similarity_read_options() fill them.  After
- * the former a NaN in user_power, alpha, beta or shrink, an n of 0, TRANSFORM_DEFAULT and
+ * the former a NaN in user_power, alpha, beta or shrink, an n or min_together of 0, TRANSFORM_DEFAULT and
  * NORMALIZE_DEFAULT stand for what the measure has; similarity_begin() puts that in its place.
  */
 typedef struct SimilarityOptions

@@ -187,13 +187,16 @@ first_grid(Search *search)
 	if (!isnan(options->shrink) || options->min_together > 1)
 	{
 		grid->evidences[0].shrink = isnan(options->shrink) ? 0 : options->shrink;
-		grid->evidences[0].min_together = options->min_together;
+		grid->evidences[0].min_together = Max(options->min_together, 1);
 		grid->nevidences = 1;
 	}
 	else
 	{
-		memcpy(grid->evidences, evidences, sizeof(evidences));
-		grid->nevidences = lengthof(evidences);
+		/* the first has another min_together than the 1 that may have been given */
+		int			skip = options->min_together > 0 ? 1 : 0;
+
+		grid->nevidences = lengthof(evidences) - skip;
+		memcpy(grid->evidences, evidences + skip, grid->nevidences * sizeof(Evidence));
 	}
 	for (i = 0; i < lengthof(lengths) && options->n == 0; i++)
 		grid->lengths[grid->nlengths++] = lengths[i];
@@ -268,7 +271,8 @@ first_point(const Search *search, bool normalize)
 
 	point.place[ALPHA] = 6;		/* 0.8 */
 	point.place[BETA] = normalize ? 3 : 2;	/* 0.4 or 0.3 */
-	point.place[EVIDENCE] = search->grid.nevidences > 1 ? (normalize ? 4 : 2) : 0;	/* 10 or 2 */
+	/* 10 or 2 */
+	point.place[EVIDENCE] = Max(search->grid.nevidences - (normalize ? 2 : 4), 0);
 	point.place[LENGTH] = search->grid.nlengths - 1;
 	point.normalize = normalize;
 	return point;

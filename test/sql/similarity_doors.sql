@@ -127,6 +127,7 @@ SELECT count(*) FROM item_similarity('SELECT u, i FROM sd_tastes', tune => true,
 SELECT count(*) FROM item_similarity('SELECT u, i FROM sd_tastes WHERE u < 10', tune => true);
 -- what is given is kept
 SELECT count(*) FROM item_similarity('SELECT u, i FROM sd_tastes', tune => true, n => 20, min_together => 2, normalization => 'none');
+SELECT count(*) FROM item_similarity('SELECT u, i FROM sd_tastes', tune => true, n => 20, min_together => 1, normalization => 'none');
 -- little memory: a smaller sample
 SET maintenance_work_mem = '1MB';
 SELECT count(*) FROM item_similarity('SELECT u, i FROM sd_tastes', tune => true, n => 100);
