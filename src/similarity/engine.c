@@ -203,17 +203,42 @@ similarity_target_factor(const SimilarityBuild *build, uint32 item)
 	return factor_of(side->square[item], options->beta);
 }
 
-/* Divides scores by their sum. */
+static int
+compare_ranks(const void *a, const void *b, void *arg)
+{
+	const Side *targets = (const Side *) arg;
+	uint32		x = side_rank(targets, ((const Neighbour *) a)->target);
+	uint32		y = side_rank(targets, ((const Neighbour *) b)->target);
+
+	CHECK_FOR_INTERRUPTS();
+	return (x > y) - (x < y);
+}
+
+/* Divides scores by their sum.  Those that rounding makes equal are ties, too. */
 static void
-normalize_list(Neighbour *list, int count)
+normalize_list(SimilarityBuild *build, Neighbour *list, int count)
 {
 	double		sum = 0;
+	bool		in_order = true;
+	int			start = 0;
 	int			i;
 
 	for (i = 0; i < count; i++)
 		sum += list[i].score;
 	for (i = 0; i < count; i++)
 		list[i].score = similarity_round(list[i].score / sum);
+	for (i = 1; i <= count; i++)
+	{
+		if (i < count && list[i].score == list[start].score)
+		{
+			in_order = in_order && compare_ranks(&list[i - 1], &list[i], &build->targets) < 0;
+			continue;
+		}
+		if (!in_order)
+			qsort_arg(list + start, i - start, sizeof(Neighbour), compare_ranks, &build->targets);
+		in_order = true;
+		start = i;
+	}
 }
 
 /* Hands the neighbours of the source of a rank over to the caller; list is changed. */
@@ -230,7 +255,7 @@ similarity_emit_row(SimilarityBuild *build, uint32 rank, Neighbour *list, int co
 		(build->wanted && !build->wanted[build->current_item]))
 		return;
 	if (build->options.normalize == NORMALIZE_ITEM)
-		normalize_list(list, count);
+		normalize_list(build, list, count);
 	if (count > build->max_neighbours)
 	{
 		build->max_neighbours = Max(count, 2 * build->max_neighbours);

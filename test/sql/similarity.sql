@@ -144,6 +144,10 @@ FROM item_similarity('VALUES (1, 1, 2e-7::float8), (1, 2, 3e-7), (2, 1, 1e-7), (
 JOIN item_similarity('VALUES (1, 1, 2e-7::float8), (1, 2, 3e-7), (2, 1, 1e-7), (2, 3, 4e-7)', measure => 'cosine', normalization => 'none', transform => 'none') b
   USING (item, neighbour) ORDER BY 1, 2;
 
+-- scores that dividing makes equal are ties, too
+SELECT neighbour, score FROM item_similarity('VALUES (1, 1, 1::float8), (1, 2, 1073741760), (1, 3, 1073741760), (1, 4, 1073741760), (1, 5, 1073677760),
+    (2, 1, 1), (2, 2, 62.5), (2, 3, 63), (2, 4, 63.5)', user_power => 0, alpha => 0, beta => 0, shrink => 0, transform => 'none') WHERE item = 1;
+
 -- short lists, and then one of thousands, on either side
 SELECT side, count(*), max(score) <= 1 AS normalized FROM unnest(ARRAY['from', 'to']) side, LATERAL
   cross_similarity(format('SELECT 0, f, t FROM generate_series(1, 11) f, generate_series(1, 10) t UNION ALL SELECT 1, %s',
