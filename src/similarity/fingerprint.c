@@ -87,6 +87,8 @@ hash_options(const SimilarityBuild *build)
 	uint64		hash = hash_bytes_extended((const unsigned char *) &build->options,
 										   sizeof(SimilarityOptions), ENGINE_VERSION);
 
+	/* scores are rounded by the number of columns, which others than a row's own users change */
+	hash = similarity_hash(hash, score_rank_bits(build->targets.nitems));
 	return needs_all_users(&build->options) ? similarity_hash(hash, build->nusers) : hash;
 }
 

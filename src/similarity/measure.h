@@ -9,11 +9,19 @@
 #define RECSYS_MEASURE_H
 
 #include "core/compat.h"
+#include "core/numbers.h"
 #include "core/parallel.h"
 #include "similarity/similarity.h"
 
 /* Of the 64 bits of a score so many are always 0, or more where there are more columns. */
 #define SCORE_LOW_BITS 22
+
+/* How many of them: a rank fits in, and scores are rounded to the others. */
+static inline int
+score_rank_bits(uint32 ncolumns)
+{
+	return Max(SCORE_LOW_BITS, bits_of(ncolumns));
+}
 
 /* More items than that are numbered by value: neighbouring ones have nothing in common. */
 #define MANY_ITEMS 250000
