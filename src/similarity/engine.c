@@ -173,8 +173,8 @@ similarity_add_source(SimilarityBuild *build, Datum user, Datum item, double wei
  * Without any weight an item has no neighbours: TF-IDF of users who have all.
  * Else its factor is finite and above 0, whatever it is multiplied with.
  */
-static inline double
-factor_of(double base, double exponent)
+double
+similarity_factor(double base, double exponent)
 {
 	return base > 0 ? Min(Max(pow(base, -exponent), 1e-100), 1e100) : 0;
 }
@@ -187,8 +187,8 @@ similarity_source_factor(const SimilarityBuild *build, uint32 item)
 	const Side *side = build->sources;
 
 	if (options->measure == MEASURE_P3ALPHA || options->measure == MEASURE_RP3BETA)
-		return factor_of(side->total[item], options->alpha);
-	return factor_of(side->square[item], options->alpha);
+		return similarity_factor(side->total[item], options->alpha);
+	return similarity_factor(side->square[item], options->alpha);
 }
 
 /* The factor of an item's score as a target. */
@@ -199,8 +199,8 @@ similarity_target_factor(const SimilarityBuild *build, uint32 item)
 	const Side *side = &build->targets;
 
 	if (options->measure == MEASURE_P3ALPHA || options->measure == MEASURE_RP3BETA)
-		return factor_of(side->count[item], options->beta);
-	return factor_of(side->square[item], options->beta);
+		return similarity_factor(side->count[item], options->beta);
+	return similarity_factor(side->square[item], options->beta);
 }
 
 static int

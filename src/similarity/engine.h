@@ -202,6 +202,7 @@ extern void similarity_fill_rows(SimilarityBuild *build, Product *product, const
 								 const uint64 *starts, uint32 first, uint32 nrows, void *row_area);
 
 /* engine.c */
+extern double similarity_factor(double base, double exponent);
 extern double similarity_source_factor(const SimilarityBuild *build, uint32 item);
 extern double similarity_target_factor(const SimilarityBuild *build, uint32 item);
 extern void similarity_multiply(SimilarityBuild *build);

@@ -264,7 +264,7 @@ fill_beta_factors(const SimilarityBuild *build, const double *square, double bet
 	{
 		if ((i & 0xfff) == 0)
 			CHECK_FOR_INTERRUPTS();
-		factors[i] = square[i] > 0 ? (float) pow(square[i], -beta) : 0;
+		factors[i] = (float) Min(similarity_factor(square[i], beta), FLT_MAX);
 	}
 }
 
@@ -430,16 +430,16 @@ fill_factors(Validation *validation, const TuneSetting *setting, uint32 places)
 	for (place = 0; place < places; place++)
 	{
 		const Weight *list = validation->lists + (Size) place * validation->longest;
-		double		square = validation->square[validation->item[place]];
-		double		sum = 0;
+		double		base = 0;
 		int			i;
 
 		if (setting->normalize)
 			for (i = 0; i < validation->length[place]; i++)
-				sum += list[i].score;
+				base += list[i].score;
 		else
-			sum = pow(square, setting->alpha);
-		validation->factor[place] = sum > 0 ? (float) (1 / sum) : 0;
+			base = validation->square[validation->item[place]];
+		validation->factor[place] = (float) Min(similarity_factor(base, setting->normalize ? 1 : setting->alpha),
+												FLT_MAX);
 	}
 }
 
