@@ -472,8 +472,7 @@ least_rows(SimilarityBuild *build)
 		uint32		count = (uint32) (targets->start[i + 1] - targets->start[i]);
 		uint64		k;
 
-		if ((i & 0xfff) == 0)
-			CHECK_FOR_INTERRUPTS();
+		CHECK_FOR_INTERRUPTS();
 		for (k = sources->start[i]; k < sources->start[i + 1]; k++)
 			longest[sources->cols[k]] = Max(longest[sources->cols[k]], count);
 	}

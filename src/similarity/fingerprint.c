@@ -133,8 +133,7 @@ hash_users(SimilarityBuild *build)
 		uint64		sum = 0;
 		uint64		k;
 
-		if ((user & 0xfff) == 0)
-			CHECK_FOR_INTERRUPTS();
+		CHECK_FOR_INTERRUPTS();
 		for (k = matrix->start[user]; k < matrix->start[user + 1]; k++)
 			sum += matrix->values ?
 				hash_float(targets[matrix->cols[k]], matrix->values[k]) : targets[matrix->cols[k]];
@@ -160,6 +159,8 @@ fingerprint_rows(SimilarityBuild *build)
 
 	for (i = 0; i < rows->nitems; i++)
 	{
+		if ((i & 0xfff) == 0)
+			CHECK_FOR_INTERRUPTS();
 		result[i] = hash_double(similarity_hash(common, rows->users[i]),
 								similarity_source_factor(build, i));
 		if (similarity_needs_counts(&build->options))
@@ -172,8 +173,7 @@ fingerprint_rows(SimilarityBuild *build)
 		uint32		user = build->order[i];
 		uint64		k;
 
-		if ((i & 0xfff) == 0)
-			CHECK_FOR_INTERRUPTS();
+		CHECK_FOR_INTERRUPTS();
 		if (!similarity_user_counts(build, user))
 			continue;
 		for (k = matrix->start[user]; k < matrix->start[user + 1]; k++)
@@ -204,8 +204,7 @@ find_useful_users(SimilarityBuild *build)
 	{
 		uint64		k = matrix->start[user];
 
-		if ((user & 0xfff) == 0)
-			CHECK_FOR_INTERRUPTS();
+		CHECK_FOR_INTERRUPTS();
 		while (k < matrix->start[user + 1] && !build->wanted[matrix->cols[k]])
 			k++;
 		build->useful[user] = k < matrix->start[user + 1];

@@ -241,6 +241,7 @@ try_settings(Settings *settings)
 			const float *evidence =
 				settings->evidence[beta % 2 ? list->nevidences - 1 - i : i];
 
+			parallel_check_interrupts();
 			for (k = 0; k < count; k++)
 				scores[k] = weighed[k] * evidence[k];
 			keep_best(settings);

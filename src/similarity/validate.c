@@ -108,6 +108,7 @@ compare_hashes(const void *a, const void *b)
 	uint64		x = *(const uint64 *) a;
 	uint64		y = *(const uint64 *) b;
 
+	CHECK_FOR_INTERRUPTS();
 	return (x > y) - (x < y);
 }
 
@@ -411,7 +412,7 @@ rank_lists(Validation *validation, const TuneSetting *setting, uint32 places)
 					  validation->beta_factor);
 	for (place = 0; place < places; place++)
 	{
-		if ((place & 0xfff) == 0)
+		if ((place & 0x3f) == 0)
 			CHECK_FOR_INTERRUPTS();
 		validation->length[place] = rank_place(validation, place, setting);
 	}
@@ -433,6 +434,8 @@ fill_factors(Validation *validation, const TuneSetting *setting, uint32 places)
 		double		base = 0;
 		int			i;
 
+		if ((place & 0xfff) == 0)
+			CHECK_FOR_INTERRUPTS();
 		if (setting->normalize)
 			for (i = 0; i < validation->length[place]; i++)
 				base += list[i].score;
@@ -557,8 +560,7 @@ validation_judge(Validation *validation, const TuneSetting *setting, uint32 nuse
 		double		gain = 0;
 		double		ideal = 0;
 
-		if ((i & 0x3f) == 0)
-			CHECK_FOR_INTERRUPTS();
+		CHECK_FOR_INTERRUPTS();
 		for (k = 0; k < count; k++)
 			if (has_item(all, user, best[k]))
 				gain += discount[k];
