@@ -25,6 +25,7 @@
 
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
+#include "parser/parse_coerce.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
@@ -204,15 +205,24 @@ add_term(void *arg, const Datum *values, const bool *nulls)
 static void
 read_terms(Call *call, const char *text, Datum terms, TermList *list)
 {
-	QueryColumn columns[3] = {{"term", TEXTOID, false}, {"item", InvalidOid, false},
+	QueryColumn columns[3] = {{"term", InvalidOid, false}, {"item", InvalidOid, false},
 	{"score", FLOAT8OID, false}};
 	Oid			type = TEXTARRAYOID;
+	Oid			term_type;
 
 	columns[1].type = call->recommender->item.type;
 	if (SPI_connect() != SPI_OK_CONNECT)
 		elog(ERROR, "SPI_connect failed");
 	/* the query has to be one by itself, before anything is put around it */
-	query_prepare(text, columns, 3, 0, NULL);
+	term_type = query_column_type(query_prepare(text, columns, 3, 0, NULL), 0);
+	/* what only an assignment would convert has no operator with text */
+	if (TypeCategory(term_type) != TYPCATEGORY_STRING)
+		ereport(ERROR,
+				(errcode(ERRCODE_DATATYPE_MISMATCH),
+				 errmsg("column 1 (term) of the query must be of type text, not %s",
+						format_type_be(term_type)),
+				 errhint("Cast the column in the query.")));
+	columns[0].type = TEXTOID;
 	text = psprintf("SELECT q.c1, q.c2, q.c3 FROM %s AS q(c1, c2, c3)"
 					" WHERE q.c1 OPERATOR(pg_catalog.=) ANY ($1)", query_as_source(text));
 	query_run(query_prepare(text, columns, 3, 1, &type), &terms, NULL, add_term, list);

@@ -37,7 +37,7 @@ call_run(FunctionCallInfo fcinfo, int first, int item_column, CallBody body)
 		ereport(ERROR,
 				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
 				 errmsg("name of the recommender must not be null"),
-				 errhint("If the first argument stands for the type of the items, give n too: %s(NULL::text, 'name', ..., n => 10).",
+				 errhint("If the first argument stands for the type of the items, give n too, by its name: %s(NULL::text, 'name', ..., n => 10).",
 						 get_func_name(fcinfo->flinfo->fn_oid))));
 	InitMaterializedSRF(fcinfo, 0);
 	call.rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;

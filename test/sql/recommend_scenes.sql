@@ -193,6 +193,7 @@ SELECT * FROM bundle('scene_bought', 1, views => 'scene_textshop');
 SELECT * FROM bundle('scene_bought', 1, 0);
 SELECT * FROM searched_also_bought('scene_shop', NULL, '{a}');
 SELECT * FROM searched_also_bought('scene_shop', 'SELECT 1', '{a}');
+SELECT * FROM searched_also_bought('scene_shop', 'SELECT 1, 2, 3', '{a}');
 SELECT * FROM searched_also_bought('scene_shop', 'SELECT ''a'', 1, float8 ''NaN''', '{a}');
 SELECT * FROM searched_also_bought('scene_shop', 'SELECT term, item, score FROM scene_terms) q; DROP TABLE scene_terms --', '{a}');
 SELECT * FROM cart_topup('scene_shop', '{1}', NULL);
