@@ -246,6 +246,9 @@ finish(FunctionCallInfo fcinfo, bool rules)
 	}
 	else
 		rules_options_defaults(&options, rules);
+	/* an item may well be in the baskets of another group */
+	options.names_missing = IsA(fcinfo->context, AggState) &&
+		((AggState *) fcinfo->context)->aggstrategy == AGG_PLAIN;
 	progress_begin(rules ? "association rules" : "frequent itemsets");
 	/* the result is an array in memory */
 	result = rules ? mine_rules(&state->baskets, &options, false) :

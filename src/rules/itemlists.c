@@ -4,7 +4,8 @@
  *		Items that the user lists: which may be where, and which never together.
  *
  * Lists are arrays of text, whatever the type of the items.  A listed item
- * that is in no basket means nothing.
+ * that is in no basket means nothing; a NOTICE says which these are, as they
+ * may be misspelt.
  *
  * An item and its ancestors (its category, the category above, ...) are never
  * in one set: every basket with the item has the ancestor, so that the rule
@@ -23,6 +24,7 @@
 #include "rules/itemlists.h"
 
 #define NO_NUMBER PG_UINT32_MAX
+#define MAX_NAMES 10			/* of items in a message */
 
 /* Text as a value of the items' type. */
 static Datum
@@ -58,8 +60,10 @@ list_elements(ArrayType *list, int *n)
 
 /* Which numbers of the dictionary a list names; NULL for no list. */
 static bool *
-listed_numbers(IdDict *dict, ArrayType *list)
+listed_numbers(IdDict *dict, ArrayType *list, const char *option, bool tells)
 {
+	StringInfoData missing;
+	int			nmissing = 0;
 	bool	   *listed;
 	Datum	   *values;
 	int			n;
@@ -70,6 +74,7 @@ listed_numbers(IdDict *dict, ArrayType *list)
 	listed = MemoryContextAllocExtended(CurrentMemoryContext, Max(iddict_count(dict), 1),
 										MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
 	values = list_elements(list, &n);
+	initStringInfo(&missing);
 	for (i = 0; i < n; i++)
 	{
 		bool		valid;
@@ -78,7 +83,15 @@ listed_numbers(IdDict *dict, ArrayType *list)
 
 		if (id != IDDICT_NOT_FOUND)
 			listed[id] = true;
+		else if (++nmissing <= MAX_NAMES)
+			appendStringInfo(&missing, "%s\"%s\"", nmissing > 1 ? ", " : "",
+							 TextDatumGetCString(values[i]));
 	}
+	if (tells && nmissing > 0)
+		ereport(NOTICE,
+				(errmsg_plural("%d item of %s is in no basket", "%d items of %s are in no basket",
+							   nmissing, nmissing, option),
+				 errdetail(nmissing > MAX_NAMES ? "The first are %s." : "Not found: %s.", missing.data)));
 	return listed;
 }
 
@@ -90,14 +103,14 @@ listed_numbers(IdDict *dict, ArrayType *list)
 void
 item_lists_open(ItemLists *lists, IdDict *dict, const RulesOptions *options)
 {
-	bool	   *lhs = listed_numbers(dict, options->lhs_in);
-	bool	   *rhs = listed_numbers(dict, options->rhs_in);
+	bool	   *lhs = listed_numbers(dict, options->lhs_in, "lhs_in", options->names_missing);
+	bool	   *rhs = listed_numbers(dict, options->rhs_in, "rhs_in", options->names_missing);
 	uint32		i;
 
 	memset(lists, 0, sizeof(*lists));
 	lists->dict = dict;
 	lists->options = options;
-	lists->dropped = listed_numbers(dict, options->exclude);
+	lists->dropped = listed_numbers(dict, options->exclude, "exclude", options->names_missing);
 	if (lhs && rhs && options->target == TARGET_ALL)
 	{
 		if (lists->dropped == NULL)

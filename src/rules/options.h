@@ -41,6 +41,7 @@ typedef struct RulesOptions
 	uint32		top_k;			/* 0: all */
 	RulesTarget target;
 	ArrayType  *exclude;		/* text[], NULL: none */
+	bool		names_missing;	/* of the user's lists: a NOTICE says what is in no basket */
 	ArrayType  *hierarchy;		/* text[n][2]: item and ancestor; NULL: none */
 	/* of rules only */
 	double		min_confidence;

@@ -165,6 +165,7 @@ mine_query(FunctionCallInfo fcinfo, bool rules)
 	old = MemoryContextSwitchTo(run);
 	rules_options_arguments(&reader, fcinfo, query_arg + 1);
 	rules_options_read(&options, &reader, rules);
+	options.names_missing = true;
 	budget.cxt = run;
 	budget.limit = (Size) maintenance_work_mem * 1024;
 	baskets_init(&baskets, run);

@@ -89,6 +89,10 @@ WHERE NOT EXISTS (SELECT FROM pattern_sets u WHERE u.c = s.c AND u.items @> s.it
 SELECT (SELECT count(*) FROM pattern_sets) AS sets, (SELECT count(*) FROM pattern_targets) AS targets, count(*) AS differ
 FROM ((TABLE pattern_targets EXCEPT ALL TABLE pattern_wanted) UNION ALL (TABLE pattern_wanted EXCEPT ALL TABLE pattern_targets)) d;
 SELECT sets_differ($$min_count => 2, exclude => '{2,4,99}'$$, 'together >= 2 AND mask & 10 = 0');
+-- what is in no basket is named, once; of groups it is not known
+SELECT count(*) > 0 AS some FROM association_rules(NULL::text, 'TABLE rules_test.texts', lhs_in => '{a,lipstik}', rhs_in => '{b,c,d}', exclude => ARRAY(SELECT 'x' || i FROM generate_series(1, 12) i));
+SELECT cardinality(association_rules_agg(basket, item::int2, rules_options(exclude => '{2,4,70000}'))) > 0 AS some FROM lines;
+SELECT cardinality(association_rules_agg(basket, item, rules_options(exclude => '{99}'))) > 0 AS some FROM lines GROUP BY basket % 2;
 SELECT sets_differ($$min_count => 2, hierarchy => '{{1,4},{2,4},{4,8},{3,77},{77,9}}'$$,
   'together >= 2 AND NOT (mask & 1 = 1 AND mask & 136 > 0) AND NOT (mask & 2 = 2 AND mask & 136 > 0)
    AND NOT (mask & 136 = 136) AND NOT (mask & 260 = 260)');
