@@ -25,6 +25,17 @@ mix64(uint64 h)
 	return h ^ (h >> 31);
 }
 
+/* For qsort() of uint32, of which there may be millions. */
+static inline int
+compare_uint32(const void *a, const void *b)
+{
+	uint32		x = *(const uint32 *) a;
+	uint32		y = *(const uint32 *) b;
+
+	CHECK_FOR_INTERRUPTS();
+	return (x > y) - (x < y);
+}
+
 /* How many bits numbers up to n take: one at least. */
 static inline int
 bits_of(uint32 n)

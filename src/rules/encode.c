@@ -15,6 +15,7 @@
 #include <math.h>
 
 #include "core/large.h"
+#include "core/numbers.h"
 #include "rules/baskets.h"
 #include "rules/mining.h"
 #include "rules/transactions.h"
@@ -29,17 +30,6 @@ count_of_share(double share, uint32 n)
 	double		count = ceil(share * n * (1 - 1e-12));
 
 	return count < 1 ? 1 : (uint32) count;
-}
-
-static int
-compare_uint32(const void *a, const void *b)
-{
-	uint32		x = *(const uint32 *) a;
-	uint32		y = *(const uint32 *) b;
-
-	/* a basket may have millions */
-	CHECK_FOR_INTERRUPTS();
-	return (x > y) - (x < y);
 }
 
 /* Baskets are short: most are put in order faster than qsort is called. */

@@ -13,6 +13,7 @@
  */
 #include "core/compat.h"
 
+#include "core/numbers.h"
 #include "core/parallel.h"
 #include "port/pg_bitutils.h"
 #include "rules/miner_internal.h"
@@ -82,15 +83,6 @@ projection_of_database(Projection *projection, const Transactions *db, Arena *ar
 	projection->occurrence_start = db->occurrence_start;
 	projection->occurrences = db->occurrences;
 	open_projection(projection, arena);
-}
-
-static int
-compare_uint32(const void *a, const void *b)
-{
-	uint32		x = *(const uint32 *) a;
-	uint32		y = *(const uint32 *) b;
-
-	return (x > y) - (x < y);
 }
 
 /* An item that was counted: it is listed if it is frequent, or its counter cleared. */

@@ -14,12 +14,7 @@
 #include "similarity/measure.h"
 #include "similarity/similarity.h"
 
-/*
- * Items of one kind with their interactions.  In the matrix items have numbers
- * by falling popularity, or, where they are very many, in the order of their
- * values, and so they have in the dictionary when there is a matrix; their rank
- * is the place of their value.
- */
+/* Interactions that wait for their numbers, to be looked up together. */
 #define PENDING 64
 
 /* Users, or items, being numbered: see ids.c. */
@@ -38,6 +33,12 @@ typedef struct Ids
 	uint32		count;
 } Ids;
 
+/*
+ * Items of one kind with their interactions.  In the matrix items have numbers
+ * by falling popularity, or, where they are very many, in the order of their
+ * values, and so they have in the dictionary when there is a matrix; their rank
+ * is the place of their value.
+ */
 typedef struct Side
 {
 	Ids			ids;
