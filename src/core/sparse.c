@@ -198,12 +198,6 @@ triples_count(const Triples *triples)
 	return triples->spilled + triples->count;
 }
 
-bool
-triples_have_times(const Triples *triples)
-{
-	return triples->has_times;
-}
-
 static void
 free_array(const void *array)
 {
@@ -450,7 +444,11 @@ merge_row(uint32 *cols, float *values, Size count, uint64 **keys)
 	Size		i;
 
 	for (i = 0; i < count; i++)
+	{
+		if ((i & 0xffff) == 0)
+			CHECK_FOR_INTERRUPTS();
 		keys[0][i] = (uint64) cols[i] << 32 | (values ? float_key(values[i]) : 0);
+	}
 	sorted = sort_keys(keys[0], keys[1], count);
 	if (values == NULL)
 		for (i = 1; i < count; i++)
@@ -516,6 +514,8 @@ count_rows(Triples *triples, uint64 *start, uint32 *places, uint32 nrows)
 	{
 		uint64		count = places ? places[row] : start[row + 1];
 
+		if ((row & 0xffff) == 0)
+			CHECK_FOR_INTERRUPTS();
 		longest = Max(longest, count);
 		start[row + 1] = start[row] + count;
 		if (places)
@@ -596,8 +596,6 @@ merge_rows(SparseMatrix *matrix, uint64 total, uint64 longest)
 		float	   *values = matrix->values ? matrix->values + from : NULL;
 		Size		kept = merge_row(matrix->cols + from, values, count, keys);
 
-		if ((row & 0xff) == 0)
-			CHECK_FOR_INTERRUPTS();
 		if (kept == NEEDS_VALUES)
 		{
 			uint64		i;
@@ -605,7 +603,11 @@ merge_rows(SparseMatrix *matrix, uint64 total, uint64 longest)
 			matrix->values = MemoryContextAllocHuge(GetMemoryChunkContext(matrix),
 													total * sizeof(float));
 			for (i = 0; i < total; i++)
+			{
+				if ((i & 0xffff) == 0)
+					CHECK_FOR_INTERRUPTS();
 				matrix->values[i] = 1;
+			}
 			values = matrix->values + from;
 			kept = merge_row(matrix->cols + from, values, count, keys);
 		}
@@ -707,8 +709,7 @@ sparse_compact(SparseMatrix *matrix)
 
 	for (row = 0; row < matrix->nrows; row++)
 	{
-		if ((row & 0xfff) == 0)
-			CHECK_FOR_INTERRUPTS();
+		CHECK_FOR_INTERRUPTS();
 		for (; from < matrix->start[row + 1]; from++)
 		{
 			if (matrix->cols[from] == SPARSE_DROPPED)

@@ -180,8 +180,7 @@ similarity_measure_extent(SimilarityBuild *build, const Side *rows, const Side *
 		uint64		cols_count = cols->matrix->start[i + 1] - cols->matrix->start[i];
 		uint64		k;
 
-		if ((i & 0xfff) == 0)
-			CHECK_FOR_INTERRUPTS();
+		CHECK_FOR_INTERRUPTS();
 		if (similarity_user_counts(build, i))
 		{
 			extent.entries += cols_count;
@@ -210,7 +209,11 @@ similarity_measure_extent(SimilarityBuild *build, const Side *rows, const Side *
 		}
 	}
 	for (i = 0; i < rows->nitems; i++)
+	{
+		if ((i & 0xffff) == 0)
+			CHECK_FOR_INTERRUPTS();
 		starts[i + 1] += starts[i];
+	}
 	return extent;
 }
 
@@ -284,8 +287,7 @@ fill_row_range(SimilarityBuild *build, Product *product, const Side *rows, Filli
 	{
 		UserList	list = product_list(product, (uint32) place);
 
-		if ((user & 0xfff) == 0)
-			CHECK_FOR_INTERRUPTS();
+		CHECK_FOR_INTERRUPTS();
 		if (product->self)
 			fill_user(filling, (uint32) place, list.items, list.values, list.count);
 		else
@@ -320,7 +322,11 @@ similarity_fill_rows(SimilarityBuild *build, Product *product, const Side *rows,
 	uint32		i;
 
 	for (i = 0; i <= nrows; i++)
+	{
+		if ((i & 0xffff) == 0)
+			CHECK_FOR_INTERRUPTS();
 		row_start[i] = starts[first + i] - starts[first];
+	}
 	if (row_start[nrows] > PG_UINT32_MAX)
 	{
 		filling.places = MemoryContextAllocHuge(build->cxt, (Size) nrows * sizeof(uint64));

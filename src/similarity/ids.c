@@ -178,6 +178,8 @@ end_bitmap(SimilarityBuild *build, Ids *ids)
 	ids->ranks = MemoryContextAllocHuge(build->cxt, ids->nwords * sizeof(uint32));
 	for (word = 0; word < ids->nwords; word++)
 	{
+		if ((word & 0xffff) == 0)
+			CHECK_FOR_INTERRUPTS();
 		ids->ranks[word] = ids->count;
 		ids->count += pg_popcount64(ids->bits[word]);
 	}

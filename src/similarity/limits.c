@@ -39,8 +39,7 @@ hash_rows(const SparseMatrix *matrix, bool weights, uint64 *hashes)
 	{
 		uint64		k;
 
-		if ((user & 0xfff) == 0)
-			CHECK_FOR_INTERRUPTS();
+		CHECK_FOR_INTERRUPTS();
 		for (k = matrix->start[user]; k < matrix->start[user + 1]; k++)
 		{
 			hashes[user] = similarity_hash(hashes[user], matrix->cols[k]);
@@ -108,6 +107,7 @@ limit_users(SimilarityBuild *build, SparseMatrix *matrix, const uint64 *hashes)
 		uint64		count = matrix->start[user + 1] - start;
 		uint64		k;
 
+		CHECK_FOR_INTERRUPTS();
 		if (count <= limit)
 			continue;
 		if (count > capacity)
@@ -164,6 +164,8 @@ limit_items(SimilarityBuild *build, SparseMatrix *matrix, const uint64 *hashes)
 	{
 		uint64		count = ends[item];
 
+		if ((item & 0xffff) == 0)
+			CHECK_FOR_INTERRUPTS();
 		ends[item] = count > limit ? start : PG_UINT64_MAX;
 		start += count > limit ? count : 0;
 	}
@@ -177,8 +179,7 @@ limit_items(SimilarityBuild *build, SparseMatrix *matrix, const uint64 *hashes)
 	{
 		uint32		user = build->order[row];
 
-		if ((row & 0xfff) == 0)
-			CHECK_FOR_INTERRUPTS();
+		CHECK_FOR_INTERRUPTS();
 		for (k = matrix->start[user]; k < matrix->start[user + 1]; k++)
 		{
 			uint64	   *end = &ends[matrix->cols[k]];

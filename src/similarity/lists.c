@@ -130,6 +130,7 @@ compare_neighbours(const void *a, const void *b, void *arg)
 	uint32		xrank = side_rank(targets, x->target);
 	uint32		yrank = side_rank(targets, y->target);
 
+	CHECK_FOR_INTERRUPTS();
 	if (x->score != y->score)
 		return x->score > y->score ? -1 : 1;
 	return (xrank > yrank) - (xrank < yrank);
@@ -159,7 +160,11 @@ similarity_emit_lists(SimilarityBuild *build)
 		start[lists->entries[i].row + 2]++;
 	}
 	for (row = 0; row < nsources; row++)
+	{
+		if ((row & 0xffff) == 0)
+			CHECK_FOR_INTERRUPTS();
 		start[row + 2] += start[row + 1];
+	}
 	for (i = 0; i < lists->count; i++)
 	{
 		if ((i & 0xffff) == 0)

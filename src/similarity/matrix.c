@@ -92,6 +92,8 @@ number_items(SimilarityBuild *build, Side *side)
 	places = alloc_zero(build->cxt, most + 2, sizeof(uint32));
 	for (i = 0; i < side->nitems; i++)
 	{
+		if ((i & 0xffff) == 0)
+			CHECK_FOR_INTERRUPTS();
 		items[ranks[i]] = i;
 		places[most - counts[i] + 1]++;
 	}
@@ -101,6 +103,8 @@ number_items(SimilarityBuild *build, Side *side)
 	{
 		uint32		number = places[most - counts[items[i]]]++;
 
+		if ((i & 0xffff) == 0)
+			CHECK_FOR_INTERRUPTS();
 		numbers[items[i]] = number;
 		side->rank[number] = i;
 		side->by_rank[i] = number;
@@ -149,14 +153,17 @@ sum_side(SimilarityBuild *build, Side *side, uint32 *counts, double *sums)
 		counts[matrix->cols[k]]++;
 	}
 	for (i = 0; matrix->values == NULL && sums && i < side->nitems; i++)
+	{
+		if ((i & 0xffff) == 0)
+			CHECK_FOR_INTERRUPTS();
 		sums[i] = counts[i];
+	}
 	for (row = 0; matrix->values && row < matrix->nrows; row++)
 	{
 		uint32		user = build->order[row];
 		uint64		end = matrix->start[user + 1];
 
-		if ((row & 0xfff) == 0)
-			CHECK_FOR_INTERRUPTS();
+		CHECK_FOR_INTERRUPTS();
 		for (k = matrix->start[user]; k < end; k++)
 		{
 			counts[matrix->cols[k]]++;
@@ -195,6 +202,19 @@ make_side(SimilarityBuild *build, Side *side, uint32 nusers)
 		pfree(numbers);
 }
 
+static void
+count_active(Side *side)
+{
+	uint32		i;
+
+	for (i = 0; i < side->nitems; i++)
+	{
+		if ((i & 0xffff) == 0)
+			CHECK_FOR_INTERRUPTS();
+		side->active += side->users[i] > 0;
+	}
+}
+
 /* Makes the matrices of what was collected, and counts users and items. */
 void
 similarity_make_matrices(SimilarityBuild *build)
@@ -219,12 +239,15 @@ similarity_make_matrices(SimilarityBuild *build)
 	if (cross)
 		count_side(build, &build->other);
 	for (i = 0; i < targets->nrows; i++)
+	{
+		if ((i & 0xffff) == 0)
+			CHECK_FOR_INTERRUPTS();
 		build->nusers += targets->start[i + 1] > targets->start[i] ||
 			sources->start[i + 1] > sources->start[i];
-	for (i = 0; i < build->targets.nitems; i++)
-		build->targets.active += build->targets.users[i] > 0;
-	for (i = 0; cross && i < build->other.nitems; i++)
-		build->other.active += build->other.users[i] > 0;
+	}
+	count_active(&build->targets);
+	if (cross)
+		count_active(&build->other);
 }
 
 /*
@@ -324,8 +347,7 @@ weigh_users(SimilarityBuild *build)
 		uint64		count = targets->start[user + 1] - start;
 		double		weight;
 
-		if ((user & 0xfff) == 0)
-			CHECK_FOR_INTERRUPTS();
+		CHECK_FOR_INTERRUPTS();
 		weight = side_weight(options, &build->targets, count) *
 			side_weight(options, build->sources, sources->start[user + 1] - sources->start[user]);
 		if (is_walk(options) && count > 0)
@@ -355,12 +377,20 @@ weigh_values(SimilarityBuild *build, Side *side)
 	{
 		matrix->values = MemoryContextAllocHuge(build->cxt, Max(count, 1) * sizeof(float));
 		for (k = 0; k < count; k++)
+		{
+			if ((k & 0xffff) == 0)
+				CHECK_FOR_INTERRUPTS();
 			matrix->values[k] = 1;
+		}
 	}
 	if (matrix->values == NULL)
 		return;
 	for (i = 0; i < side->nitems; i++)
+	{
+		if ((i & 0xffff) == 0)
+			CHECK_FOR_INTERRUPTS();
 		mean += side->total[i] / Max(side->active, 1);
+	}
 	for (k = 0; k < count; k++)
 	{
 		if ((k & 0xffff) == 0)
@@ -385,7 +415,11 @@ square_side(SimilarityBuild *build, Side *side)
 	if (matrix->values == NULL && build->user_weights == NULL)
 	{
 		for (row = 0; row < side->nitems; row++)
+		{
+			if ((row & 0xffff) == 0)
+				CHECK_FOR_INTERRUPTS();
 			side->square[row] = side->count[row];
+		}
 		return;
 	}
 	memset(side->square, 0, side->nitems * sizeof(double));
@@ -396,8 +430,7 @@ square_side(SimilarityBuild *build, Side *side)
 		uint64		end = matrix->start[user + 1];
 		uint64		k;
 
-		if ((row & 0xfff) == 0)
-			CHECK_FOR_INTERRUPTS();
+		CHECK_FOR_INTERRUPTS();
 		for (k = matrix->start[user]; k < end; k++)
 		{
 			double		value = matrix->values ? matrix->values[k] : 1;
@@ -414,7 +447,11 @@ copy_counts(Side *side)
 	uint32		i;
 
 	for (i = 0; i < side->nitems; i++)
+	{
+		if ((i & 0xffff) == 0)
+			CHECK_FOR_INTERRUPTS();
 		side->total[i] = side->count[i] = side->users[i];
+	}
 }
 
 /* Transforms the values of the matrices and works out all sums that scores need. */

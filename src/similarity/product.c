@@ -296,6 +296,8 @@ clear_touched(Worker *worker, Accumulator kind, uint32 ntouched)
 	{
 		uint32		target = worker->touched[k];
 
+		if ((k & 0xffff) == 0xffff)
+			take_steps(worker, 0xffff);
 		if (kind == IN_BYTES)
 			((uint8 *) worker->counts)[target] = 0;
 		else if (kind == IN_SHORTS)
@@ -444,6 +446,7 @@ score_touched(Worker *worker, Accumulator kind, uint32 row, uint32 ntouched, boo
 		uint32		end = Min(start + CHUNK, ntouched);
 		uint32		npassed;
 
+		take_steps(worker, end - start);
 		if (by_count || worker->ranges == NULL)
 		{
 			for (k = start; k < end; k++)
@@ -477,6 +480,7 @@ select_for_settings(Worker *worker, Accumulator kind, uint32 row, uint32 ntouche
 	{
 		Cell		cell = read_touched(worker, kind, k);
 
+		take_steps(worker, 1);
 		if (cell.target != same)
 			settings_offer(worker->settings, cell.target, cell.sum, cell.count);
 	}
@@ -524,7 +528,6 @@ work_out_row(Worker *worker, Accumulator kind, uint32 row, Neighbour *result)
 	else
 		count = select_best(worker, kind, row, ntouched, result);
 	clear_touched(worker, kind, ntouched);
-	take_steps(worker, ntouched);
 	return count;
 }
 
