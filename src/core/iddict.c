@@ -95,6 +95,13 @@ int_key(const IdDict *dict, Datum value)
 	}
 }
 
+/* The other way round: a Datum is unsigned, and of 32 bits on some machines. */
+static inline int64
+key_int(Datum key)
+{
+	return (intptr_t) key;
+}
+
 static inline bool
 equal_values(IdDict *dict, Datum a, Datum b)
 {
@@ -212,7 +219,7 @@ find_slot(IdDict *dict, Datum key, uint32 hash)
 	uint32		id;
 
 	if (dict->direct)
-		return (uint32) ((uint64) key - dict->base);
+		return (uint32) ((uint64) key_int(key) - dict->base);
 	slot = hash & dict->mask;
 	while ((id = dict->slots[slot]) != FREE_SLOT)
 	{
@@ -241,10 +248,10 @@ rebuild_slots(IdDict *dict, bool direct, uint64 base, Size nslots)
 		if ((id & 0xffff) == 0)
 			CHECK_FOR_INTERRUPTS();
 		if (direct)
-			slot = (uint64) dict->values[id] - base;
+			slot = (uint64) key_int(dict->values[id]) - base;
 		else
 		{
-			slot = (dict->isint ? hash_int64((int64) dict->values[id]) :
+			slot = (dict->isint ? hash_int64(key_int(dict->values[id])) :
 					dict->hashes[id]) & dict->mask;
 			while (dict->slots[slot] != FREE_SLOT)
 				slot = (slot + 1) & dict->mask;
@@ -272,8 +279,10 @@ grow_slots(IdDict *dict)
 
 	for (id = 0; id < dict->count && dict->isint; id++)
 	{
-		least = Min(least, (int64) dict->values[id]);
-		greatest = Max(greatest, (int64) dict->values[id]);
+		if ((id & 0xffff) == 0)
+			CHECK_FOR_INTERRUPTS();
+		least = Min(least, key_int(dict->values[id]));
+		greatest = Max(greatest, key_int(dict->values[id]));
 	}
 	span = (uint64) greatest - (uint64) least;
 	if (dict->isint && span < most - most / 5)
@@ -356,7 +365,7 @@ make_key(IdDict *dict, Datum value, uint32 *hash)
 	{
 		value = int_key(dict, value);
 		/* a direct table may become another before the value is put into it */
-		*hash = hash_int64((int64) value);
+		*hash = hash_int64(key_int(value));
 		return value;
 	}
 	if (dict->typlen == -1)
@@ -375,8 +384,8 @@ put_key(IdDict *dict, Datum key, uint32 hash)
 	uint32		slot;
 	uint32		id;
 
-	if (dict->direct && (uint64) key - dict->base >= dict->nslots)
-		cover_key(dict, (uint64) key);
+	if (dict->direct && (uint64) key_int(key) - dict->base >= dict->nslots)
+		cover_key(dict, (uint64) key_int(key));
 	slot = find_slot(dict, key, hash);
 	id = dict->slots[slot];
 
@@ -400,8 +409,8 @@ prefetch_slots(IdDict *dict, const Datum *keys, const uint32 *hashes, int n)
 	int			i;
 
 	for (i = 0; i < n && dict->direct; i++)
-		if ((uint64) keys[i] - dict->base < dict->nslots)
-			__builtin_prefetch(&dict->slots[(uint64) keys[i] - dict->base]);
+		if ((uint64) key_int(keys[i]) - dict->base < dict->nslots)
+			__builtin_prefetch(&dict->slots[(uint64) key_int(keys[i]) - dict->base]);
 	for (i = 0; i < n && !dict->direct; i++)
 		__builtin_prefetch(&dict->slots[hashes[i] & dict->mask]);
 	for (i = 0; i < n && dict->isint && !dict->direct; i++)
@@ -445,7 +454,7 @@ iddict_find(IdDict *dict, Datum value)
 	Datum		key = make_key(dict, value, &hash);
 	uint32		id;
 
-	if (dict->direct && (uint64) key - dict->base >= dict->nslots)
+	if (dict->direct && (uint64) key_int(key) - dict->base >= dict->nslots)
 		return IDDICT_NOT_FOUND;
 	id = dict->slots[find_slot(dict, key, hash)];
 	return id != FREE_SLOT ? id : IDDICT_NOT_FOUND;
@@ -568,8 +577,8 @@ compare_keys(const void *a, const void *b, void *arg)
 static int
 compare_int_keys(const void *a, const void *b)
 {
-	int64		x = (int64) ((const SortKey *) a)->value;
-	int64		y = (int64) ((const SortKey *) b)->value;
+	int64		x = key_int(((const SortKey *) a)->value);
+	int64		y = key_int(((const SortKey *) b)->value);
 
 	CHECK_FOR_INTERRUPTS();
 	return (x > y) - (x < y);
@@ -616,6 +625,8 @@ iddict_sort(IdDict *dict)
 	keys = MemoryContextAllocHuge(CurrentMemoryContext, Max(dict->count, 1) * sizeof(SortKey));
 	for (i = 0; i < dict->count; i++)
 	{
+		if ((i & 0xffff) == 0)
+			CHECK_FOR_INTERRUPTS();
 		keys[i].id = i;
 		keys[i].value = dict->values[i];
 	}
@@ -636,7 +647,10 @@ iddict_sort(IdDict *dict)
 
 			getTypeOutputInfo(dict->type, &output, &isvarlena);
 			for (i = 0; i < dict->count; i++)
+			{
+				CHECK_FOR_INTERRUPTS();
 				keys[i].value = CStringGetTextDatum(OidOutputFunctionCall(output, keys[i].value));
+			}
 			fmgr_info(F_BTTEXTCMP, &texts);
 			context.compare = &texts;
 			context.collation = C_COLLATION_OID;
@@ -644,7 +658,11 @@ iddict_sort(IdDict *dict)
 		qsort_arg(keys, dict->count, sizeof(SortKey), compare_keys, &context);
 	}
 	for (i = 0; i < dict->count; i++)
+	{
+		if ((i & 0xffff) == 0)
+			CHECK_FOR_INTERRUPTS();
 		ranks[keys[i].id] = i;
+	}
 	pfree(keys);
 	return ranks;
 }
@@ -665,8 +683,10 @@ iddict_serialize(IdDict *dict, StringInfo buf)
 	{
 		Datum		value = dict->values[i];
 
+		if ((i & 0xfff) == 0)
+			CHECK_FOR_INTERRUPTS();
 		if (dict->isint)
-			pq_sendint64(buf, (int64) value);
+			pq_sendint64(buf, key_int(value));
 		else
 		{
 			Size		size = dict->typbyval ? sizeof(Datum) :
