@@ -89,6 +89,7 @@ struct SimilarityBuild
 	uint32		block_rows;
 	uint64		rows_done;
 	Lists	   *lists;			/* rows are kept until all are there */
+	Size		product_memory; /* of the product, shared or not, while rows come */
 	Validation *validation;		/* the build is a trial: rows are for that */
 	bool	   *wanted;			/* by number of row: those to be worked out; NULL: all */
 	bool	   *useful;			/* by user: has any of these; NULL: all */

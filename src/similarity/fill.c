@@ -63,6 +63,7 @@ similarity_lay_out(const SimilarityBuild *build, Product *product, const Side *r
 	if (build->validation)
 		PLACE(settings, similarity_settings_size(build), char);
 #undef PLACE
+	product->size = end;
 	return end;
 }
 
@@ -346,6 +347,8 @@ similarity_fill_rows(SimilarityBuild *build, Product *product, const Side *rows,
 		fill_row_range(build, product, rows, &filling);
 		filling.low = filling.high;
 	}
+	build->product_memory = Max(build->product_memory, product->size +
+								row_start[nrows] * (product->row_values ? 8 : 4));
 	pfree(filling.places ? (void *) filling.places : filling.small_places);
 	product->first_row = first;
 	product->nrows = nrows;

@@ -12,8 +12,11 @@
  *		normalization => 'neighbour'	scores are divided by the sum of all that
  *									stand at the same neighbour
  *
- * Then all rows are collected, 24 bytes for each neighbour, within
- * maintenance_work_mem.
+ * Then all rows are collected, 24 bytes for each neighbour, and 16 more when the
+ * product is there no more and they are put in order, within
+ * maintenance_work_mem.  What is in use elsewhere is counted from what there is to
+ * multiply, as memory that is shared with workers is in no context: whether it
+ * suffices must not depend on them.
  *
  *-------------------------------------------------------------------------
  */
@@ -32,6 +35,7 @@ struct Lists
 	Entry	   *entries;
 	Size		count;
 	Size		capacity;
+	Size		elsewhere;		/* bytes that the build takes beside lists and product */
 };
 
 bool
@@ -41,10 +45,55 @@ similarity_keeps_lists(const SimilarityBuild *build)
 		build->options.normalize == NORMALIZE_NEIGHBOUR;
 }
 
+/* Bytes for each source and target when all are put in order. */
+static Size
+order_memory(const SimilarityBuild *build)
+{
+	return ((Size) build->sources->nitems + 2) * sizeof(Size) +
+		(Size) build->targets.nitems * sizeof(double);
+}
+
+/* What the last product gives back when it has begun. */
+static Size
+matrix_memory(const SimilarityBuild *build)
+{
+	const Side *side = &build->targets;
+	Size		user = sizeof(*build->order) + (build->user_weights ? sizeof(*build->user_weights) : 0);
+	Size		item = sizeof(*side->count) + sizeof(*side->total) + sizeof(*side->square);
+
+	if (build->sources != side)
+		return 0;
+	return sparse_memory(side->matrix) + side->matrix->nrows * user + side->nitems * item;
+}
+
+/*
+ * To be called when all is weighed.  Room that is taken now the product, which
+ * is worked out in parts if it has to, leaves alone.
+ */
 void
 similarity_begin_lists(SimilarityBuild *build)
 {
-	build->lists = MemoryContextAllocZero(build->cxt, sizeof(Lists));
+	Lists	   *lists = MemoryContextAllocZero(build->cxt, sizeof(Lists));
+	Size		used = MemoryContextMemAllocated(build->cxt, true);
+	Size		most = similarity_memory_limit() / 8 / sizeof(Entry);
+	uint64		rows = rows_are_targets(build) ? build->targets.nitems : build->sources->nitems;
+
+	lists->elsewhere = used - Min(used, matrix_memory(build)) + rows * sizeof(uint64);
+	lists->capacity = Max(Min(rows * build->options.n, most), 1);
+	lists->entries = MemoryContextAllocHuge(build->cxt, lists->capacity * sizeof(Entry));
+	build->lists = lists;
+}
+
+/* How many entries there may be: while there is a product, and while they are put in order. */
+static Size
+most_entries(const SimilarityBuild *build)
+{
+	Size		limit = similarity_memory_limit();
+	Size		left = limit - Min(limit, build->lists->elsewhere);
+	Size		product = left - Min(left, build->product_memory);
+	Size		order = left - Min(left, order_memory(build));
+
+	return Min(product / sizeof(Entry), order / (sizeof(Entry) + sizeof(Neighbour)));
 }
 
 void
@@ -55,18 +104,15 @@ similarity_keep_list(SimilarityBuild *build, uint32 row, const Neighbour *list, 
 
 	if (lists->count + count > lists->capacity)
 	{
-		Size		capacity = Max(Max(lists->capacity * 2, lists->count + count), 1024);
+		Size		most = most_entries(build);
 
-		if (MemoryContextMemAllocated(build->cxt, true) + (capacity - lists->capacity) * sizeof(Entry) >
-			similarity_memory_limit())
+		if (lists->count + count > most)
 			ereport(ERROR,
 					(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
 					 errmsg("not enough memory for the neighbours of all items"),
 					 errhint("Increase maintenance_work_mem, or use prune => 'item' and normalization => 'none' or 'item', which keep nothing.")));
-		lists->entries = lists->entries ?
-			repalloc_huge(lists->entries, capacity * sizeof(Entry)) :
-			MemoryContextAllocHuge(build->cxt, capacity * sizeof(Entry));
-		lists->capacity = capacity;
+		lists->capacity = Min(Max(lists->capacity * 2, lists->count + count), most);
+		lists->entries = repalloc_huge(lists->entries, lists->capacity * sizeof(Entry));
 	}
 	for (i = 0; i < count; i++)
 	{
@@ -171,8 +217,7 @@ similarity_emit_lists(SimilarityBuild *build)
 			CHECK_FOR_INTERRUPTS();
 		sorted[start[lists->entries[i].row + 1]++] = lists->entries[i].neighbour;
 	}
-	if (lists->entries)
-		pfree(lists->entries);
+	pfree(lists->entries);
 	for (row = 0; row < nsources; row++)
 	{
 		CHECK_FOR_INTERRUPTS();

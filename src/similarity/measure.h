@@ -35,6 +35,7 @@ score_rank_bits(uint32 ncolumns)
  */
 typedef struct Product
 {
+	Size		size;			/* of all but the users of rows */
 	SimilarityMeasure measure;
 	int			n;
 	double		shrink;

@@ -145,6 +145,24 @@ is($sets->($_, 1, 1), $alone, "sets with a worker in $_ kB") for @memory;
 	$run->finish;
 }
 
+# so do lists that are kept until all are there: the same memory suffices
+my $kept = sub {
+	my ($memory, $workers) = @_;
+	my ($out, $err) = ('', '');
+	$node->psql('postgres', qq{SET maintenance_work_mem = '$memory kB'; SET max_parallel_maintenance_workers = $workers;
+		SELECT count(*), sum(together) FROM item_similarity('SELECT u, i FROM dense WHERE u < 1500', n => 20, prune => 'neighbour')},
+		stdout => \$out, stderr => \$err);
+	return $out || ($err =~ /(not enough memory for the .*?) of/)[0];
+};
+my %kept;
+foreach my $memory (map { 1000 * $_ } 4 .. 13)
+{
+	my $alone = $kept->($memory, 0);
+	is($kept->($memory, 2), $alone, "lists in $memory kB with workers as without");
+	$kept{$alone}++;
+}
+is(scalar(keys %kept), 3, 'there is memory, or not for lists, or not even for the product') or diag join "\n", %kept;
+
 # without any worker to be had the result is the same
 my $small = q{SELECT md5(string_agg(r::text, ',')) FROM item_similarity('SELECT u, i FROM dense WHERE u < 1500', n => 20) r};
 my $with = $node->safe_psql('postgres', $small);
