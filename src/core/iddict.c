@@ -72,6 +72,9 @@ struct IdDict
 	uint64		nslots;
 	FmgrInfo	hash;
 	FmgrInfo	equal;
+	IdDictRoom	room;			/* or NULL */
+	void	   *room_arg;
+	Size		watched;		/* memory that it was told of */
 };
 
 static inline uint32
@@ -146,7 +149,7 @@ iddict_create(MemoryContext cxt, Oid type, Oid collation, const char *what)
 	dict->isint = dict->typbyval &&
 		(dict->type == INT2OID || dict->type == INT4OID || dict->type == INT8OID);
 	dict->capacity = 64;
-	dict->values = MemoryContextAlloc(own, dict->capacity * sizeof(Datum));
+	dict->values = MemoryContextAlloc(own, (Size) dict->capacity * sizeof(Datum));
 	dict->slots = create_slots(dict, INITIAL_SLOTS);
 
 	if (!dict->isint)
@@ -172,7 +175,7 @@ iddict_create(MemoryContext cxt, Oid type, Oid collation, const char *what)
 		}
 		fmgr_info_cxt(entry->hash_proc, &dict->hash, own);
 		fmgr_info_cxt(equal, &dict->equal, own);
-		dict->hashes = MemoryContextAlloc(own, dict->capacity * sizeof(uint32));
+		dict->hashes = MemoryContextAlloc(own, (Size) dict->capacity * sizeof(uint32));
 	}
 	return dict;
 }
@@ -211,6 +214,21 @@ iddict_memory(const IdDict *dict)
 	return MemoryContextMemAllocated(dict->cxt, true);
 }
 
+/* From now on room is called before the dictionary takes more memory. */
+void
+iddict_watch(IdDict *dict, IdDictRoom room, void *arg)
+{
+	dict->room = room;
+	dict->room_arg = arg;
+}
+
+static inline void
+ask_for_room(const IdDict *dict, Size more)
+{
+	if (dict->room)
+		dict->room(dict->room_arg, more);
+}
+
 /* The slot of a key, or the free one where it belongs. */
 static inline uint32
 find_slot(IdDict *dict, Datum key, uint32 hash)
@@ -237,6 +255,8 @@ rebuild_slots(IdDict *dict, bool direct, uint64 base, Size nslots)
 {
 	uint32		id;
 
+	if (nslots > dict->nslots)
+		ask_for_room(dict, (nslots - dict->nslots) * sizeof(uint32));
 	pfree(dict->slots);
 	dict->slots = create_slots(dict, nslots);
 	dict->direct = direct;
@@ -335,10 +355,12 @@ append_value(IdDict *dict, Datum value, uint32 hash, uint32 slot)
 					(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
 					 errmsg("too many distinct values of %s", dict->what),
 					 errdetail("At most %d can be handled at once.", PG_INT32_MAX / 2)));
+		ask_for_room(dict, (Size) dict->capacity *
+					 (sizeof(Datum) + (dict->hashes ? sizeof(uint32) : 0)));
 		dict->capacity *= 2;
-		dict->values = repalloc_huge(dict->values, dict->capacity * sizeof(Datum));
+		dict->values = repalloc_huge(dict->values, (Size) dict->capacity * sizeof(Datum));
 		if (dict->hashes)
-			dict->hashes = repalloc_huge(dict->hashes, dict->capacity * sizeof(uint32));
+			dict->hashes = repalloc_huge(dict->hashes, (Size) dict->capacity * sizeof(uint32));
 	}
 	if (!dict->typbyval)
 	{
@@ -346,6 +368,12 @@ append_value(IdDict *dict, Datum value, uint32 hash, uint32 slot)
 
 		value = datumCopy(value, false, dict->typlen);
 		MemoryContextSwitchTo(old);
+		/* values are small beside the block that one of them needs now and then */
+		if (dict->room && dict->watched != MemoryContextMemAllocated(dict->cxt, false))
+		{
+			dict->watched = MemoryContextMemAllocated(dict->cxt, false);
+			ask_for_room(dict, 0);
+		}
 	}
 	dict->values[dict->count] = value;
 	if (dict->hashes)

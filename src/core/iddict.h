@@ -13,6 +13,9 @@
 
 typedef struct IdDict IdDict;
 
+/* Gets the bytes that a dictionary is about to take: may make room for them, or throw. */
+typedef void (*IdDictRoom) (void *arg, Size more);
+
 #define IDDICT_NOT_FOUND PG_UINT32_MAX
 
 extern IdDict *iddict_create(MemoryContext cxt, Oid type, Oid collation, const char *what);
@@ -21,6 +24,7 @@ extern Oid	iddict_type(const IdDict *dict);
 extern Oid	iddict_collation(const IdDict *dict);
 extern uint32 iddict_count(const IdDict *dict);
 extern Size iddict_memory(const IdDict *dict);
+extern void iddict_watch(IdDict *dict, IdDictRoom room, void *arg);
 extern uint32 iddict_put(IdDict *dict, Datum value);
 extern void iddict_put_many(IdDict *dict, const Datum *values, uint32 *ids, int count);
 extern uint32 iddict_find(IdDict *dict, Datum value);

@@ -30,8 +30,14 @@
 /* Bytes of rows that are filled at a time. */
 #define FILL_BYTES ((Size) 4 * 1024 * 1024)
 
+/* Entries that there is memory for at least. */
+#define MIN_ENTRIES 64
+
 /* Entries of a batch in the file, at most. */
 #define FILE_BATCH ((Size) 256 * 1024)
+
+/* The matrix is made in so many parts at most. */
+#define MAX_PARTS 64
 
 struct Triples
 {
@@ -51,8 +57,13 @@ struct Triples
 	off_t		end_offset;
 	/* reading */
 	bool		read_memory;	/* what is in memory was read, or is being read */
-	TripleBatch buffer;			/* for what comes from the file: FILE_BATCH entries */
+	bool		visited;		/* what is in memory is being looked at */
+	Size		file_batch;		/* entries of a batch */
+	TripleBatch buffer;			/* for what comes from the file: so many entries */
 };
+
+/* Of an entry with a value and a time. */
+#define ENTRY_BYTES (2 * sizeof(uint32) + sizeof(float) + sizeof(int64))
 
 /* Of a batch in the file; the arrays follow. */
 typedef struct BatchHeader
@@ -70,38 +81,27 @@ triples_create(MemoryContext cxt, Size memory_limit)
 
 	triples->cxt = cxt;
 	triples->memory_limit = memory_limit;
+	triples->file_batch = Max(Min(FILE_BATCH, memory_limit / 8 / ENTRY_BYTES), 1024);
 	return triples;
+}
+
+/* Bytes of an array, which may be more than can be addressed. */
+static Size
+array_size(uint64 count, Size size)
+{
+	if (count > MaxAllocHugeSize / size)
+		ereport(ERROR,
+				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+				 errmsg("arrays of " UINT64_FORMAT " elements are too large", count)));
+	return (Size) count * size;
 }
 
 /* Makes room for more entries, in an array that may not exist yet. */
 static void *
 grow(MemoryContext cxt, void *array, Size capacity, Size size)
 {
-	return array ? repalloc_huge(array, capacity * size) :
-		MemoryContextAllocHuge(cxt, capacity * size);
-}
-
-/* Room for an array that only some entries have: those before have a default. */
-static void
-add_values(Triples *triples)
-{
-	Size		i;
-
-	triples->has_values = true;
-	triples->values = grow(triples->cxt, NULL, triples->capacity, sizeof(float));
-	for (i = 0; i < triples->count; i++)
-		triples->values[i] = 1;
-}
-
-static void
-add_times(Triples *triples)
-{
-	Size		i;
-
-	triples->has_times = true;
-	triples->times = grow(triples->cxt, NULL, triples->capacity, sizeof(int64));
-	for (i = 0; i < triples->count; i++)
-		triples->times[i] = 0;
+	return array ? repalloc_huge(array, array_size(capacity, size)) :
+		MemoryContextAllocHuge(cxt, array_size(capacity, size));
 }
 
 static void
@@ -128,12 +128,12 @@ spill(Triples *triples)
 	}
 	else
 		seek_file(triples, triples->end_file, triples->end_offset);
-	for (start = 0; start < triples->count; start += FILE_BATCH)
+	for (start = 0; start < triples->count; start += triples->file_batch)
 	{
 		BatchHeader header = {0};
 
 		CHECK_FOR_INTERRUPTS();
-		header.count = Min(triples->count - start, FILE_BATCH);
+		header.count = Min(triples->count - start, triples->file_batch);
 		header.has_values = triples->has_values;
 		header.has_times = triples->has_times;
 		BufFileWrite(triples->file, (void *) &header, sizeof(header));
@@ -147,55 +147,6 @@ spill(Triples *triples)
 	BufFileTell(triples->file, &triples->end_file, &triples->end_offset);
 	triples->spilled += triples->count;
 	triples->count = 0;
-}
-
-static void
-make_room(Triples *triples)
-{
-	Size		width = 2 * sizeof(uint32) + (triples->has_values ? sizeof(float) : 0) +
-		(triples->has_times ? sizeof(int64) : 0);
-	Size		capacity = Max(triples->capacity * 2, 64);
-
-	if (triples->capacity > 0 && capacity * width > triples->memory_limit)
-	{
-		spill(triples);
-		return;
-	}
-	triples->capacity = capacity;
-	triples->rows = grow(triples->cxt, triples->rows, capacity, sizeof(uint32));
-	triples->cols = grow(triples->cxt, triples->cols, capacity, sizeof(uint32));
-	if (triples->has_values)
-		triples->values = grow(triples->cxt, triples->values, capacity, sizeof(float));
-	if (triples->has_times)
-		triples->times = grow(triples->cxt, triples->times, capacity, sizeof(int64));
-}
-
-/* Adds an entry; a time of 0 is none. */
-void
-triples_add(Triples *triples, uint32 row, uint32 col, float value, int64 time)
-{
-	Size		i;
-
-	if (triples->count == triples->capacity)
-		make_room(triples);
-	i = triples->count;
-	triples->rows[i] = row;
-	triples->cols[i] = col;
-	if (!triples->has_values && value != 1)
-		add_values(triples);
-	if (triples->has_values)
-		triples->values[i] = value;
-	if (!triples->has_times && time != 0)
-		add_times(triples);
-	if (triples->has_times)
-		triples->times[i] = time;
-	triples->count++;
-}
-
-uint64
-triples_count(const Triples *triples)
-{
-	return triples->spilled + triples->count;
 }
 
 static void
@@ -216,6 +167,112 @@ free_memory(Triples *triples)
 	triples->values = NULL;
 	triples->times = NULL;
 	triples->capacity = 0;
+}
+
+/* Do so many entries stay within the limit? */
+static bool
+has_room(const Triples *triples, uint64 capacity)
+{
+	Size		width = 2 * sizeof(uint32) + (triples->has_values ? sizeof(float) : 0) +
+		(triples->has_times ? sizeof(int64) : 0);
+
+	return capacity <= MIN_ENTRIES || capacity * width <= triples->memory_limit;
+}
+
+static void
+make_room(Triples *triples)
+{
+	Size		capacity = Max(triples->capacity * 2, MIN_ENTRIES);
+
+	if (triples->capacity > 0 && !has_room(triples, capacity))
+	{
+		spill(triples);
+		return;
+	}
+	triples->capacity = capacity;
+	triples->rows = grow(triples->cxt, triples->rows, capacity, sizeof(uint32));
+	triples->cols = grow(triples->cxt, triples->cols, capacity, sizeof(uint32));
+	if (triples->has_values)
+		triples->values = grow(triples->cxt, triples->values, capacity, sizeof(float));
+	if (triples->has_times)
+		triples->times = grow(triples->cxt, triples->times, capacity, sizeof(int64));
+}
+
+/*
+ * From now on entries have values, or times; those before have a default.  What
+ * would take too much memory with them goes to the file without.
+ */
+static void
+widen(Triples *triples, bool values, bool times)
+{
+	Size		i;
+
+	triples->has_values |= values;
+	triples->has_times |= times;
+	if (!has_room(triples, triples->capacity))
+	{
+		triples->has_values &= triples->values != NULL;
+		triples->has_times &= triples->times != NULL;
+		triples_spill(triples);
+		triples->has_values |= values;
+		triples->has_times |= times;
+		make_room(triples);
+		return;
+	}
+	if (values)
+		triples->values = grow(triples->cxt, NULL, triples->capacity, sizeof(float));
+	if (times)
+		triples->times = grow(triples->cxt, NULL, triples->capacity, sizeof(int64));
+	for (i = 0; values && i < triples->count; i++)
+		triples->values[i] = 1;
+	for (i = 0; times && i < triples->count; i++)
+		triples->times[i] = 0;
+}
+
+/* Adds an entry; a time of 0 is none. */
+void
+triples_add(Triples *triples, uint32 row, uint32 col, float value, int64 time)
+{
+	Size		i;
+
+	if (triples->count == triples->capacity)
+		make_room(triples);
+	if (!triples->has_values && value != 1)
+		widen(triples, true, false);
+	if (!triples->has_times && time != 0)
+		widen(triples, false, true);
+	i = triples->count;
+	triples->rows[i] = row;
+	triples->cols[i] = col;
+	if (triples->has_values)
+		triples->values[i] = value;
+	if (triples->has_times)
+		triples->times[i] = time;
+	triples->count++;
+}
+
+uint64
+triples_count(const Triples *triples)
+{
+	return triples->spilled + triples->count;
+}
+
+/* Gives back what is in memory, unless it is being looked at: it goes to the file. */
+void
+triples_spill(Triples *triples)
+{
+	if (triples->visited)
+		return;
+	if (triples->count > 0)
+		spill(triples);
+	free_memory(triples);
+}
+
+/* From now on they may take no more memory than that, where that is less than before. */
+void
+triples_limit(Triples *triples, Size memory_limit)
+{
+	triples->memory_limit = Min(triples->memory_limit, memory_limit);
 }
 
 /*
@@ -255,13 +312,13 @@ triples_next(Triples *triples, TripleBatch *batch)
 
 		if (buffer->rows == NULL)
 		{
-			buffer->rows = grow(triples->cxt, NULL, FILE_BATCH, sizeof(uint32));
-			buffer->cols = grow(triples->cxt, NULL, FILE_BATCH, sizeof(uint32));
+			buffer->rows = grow(triples->cxt, NULL, triples->file_batch, sizeof(uint32));
+			buffer->cols = grow(triples->cxt, NULL, triples->file_batch, sizeof(uint32));
 		}
 		if (header.has_values && buffer->values == NULL)
-			buffer->values = grow(triples->cxt, NULL, FILE_BATCH, sizeof(float));
+			buffer->values = grow(triples->cxt, NULL, triples->file_batch, sizeof(float));
 		if (header.has_times && buffer->times == NULL)
-			buffer->times = grow(triples->cxt, NULL, FILE_BATCH, sizeof(int64));
+			buffer->times = grow(triples->cxt, NULL, triples->file_batch, sizeof(int64));
 		*batch = *buffer;
 		batch->count = header.count;
 		read_exact(triples->file, (void *) batch->rows, header.count * sizeof(uint32));
@@ -309,8 +366,10 @@ triples_visit(Triples *triples, TripleNumbers numbers, void *arg)
 	TripleBatch batch;
 
 	triples_rewind(triples);
+	triples->visited = true;
 	while (triples_next(triples, &batch))
 		visit_batch(&batch, numbers, arg);
+	triples->visited = false;
 }
 
 /* Gives all entries other numbers of rows and columns.  Where there is a file it is written anew. */
@@ -524,10 +583,21 @@ count_rows(Triples *triples, uint64 *start, uint32 *places, uint32 nrows)
 	return longest;
 }
 
-/* Fills rows first to end - 1; places are of the next entry of each row. */
+/* Rows first to end - 1 being filled; places are of the next entry of each row, shift before where it goes. */
+typedef struct Filling
+{
+	const uint32 *colmap;
+	TripleValue value;
+	void	   *arg;
+	uint32	   *places;			/* NULL: the starts of the matrix are used */
+	uint64		shift;
+	uint32		first;
+	uint32		end;
+} Filling;
+
 static void
-fill_range(SparseMatrix *matrix, const TripleBatch *batch, const uint32 *colmap,
-		   TripleValue value, void *arg, uint32 *places, uint32 first, uint32 end)
+fill_range(SparseMatrix *matrix, const TripleBatch *batch, const Filling *filling, uint32 first,
+		   uint32 end)
 {
 	Size		i;
 
@@ -541,75 +611,97 @@ fill_range(SparseMatrix *matrix, const TripleBatch *batch, const uint32 *colmap,
 			CHECK_FOR_INTERRUPTS();
 		if (row - first >= end - first)
 			continue;
-		place = places ? places[row]++ : matrix->start[row]++;
-		matrix->cols[place] = colmap ? colmap[col] : col;
+		place = filling->places ? filling->places[row]++ : matrix->start[row]++;
+		place -= filling->shift;
+		matrix->cols[place] = filling->colmap ? filling->colmap[col] : col;
 		if (matrix->values)
 		{
 			float		v = batch->values ? batch->values[i] : 1;
 
-			matrix->values[place] = value ? value(arg, v, batch->times ? batch->times[i] : 0) : v;
+			matrix->values[place] = filling->value ?
+				filling->value(filling->arg, v, batch->times ? batch->times[i] : 0) : v;
 		}
 	}
 }
 
 /*
- * Fills all rows, a range of them after the other, as entries come at random and
- * what they are written to should fit into a cache: reading all of them some times
- * takes less.
+ * Fills rows of so many entries, a range of them after the other, as entries come at
+ * random and what they are written to should fit into a cache: reading all of them
+ * some times takes less.
  */
 static void
-fill_rows(SparseMatrix *matrix, Triples *triples, const uint32 *colmap,
-		  TripleValue value, void *arg, uint32 *places)
+fill_rows(SparseMatrix *matrix, Triples *triples, const Filling *filling, uint64 entries)
 {
-	Size		size = triples_count(triples) * (matrix->values ? 8 : 4);
+	uint64		size = entries * (matrix->values ? 8 : 4);
 	uint32		ranges = (uint32) Max(Min(size / FILL_BYTES, 8), 1);
+	uint64		nrows = filling->end - filling->first;
 	TripleBatch batch;
 	uint32		range;
 
 	triples_rewind(triples);
 	while (triples_next(triples, &batch))
 		for (range = 0; range < ranges; range++)
-			fill_range(matrix, &batch, colmap, value, arg, places,
-					   (uint32) ((uint64) matrix->nrows * range / ranges),
-					   (uint32) ((uint64) matrix->nrows * (range + 1) / ranges));
+			fill_range(matrix, &batch, filling,
+					   filling->first + (uint32) (nrows * range / ranges),
+					   filling->first + (uint32) (nrows * (range + 1) / ranges));
 	/* starts have become ends */
-	if (places == NULL)
-		memmove(matrix->start + 1, matrix->start, (Size) matrix->nrows * sizeof(uint64));
-	matrix->start[0] = 0;
+	if (filling->places == NULL)
+		memmove(matrix->start + filling->first + 1, matrix->start + filling->first,
+				(Size) nrows * sizeof(uint64));
 }
 
-/* Sorts all rows, of total entries, drops what does not count and closes the gaps. */
-static void
-merge_rows(SparseMatrix *matrix, uint64 total, uint64 longest)
+/* Rows being put in order. */
+typedef struct Merging
 {
-	uint64	   *keys[2];
-	uint64		from = 0;
-	uint64		to = 0;
-	bool		ones = true;
+	uint64	   *keys[2];		/* for the longest row */
+	uint64		from;			/* entries of the rows so far */
+	uint64		to;				/* those that were left */
+	bool		ones;			/* all of these are 1 */
+	uint64		room;			/* that the matrix has for entries */
+	bool		room_for_values;	/* where it has none so far */
+} Merging;
+
+/* Values of 1 for all entries that there is room for. */
+static void
+set_values(SparseMatrix *matrix, uint64 room)
+{
+	uint64		i;
+
+	matrix->values = MemoryContextAllocHuge(GetMemoryChunkContext(matrix), room * sizeof(float));
+	for (i = 0; i < room; i++)
+	{
+		if ((i & 0xffff) == 0)
+			CHECK_FOR_INTERRUPTS();
+		matrix->values[i] = 1;
+	}
+}
+
+/*
+ * Sorts the rows that were filled, drops what does not count and closes the gaps.
+ * False where entries without values have to be added up, and there is no room.
+ */
+static bool
+merge_rows(SparseMatrix *matrix, const Filling *filling, Merging *merging)
+{
 	uint32		row;
 
-	keys[0] = MemoryContextAllocHuge(CurrentMemoryContext, Max(longest, 1) * sizeof(uint64));
-	keys[1] = MemoryContextAllocHuge(CurrentMemoryContext, Max(longest, 1) * sizeof(uint64));
-	for (row = 0; row < matrix->nrows; row++)
+	matrix->start[filling->first] = merging->to;
+	for (row = filling->first; row < filling->end; row++)
 	{
-		Size		count = matrix->start[row + 1] - from;
+		uint64		from = merging->from - filling->shift;
+		uint64		to = merging->to;
+		Size		count = matrix->start[row + 1] - merging->from;
 		float	   *values = matrix->values ? matrix->values + from : NULL;
-		Size		kept = merge_row(matrix->cols + from, values, count, keys);
+		Size		kept = merge_row(matrix->cols + from, values, count, merging->keys);
+		Size		i;
 
 		if (kept == NEEDS_VALUES)
 		{
-			uint64		i;
-
-			matrix->values = MemoryContextAllocHuge(GetMemoryChunkContext(matrix),
-													total * sizeof(float));
-			for (i = 0; i < total; i++)
-			{
-				if ((i & 0xffff) == 0)
-					CHECK_FOR_INTERRUPTS();
-				matrix->values[i] = 1;
-			}
+			if (!merging->room_for_values)
+				return false;
+			set_values(matrix, merging->room);
 			values = matrix->values + from;
-			kept = merge_row(matrix->cols + from, values, count, keys);
+			kept = merge_row(matrix->cols + from, values, count, merging->keys);
 		}
 		if (from != to)
 		{
@@ -617,55 +709,131 @@ merge_rows(SparseMatrix *matrix, uint64 total, uint64 longest)
 			if (values)
 				memmove(matrix->values + to, values, kept * sizeof(float));
 		}
-		if (values && ones)
-		{
-			Size		i;
-
-			for (i = 0; i < kept && ones; i++)
-				ones = matrix->values[to + i] == 1;
-		}
-		from += count;
-		to += kept;
-		matrix->start[row + 1] = to;
+		for (i = 0; values && i < kept && merging->ones; i++)
+			merging->ones = matrix->values[to + i] == 1;
+		merging->from += count;
+		merging->to += kept;
+		matrix->start[row + 1] = merging->to;
 	}
-	pfree(keys[0]);
-	pfree(keys[1]);
-	if (matrix->values && ones)
+	return true;
+}
+
+/* Where rows from first on end whose entries fit beside what is merged. */
+static uint32
+rows_that_fit(const SparseMatrix *matrix, const Merging *merging, uint32 first)
+{
+	uint32		end = first;
+
+	while (end < matrix->nrows && matrix->start[end + 1] - merging->from <= merging->room - merging->to)
+	{
+		if ((end & 0xffff) == 0)
+			CHECK_FOR_INTERRUPTS();
+		end++;
+	}
+	return end;
+}
+
+/* Fills and merges all rows, in parts that there is room for; false where it cannot be done. */
+static bool
+make_rows(SparseMatrix *matrix, Triples *triples, Filling *filling, Merging *merging,
+		  bool *needs_values)
+{
+	bool		done = true;
+	int			part;
+
+	merging->ones = true;
+	filling->end = 0;
+	for (part = 0; done && filling->end < matrix->nrows; part++)
+	{
+		filling->first = filling->end;
+		filling->end = rows_that_fit(matrix, merging, filling->first);
+		filling->shift = merging->from - merging->to;
+		if (part == MAX_PARTS || filling->end == filling->first)
+			return false;
+		matrix->start[filling->first] = merging->from;
+		fill_rows(matrix, triples, filling, matrix->start[filling->end] - merging->from);
+		done = merge_rows(matrix, filling, merging);
+		*needs_values = !done;
+	}
+	if (matrix->values && merging->ones)
 	{
 		pfree(matrix->values);
 		matrix->values = NULL;
 	}
+	if (done && merging->to < merging->room)
+	{
+		Size		kept = (Size) Max(merging->to, 1);
+
+		matrix->cols = repalloc_huge(matrix->cols, kept * sizeof(uint32));
+		if (matrix->values)
+			matrix->values = repalloc_huge(matrix->values, kept * sizeof(float));
+	}
+	return done;
+}
+
+/* A matrix with or without values; NULL where there is not enough memory, or values are needed. */
+static SparseMatrix *
+make_matrix(MemoryContext cxt, Triples *triples, Size memory, uint32 nrows, uint32 ncols,
+			Filling *filling, bool *valued)
+{
+	SparseMatrix *matrix = palloc0_object(SparseMatrix);
+	uint64		count = Max(triples_count(triples), 1);
+	uint64		longest;
+	Merging		merging = {{NULL}};
+	bool		needs_values = false;
+	bool		done = false;
+
+	matrix->nrows = nrows;
+	matrix->ncols = ncols;
+	matrix->start = MemoryContextAllocExtended(cxt, array_size((uint64) nrows + 2, sizeof(uint64)),
+											   MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
+	filling->places = NULL;
+	if (count <= PG_UINT32_MAX)
+		filling->places = MemoryContextAllocExtended(cxt, array_size(Max(nrows, 1), sizeof(uint32)),
+													 MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
+	longest = count_rows(triples, matrix->start, filling->places, nrows);
+	longest = Max(longest, 1);
+	memory -= Min(memory, 2 * longest * sizeof(uint64));
+	merging.room = Min(count, memory / (*valued ? 8 : 4));
+	merging.room_for_values = merging.room <= memory / 8;
+	if (merging.room >= longest && count / merging.room <= MAX_PARTS)
+	{
+		matrix->cols = MemoryContextAllocHuge(cxt, merging.room * sizeof(uint32));
+		if (*valued)
+			matrix->values = MemoryContextAllocHuge(cxt, merging.room * sizeof(float));
+		merging.keys[0] = MemoryContextAllocHuge(cxt, longest * sizeof(uint64));
+		merging.keys[1] = MemoryContextAllocHuge(cxt, longest * sizeof(uint64));
+		done = make_rows(matrix, triples, filling, &merging, &needs_values);
+		pfree(merging.keys[0]);
+		pfree(merging.keys[1]);
+	}
+	free_array(filling->places);
+	if (done)
+		return matrix;
+	sparse_free(matrix);
+	*valued = needs_values;
+	return NULL;
 }
 
 /*
  * Makes a matrix of collected entries, with column colmap[col] for col where
- * a map is given, and with value() applied to each where that is given.
+ * a map is given, and with value() applied to each where that is given.  Its
+ * entries, and what it takes to put them in order, are within so many bytes of
+ * memory, if they have to in parts, each of which reads all that was collected; NULL
+ * where that is not enough.
  */
 SparseMatrix *
-sparse_create(MemoryContext cxt, Triples *triples, uint32 nrows, uint32 ncols,
+sparse_create(MemoryContext cxt, Triples *triples, Size memory, uint32 nrows, uint32 ncols,
 			  const uint32 *colmap, TripleValue value, void *arg)
 {
 	MemoryContext old = MemoryContextSwitchTo(cxt);
-	SparseMatrix *matrix = palloc0_object(SparseMatrix);
-	uint64		count = Max(triples_count(triples), 1);
-	uint32	   *places = NULL;
-	uint64		longest;
+	Filling		filling = {colmap, value, arg};
+	bool		valued = value || triples->has_values;
+	SparseMatrix *matrix = make_matrix(cxt, triples, memory, nrows, ncols, &filling, &valued);
 
-	matrix->nrows = nrows;
-	matrix->ncols = ncols;
-	matrix->start = MemoryContextAllocExtended(cxt, ((Size) nrows + 2) * sizeof(uint64),
-											   MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
-	matrix->cols = MemoryContextAllocHuge(cxt, count * sizeof(uint32));
-	if (value || triples->has_values)
-		matrix->values = MemoryContextAllocHuge(cxt, count * sizeof(float));
-
-	if (count <= PG_UINT32_MAX)
-		places = MemoryContextAllocExtended(cxt, Max(nrows, 1) * sizeof(uint32),
-											MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
-	longest = count_rows(triples, matrix->start, places, nrows);
-	fill_rows(matrix, triples, colmap, value, arg, places);
-	free_array(places);
-	merge_rows(matrix, count, longest);
+	/* entries without values that are the same have to be added up */
+	if (matrix == NULL && valued && !triples->has_values && !value)
+		matrix = make_matrix(cxt, triples, memory, nrows, ncols, &filling, &valued);
 	MemoryContextSwitchTo(old);
 	return matrix;
 }
@@ -694,7 +862,7 @@ void
 sparse_free(SparseMatrix *matrix)
 {
 	pfree(matrix->start);
-	pfree(matrix->cols);
+	free_array(matrix->cols);
 	free_array(matrix->values);
 	pfree(matrix);
 }

@@ -23,6 +23,7 @@ typedef struct Ids
 	IdDict	   *dict;
 	int16		typlen;			/* of integers */
 	bool		distances;		/* numbers are distances from the origin; the dictionary is empty */
+	bool		hashed;			/* numbers are those of the dictionary */
 	int64		origin;
 	uint32		least;			/* distance; more than the greatest: none so far */
 	uint32		greatest;

@@ -25,6 +25,7 @@
 
 #include "utils/lsyscache.h"
 
+#include "core/aggregate.h"
 #include "similarity/engine.h"
 
 /* Integers are this far apart at most, for each interaction, or they are hashed. */
@@ -48,7 +49,30 @@ integer_of(const Ids *ids, Datum value)
 		DatumGetInt16(value);
 }
 
-/* Numbers of values; false, and nothing done, where one of them is too far from the origin. */
+/*
+ * Makes room for what ids are about to take, or throws.  Interactions can wait in
+ * their files: they get half of what ids leave.
+ */
+static void
+make_room(void *arg, Size more)
+{
+	SimilarityBuild *build = (SimilarityBuild *) arg;
+	Size		limit = similarity_memory_limit();
+	Size		used = MemoryContextMemAllocated(build->cxt, true) + more;
+
+	if (used <= limit)
+		return;
+	triples_spill(build->targets.triples);
+	if (build->sources != &build->targets)
+		triples_spill(build->sources->triples);
+	used = MemoryContextMemAllocated(build->cxt, true) + more;
+	check_state_memory(used, "ids of users and items");
+	triples_limit(build->targets.triples, (limit - used) / 2);
+	if (build->sources != &build->targets)
+		triples_limit(build->sources->triples, (limit - used) / 4);
+}
+
+/* Numbers of values; false, and nothing done, where they have to be hashed from now on. */
 bool
 ids_put(Ids *ids, const Datum *values, uint32 *numbers, int count)
 {
@@ -56,11 +80,13 @@ ids_put(Ids *ids, const Datum *values, uint32 *numbers, int count)
 	uint32		greatest = ids->greatest;
 	int			i;
 
-	if (!ids->distances)
+	if (ids->hashed)
 	{
 		iddict_put_many(ids->dict, values, numbers, count);
 		return true;
 	}
+	if (!ids->distances)
+		return false;
 	if (least > greatest && count > 0)
 		ids->origin = Max(integer_of(ids, values[0]), PG_INT64_MIN + PG_INT32_MAX) - PG_INT32_MAX;
 	for (i = 0; i < count; i++)
@@ -115,15 +141,26 @@ hash_numbers(Ids *ids, uint32 *numbers, Size count)
 	}
 }
 
-/* Puts what was numbered by distances so far into the dictionary. */
+/* Puts what was numbered by distances so far into the dictionary, which numbers all from now on. */
 void
 ids_hash(SimilarityBuild *build, Ids *ids)
 {
 	bool		users = ids == &build->users;
 	Renumbering renumbering = {hash_numbers, users ? ids : NULL, users ? NULL : ids};
 
+	if (ids->hashed)
+		return;
+	ids->hashed = true;
+	iddict_watch(ids->dict, make_room, build);
 	if (!ids->distances)
 		return;
+	/* what is in memory cannot leave while it is being numbered */
+	if (MemoryContextMemAllocated(build->cxt, true) > similarity_memory_limit() / 8)
+	{
+		triples_spill(build->targets.triples);
+		if (build->sources != &build->targets)
+			triples_spill(build->sources->triples);
+	}
 	if (users || ids == &build->targets.ids)
 		triples_renumber(&build->targets.triples, renumber_entries, &renumbering);
 	if (build->sources != &build->targets && (users || ids == &build->sources->ids))
@@ -144,9 +181,12 @@ static void
 begin_bitmap(SimilarityBuild *build, Ids *ids, uint64 interactions)
 {
 	uint64		span = ids->least > ids->greatest ? 1 : (uint64) ids->greatest - ids->least + 1;
+	uint64		size = (span + 63) / 64 * (sizeof(uint64) + sizeof(uint32));
 
-	if (ids->distances && span / SPARSE > interactions)
+	if (ids->distances && (span / SPARSE > interactions || size > similarity_memory_limit() / 2))
 		ids_hash(build, ids);
+	if (ids->distances)
+		make_room(build, size);
 	if (ids->distances)
 	{
 		ids->nwords = (span + 63) / 64;
@@ -191,7 +231,7 @@ end_bitmap(SimilarityBuild *build, Ids *ids)
  * gaps: where they decide on samples, or on how items are numbered in the end.
  */
 static void
-fill_dict(const SimilarityBuild *build, Ids *ids)
+fill_dict(SimilarityBuild *build, Ids *ids)
 {
 	const SimilarityOptions *options = &build->options;
 	bool		samples = options->max_per_user > 0 || options->max_per_item > 0 || options->tune;
@@ -207,7 +247,10 @@ fill_dict(const SimilarityBuild *build, Ids *ids)
 		iddict_fill(ids->dict, first, ids->count, NULL);
 	}
 	else
+	{
+		make_room(build, (Size) ids->count * sizeof(Datum));
 		iddict_fill(ids->dict, first, ids->count, ids->bits);
+	}
 }
 
 static void

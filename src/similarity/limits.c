@@ -114,7 +114,7 @@ limit_users(SimilarityBuild *build, SparseMatrix *matrix, const uint64 *hashes)
 		{
 			if (samples)
 				pfree(samples);
-			capacity = count * 2;
+			capacity = count;
 			samples = MemoryContextAllocHuge(build->cxt, capacity * sizeof(Sample));
 		}
 		for (k = 0; k < count; k++)
@@ -126,82 +126,114 @@ limit_users(SimilarityBuild *build, SparseMatrix *matrix, const uint64 *hashes)
 		dropped += count - limit;
 		users++;
 	}
+	if (samples)
+		pfree(samples);
 	if (dropped == 0)
 		return;
-	pfree(samples);
 	sparse_compact(matrix);
 	ereport(NOTICE,
 			(errmsg("max_per_user left out " UINT64_FORMAT " interactions of " UINT64_FORMAT " users",
 					dropped, users)));
 }
 
+/* Samples of items first to end - 1; places are where the next one of an item goes, or PG_UINT64_MAX. */
+static void
+take_samples(SimilarityBuild *build, const SparseMatrix *matrix, const uint64 *hashes,
+			 uint32 first, uint32 end, uint64 *places, Sample *samples)
+{
+	uint32		row;
+
+	for (row = 0; row < matrix->nrows; row++)
+	{
+		uint32		user = build->order[row];
+		uint64		k;
+
+		CHECK_FOR_INTERRUPTS();
+		for (k = matrix->start[user]; k < matrix->start[user + 1]; k++)
+		{
+			uint32		item = matrix->cols[k];
+			Sample	   *sample;
+
+			/* dropped ones are none of these */
+			if (item - first >= end - first || places[item] == PG_UINT64_MAX)
+				continue;
+			sample = &samples[places[item]++];
+			sample->hash = similarity_hash(hashes[user], item);
+			sample->place = k;
+		}
+	}
+}
+
 /*
  * Users are taken in their order, so that the place of a sample among equal
- * hashes does not depend on the order of rows either.
+ * hashes does not depend on the order of rows either.  Of as many items at a time
+ * as there is room for, one at least.
  */
 static void
 limit_items(SimilarityBuild *build, SparseMatrix *matrix, const uint64 *hashes)
 {
 	int64		limit = build->options.max_per_item;
-	uint64	   *ends = MemoryContextAllocExtended(build->cxt, (matrix->ncols + 1) * sizeof(uint64),
-												  MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
+	uint64	   *counts = MemoryContextAllocExtended(build->cxt,
+													Max(matrix->ncols, 1) * sizeof(uint64),
+													MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
 	Sample	   *samples;
 	uint64		entries = matrix->start[matrix->nrows];
-	uint64		start = 0;
+	uint64		longest = 0;
+	uint64		all = 0;
+	uint64		room;
 	uint64		dropped = 0;
 	uint64		items = 0;
 	uint64		k;
-	uint32		row;
+	uint32		first;
+	uint32		end;
 	uint32		item;
 
 	for (k = 0; k < entries; k++)
 	{
 		if ((k & 0xffff) == 0)
 			CHECK_FOR_INTERRUPTS();
-		ends[matrix->cols[k]]++;
+		counts[matrix->cols[k]]++;
 	}
 	for (item = 0; item < matrix->ncols; item++)
 	{
-		uint64		count = ends[item];
-
 		if ((item & 0xffff) == 0)
 			CHECK_FOR_INTERRUPTS();
-		ends[item] = count > limit ? start : PG_UINT64_MAX;
-		start += count > limit ? count : 0;
+		if (counts[item] <= limit)
+			counts[item] = 0;
+		longest = Max(longest, counts[item]);
+		all += counts[item];
 	}
-	if (start == 0)
+	room = Min(Max(similarity_memory_limit() / 8 / sizeof(Sample), longest), all);
+	samples = MemoryContextAllocHuge(build->cxt, Max(room, 1) * sizeof(Sample));
+	for (first = 0; longest > 0 && first < matrix->ncols; first = end)
 	{
-		pfree(ends);
-		return;
-	}
-	samples = MemoryContextAllocHuge(build->cxt, start * sizeof(Sample));
-	for (row = 0; row < matrix->nrows; row++)
-	{
-		uint32		user = build->order[row];
+		uint64		start = 0;
 
-		CHECK_FOR_INTERRUPTS();
-		for (k = matrix->start[user]; k < matrix->start[user + 1]; k++)
+		for (end = first; end < matrix->ncols && start + counts[end] <= room; end++)
 		{
-			uint64	   *end = &ends[matrix->cols[k]];
+			uint64		count = counts[end];
 
-			if (*end == PG_UINT64_MAX)
+			counts[end] = count > 0 ? start : PG_UINT64_MAX;
+			start += count;
+		}
+		if (start == 0)
+			continue;
+		take_samples(build, matrix, hashes, first, end, counts, samples);
+		start = 0;
+		for (item = first; item < end; item++)
+		{
+			if (counts[item] == PG_UINT64_MAX)
 				continue;
-			samples[*end].hash = similarity_hash(hashes[user], matrix->cols[k]);
-			samples[(*end)++].place = k;
+			drop_rest(matrix, samples + start, counts[item] - start, limit);
+			dropped += counts[item] - start - limit;
+			items++;
+			start = counts[item];
 		}
 	}
-	start = 0;
-	for (item = 0; item < matrix->ncols; item++)
-	{
-		if (ends[item] == PG_UINT64_MAX)
-			continue;
-		drop_rest(matrix, samples + start, ends[item] - start, limit);
-		dropped += ends[item] - start - limit;
-		items++;
-		start = ends[item];
-	}
 	pfree(samples);
-	pfree(ends);
+	pfree(counts);
+	if (dropped == 0)
+		return;
 	sparse_compact(matrix);
 	ereport(NOTICE,
 			(errmsg("max_per_item left out " UINT64_FORMAT " interactions of " UINT64_FORMAT " items",

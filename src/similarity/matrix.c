@@ -181,6 +181,16 @@ count_side(SimilarityBuild *build, Side *side)
 	sum_side(build, side, side->users, side->weight);
 }
 
+/* What is left for the entries of a matrix beside 12 bytes a user: a part in any case. */
+static Size
+entry_memory(const SimilarityBuild *build, uint32 nusers)
+{
+	Size		limit = similarity_memory_limit();
+	uint64		used = MemoryContextMemAllocated(build->cxt, true) + (uint64) nusers * 12;
+
+	return Max(limit - (Size) Min(used, limit), limit / 8);
+}
+
 static void
 make_side(SimilarityBuild *build, Side *side, uint32 nusers)
 {
@@ -194,8 +204,14 @@ make_side(SimilarityBuild *build, Side *side, uint32 nusers)
 	numbers = number_items(build, side);
 	if (numbers)
 		iddict_renumber(side->ids.dict, numbers);
-	side->matrix = sparse_create(build->cxt, side->triples, nusers, side->nitems, numbers,
-								 decay.half_life > 0 ? decayed : NULL, &decay);
+	side->matrix = sparse_create(build->cxt, side->triples, entry_memory(build, nusers), nusers,
+								 side->nitems, numbers, decay.half_life > 0 ? decayed : NULL, &decay);
+	if (side->matrix == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+				 errmsg("not enough memory for the similarity of " UINT64_FORMAT " interactions of %u users with %u items",
+						triples_count(side->triples), nusers, side->nitems),
+				 errhint("Increase maintenance_work_mem.")));
 	triples_free(side->triples);
 	side->triples = NULL;
 	if (numbers)

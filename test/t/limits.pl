@@ -117,6 +117,7 @@ my @stops = (
 	[ 'sequence_rules()', q(SELECT count(*) FROM sequence_rules('SELECT u, item, ts FROM facts', '100 days')) ],
 	[ 'audience_cross()', q(SELECT count(*) FROM audience_cross('TABLE crowds')) ],
 	[ 'item_similarity(), ids', q(SELECT count(*) FROM item_similarity('SELECT u, item FROM facts')) ],
+	[ 'item_similarity(), ids of text', q(SELECT count(*) FROM item_similarity(NULL::text, 'SELECT ''user '' || u || ''-'' || item, ''item '' || item || ''-'' || u FROM facts')) ],
 	[ 'item_similarity_agg(), ids', 'SELECT cardinality(item_similarity_agg(u, item)) FROM facts' ],
 	[ 'cross_similarity(), ids', q(SELECT count(*) FROM cross_similarity('SELECT u, item, item FROM facts')) ],
 	[ 'cross_similarity_agg(), ids', 'SELECT cardinality(cross_similarity_agg(u, item, item)) FROM facts' ],
@@ -136,6 +137,8 @@ foreach my $case (@stops)
 # it has buffers of a few MB, and spills rows beyond half of its memory
 my $similarity = q(SELECT count(*) FROM item_similarity('SELECT u % 1000, item % 200 FROM facts, generate_series(1, 5)'));
 is(limited("SET maintenance_work_mem = '16MB'; $similarity", 40), '', 'item_similarity() spills');
+# the matrix, too, where rows are the same again and again
+is(limited(q(SELECT count(*) FROM item_similarity('SELECT u % 500, item % 7 FROM facts, generate_series(1, 12)')), $room), '', 'item_similarity() makes its matrix in parts');
 my $model = q(SELECT create_recommender('dense', 'SELECT u % 1000, item % 200, amount, ts FROM facts, generate_series(1, 5)'));
 is(limited("SET client_min_messages = warning; SET maintenance_work_mem = '16MB'; $model; SELECT refresh_recommender('dense')", 40), '', 'create_recommender() and refresh_recommender() spill');
 # a type's own limit
