@@ -169,14 +169,26 @@ free_memory(Triples *triples)
 	triples->capacity = 0;
 }
 
+/* Bytes of an entry. */
+static Size
+entry_size(const Triples *triples)
+{
+	return 2 * sizeof(uint32) + (triples->has_values ? sizeof(float) : 0) +
+		(triples->has_times ? sizeof(int64) : 0);
+}
+
+/* Bytes of all entries, at most. */
+uint64
+triples_size(const Triples *triples)
+{
+	return triples_count(triples) * entry_size(triples);
+}
+
 /* Do so many entries stay within the limit? */
 static bool
 has_room(const Triples *triples, uint64 capacity)
 {
-	Size		width = 2 * sizeof(uint32) + (triples->has_values ? sizeof(float) : 0) +
-		(triples->has_times ? sizeof(int64) : 0);
-
-	return capacity <= MIN_ENTRIES || capacity * width <= triples->memory_limit;
+	return capacity <= MIN_ENTRIES || capacity * entry_size(triples) <= triples->memory_limit;
 }
 
 static void
@@ -398,12 +410,21 @@ triples_renumber(Triples **triples, TripleNumbers numbers, void *arg)
 	triples_free(old);
 }
 
+/* Takes all entries out. */
 void
-triples_free(Triples *triples)
+triples_clear(Triples *triples)
 {
 	if (triples->file)
 		BufFileClose(triples->file);
+	triples->file = NULL;
+	triples->count = triples->spilled = 0;
 	free_memory(triples);
+}
+
+void
+triples_free(Triples *triples)
+{
+	triples_clear(triples);
 	free_array(triples->buffer.rows);
 	free_array(triples->buffer.cols);
 	free_array(triples->buffer.values);

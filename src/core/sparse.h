@@ -52,12 +52,14 @@ typedef void (*TripleNumbers) (void *arg, uint32 *rows, uint32 *cols, Size count
 extern Triples *triples_create(MemoryContext cxt, Size memory_limit);
 extern void triples_add(Triples *triples, uint32 row, uint32 col, float value, int64 time);
 extern uint64 triples_count(const Triples *triples);
+extern uint64 triples_size(const Triples *triples);
 extern void triples_spill(Triples *triples);
 extern void triples_limit(Triples *triples, Size memory_limit);
 extern void triples_rewind(Triples *triples);
 extern bool triples_next(Triples *triples, TripleBatch *batch);
 extern void triples_visit(Triples *triples, TripleNumbers numbers, void *arg);
 extern void triples_renumber(Triples **triples, TripleNumbers numbers, void *arg);
+extern void triples_clear(Triples *triples);
 extern void triples_free(Triples *triples);
 
 extern SparseMatrix *sparse_create(MemoryContext cxt, Triples *triples, Size memory, uint32 nrows,

@@ -75,6 +75,7 @@ struct SimilarityBuild
 	Side		other;			/* sources, where they are of another kind */
 	Side	   *sources;		/* one of the two */
 	TimestampTz newest;			/* DT_NOBEGIN: no time seen */
+	bool		passed_on;		/* serialized: there are no interactions any more */
 	/* while finishing */
 	uint32	   *order;			/* of users */
 	double	   *user_weights;	/* by user; NULL: all 1 */

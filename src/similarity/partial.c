@@ -64,7 +64,7 @@ merge_dict(SimilarityBuild *build, IdDict *into, const IdDict *from)
 }
 
 static void
-combine_side(SimilarityBuild *left, Side *into, const Side *from, const uint32 *users)
+combine_side(SimilarityBuild *left, Side *into, Side *from, const uint32 *users)
 {
 	uint32	   *items = merge_dict(left, into->ids.dict, from->ids.dict);
 	TripleBatch batch;
@@ -82,12 +82,14 @@ combine_side(SimilarityBuild *left, Side *into, const Side *from, const uint32 *
 						batch.values ? batch.values[k] : 1, batch.times ? batch.times[k] : 0);
 		}
 	}
+	triples_clear(from->triples);
 	pfree(items);
 }
 
 /*
- * Adds the interactions of right to left; right stays as it is.  An error
- * where they were collected with different options.
+ * Adds the interactions of right to left; right has none any more, as there may be
+ * many like it, and their temporary files would stay until the statement ends.  An
+ * error where they were collected with different options.
  */
 void
 similarity_combine(SimilarityBuild *left, SimilarityBuild *right)
@@ -112,15 +114,19 @@ similarity_combine(SimilarityBuild *left, SimilarityBuild *right)
 	MemoryContextSwitchTo(old);
 }
 
-/* Throws where a state with so many bytes and interactions cannot be sent. */
+/* A partial state is a value, and while it is written there is another one of that size. */
+#define MAX_STATE_SIZE (MaxAllocSize / 2)
+
+/* Throws where a state with so many bytes and the interactions of a side cannot be sent. */
 static void
-check_size(uint64 size, uint64 interactions)
+check_size(uint64 size, const Triples *interactions)
 {
-	if (size + interactions * 20 > MaxAllocSize / 2)
+	if (size + triples_size(interactions) > MAX_STATE_SIZE)
 		ereport(ERROR,
 				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
 				 errmsg("too many interactions for a partial state of an aggregate"),
-				 errdetail("A partial state has " UINT64_FORMAT " interactions.", interactions),
+				 errdetail("A partial state has " UINT64_FORMAT " interactions; it cannot be larger than %zu MB.",
+						   triples_count(interactions), (Size) MAX_STATE_SIZE / (1024 * 1024)),
 				 errhint("Set max_parallel_workers_per_gather to 0 and enable_partitionwise_aggregate to off, "
 						 "or use item_similarity() in place of the aggregate.")));
 }
@@ -131,7 +137,7 @@ serialize_side(Side *side, StringInfo buf)
 	TripleBatch batch;
 
 	iddict_serialize(side->ids.dict, buf);
-	check_size(buf->len, triples_count(side->triples));
+	check_size(buf->len, side->triples);
 	triples_rewind(side->triples);
 	while (triples_next(side->triples, &batch))
 	{
@@ -146,13 +152,18 @@ serialize_side(Side *side, StringInfo buf)
 			pq_sendbytes(buf, (char *) batch.times, batch.count * sizeof(int64));
 	}
 	pq_sendint64(buf, 0);
+	triples_clear(side->triples);
 }
 
+/* To be called once: the interactions are gone then, and their temporary files closed. */
 void
 similarity_serialize(SimilarityBuild *build, StringInfo buf)
 {
 	bool		cross = build->sources != &build->targets;
 
+	if (build->passed_on)
+		elog(ERROR, "partial state was passed on already");
+	build->passed_on = true;
 	similarity_flush(build);
 	ids_hash_all(build);
 	pq_sendbytes(buf, (char *) &build->options, sizeof(SimilarityOptions));
