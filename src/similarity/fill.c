@@ -154,7 +154,7 @@ similarity_fill_product(SimilarityBuild *build, Product *product, const Side *ro
 	product->self = rows == cols;
 	product->swapped = rows_are_targets(build);
 	product->ncols = cols->nitems;
-	product->rank_bits = Max(SCORE_LOW_BITS, bits_of(cols->nitems));
+	product->rank_bits = score_rank_bits(cols->nitems);
 	fill_items(build, product, rows, cols);
 	if (build->validation)
 		similarity_settings_fill(build, PART(product, char, settings));

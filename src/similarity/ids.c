@@ -239,6 +239,7 @@ fill_dict(SimilarityBuild *build, Ids *ids)
 	int64		first = ids->origin + ids->least;
 
 	if (ids->count > 0 && span - span / 5 <= ids->count &&
+		score_rank_bits((uint32) span) == score_rank_bits(ids->count) &&
 		(span <= MANY_ITEMS || (ids->count > MANY_ITEMS && (!samples || span == ids->count))))
 	{
 		pfree(ids->ranks);

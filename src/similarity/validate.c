@@ -31,6 +31,7 @@
 
 #define ASIDE 5					/* one in so many items of a user is put aside */
 #define EXPECTED_SUMS 3			/* for each neighbour: the settings agree on many */
+#define BYTES_PER_ID 64			/* of a user or an item, in its dictionary and the arrays by number: about so many */
 
 typedef struct SampleUser
 {
@@ -160,6 +161,17 @@ put_aside(Validation *validation, const SampleUser *user, uint64 *hashes)
 			rest->cols[start + k] = SPARSE_DROPPED;
 }
 
+/*
+ * An estimate of what the build holds by now and this will add, by numbers of the
+ * data alone: the sample must not be a matter of who allocates memory, and how.
+ */
+static uint64
+memory_used(const SparseMatrix *matrix)
+{
+	return 4 * (uint64) sparse_memory(matrix) +
+		((uint64) matrix->nrows + matrix->ncols) * BYTES_PER_ID;
+}
+
 /* Divides the matrix, for as many users as there is memory for. */
 static void
 split(Validation *validation)
@@ -168,7 +180,7 @@ split(Validation *validation)
 	SparseMatrix *matrix = build->targets.matrix;
 	Size		place_size = (Size) validation->longest * (EXPECTED_SUMS * sizeof(Sum) + sizeof(Weight));
 	Size		limit = similarity_memory_limit();
-	Size		used = MemoryContextMemAllocated(build->cxt, true) + 3 * sparse_memory(matrix);
+	uint64		used = memory_used(matrix);
 	uint64	   *hashes = MemoryContextAllocHuge(validation->cxt,
 												Max(matrix->ncols, 1) * sizeof(uint64));
 	uint32		i;
