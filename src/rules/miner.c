@@ -28,7 +28,10 @@
  * The first form is in miner_arrays.c, the other two are in miner_words.c.
  *
  * Sets go to a store in which each names the set that it extends, 16 bytes
- * whatever its length.  A set comes after the one it extends.
+ * whatever its length.  A set comes after the one it extends.  Where the taker
+ * of the sets can do with that, the unions of a set with the combinations of its
+ * perfect extensions are one record, a cube: dense data have many sets to each
+ * of these, and getting the memory for them would take longer than mining.
  *
  *-------------------------------------------------------------------------
  */
@@ -84,6 +87,55 @@ compare_kept(const void *a, const void *b)
 }
 
 /*
+ * Hands over the set or sets of a record of sets[]; items is memory for those of
+ * one set.
+ */
+static void
+spill_record(ItemsetStore *store, uint32 i, uint32 *items)
+{
+	const Itemset *record = &store->sets[i];
+	uint32		number = store->base + i;
+	uint32		extensions[CUBE_MAX];
+	uint32		width = 0;
+	uint32		length = 0;
+	uint32		combination;
+
+	if (record->flags & ITEMSET_EXTENSION)
+		return;
+	if (record->flags & ITEMSET_CUBE)
+	{
+		uint32		extension = record->item - store->base;
+		uint32		k;
+
+		number = record->parent;
+		width = cube_width(record, get_set(store, number));
+		for (k = 0; k < width; k++)
+		{
+			extensions[k] = store->sets[extension].item;
+			extension = store->sets[extension].parent - store->base;
+		}
+	}
+	while (number != NO_ITEMSET)
+	{
+		const Itemset *part = get_set(store, number);
+
+		items[length++] = part->item;
+		number = part->parent;
+	}
+	store->longest = Max(store->longest, record->length);
+	for (combination = width > 0; combination < (uint32) 1 << width; combination++)
+	{
+		uint32		n = length;
+		uint32		k;
+
+		for (k = 0; k < width; k++)
+			if (combination >> k & 1)
+				items[n++] = extensions[k];
+		store->spill(store->spill_arg, items, n, record->count);
+	}
+}
+
+/*
  * Hands over all sets and empties the store, but keeps those that sets to come
  * may extend: the path up to parent, and what is pinned.
  */
@@ -111,21 +163,9 @@ itemset_store_spill(ItemsetStore *store, uint32 parent)
 
 	for (i = 0; i < store->nsets; i++)
 	{
-		const Itemset *set = &store->sets[i];
-		uint32		length = 0;
-		uint32		number;
-
-		if ((i & 0xff) == 0)
+		if ((i & 0xff) == 0 || (store->sets[i].flags & ITEMSET_CUBE))
 			parallel_check_interrupts();
-		for (number = store->base + i; number != NO_ITEMSET;)
-		{
-			const Itemset *part = get_set(store, number);
-
-			items[length++] = part->item;
-			number = part->parent;
-		}
-		store->longest = Max(store->longest, length);
-		store->spill(store->spill_arg, items, length, set->count);
+		spill_record(store, i, items);
 	}
 	pfree(items);
 	if (store->kept)
@@ -140,7 +180,7 @@ itemset_store_spill(ItemsetStore *store, uint32 parent)
 static void
 check_numbers(const ItemsetStore *store, uint32 more)
 {
-	if ((uint64) store->base + store->nsets + more > PG_UINT32_MAX / 2)
+	if ((uint64) store->base + store->nsets + Max(store->nbeyond, 0) + more > PG_UINT32_MAX / 2)
 		ereport(ERROR,
 				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
 				 errmsg("more than %u frequent itemsets", PG_UINT32_MAX / 2),
@@ -276,13 +316,27 @@ best_grades_bar(const BestGrades *best)
 	return best->n < best->wanted ? 0 : best->heap[0];
 }
 
+/* Adds a record to the store, which has room for it; returns its number. */
+static inline uint32
+add_record(ItemsetStore *store, uint32 parent, uint32 item, uint32 count, uint32 length,
+		   uint32 flags)
+{
+	Itemset    *set = &store->sets[store->nsets];
+
+	set->parent = parent;
+	set->item = item;
+	set->count = count;
+	set->length = length;
+	set->flags = flags;
+	return store->base + store->nsets++;
+}
+
 /* Adds a set to the store; NO_ITEMSET where it is too long or not good enough. */
 static inline uint32
 emit_one(Miner *miner, uint32 parent, uint32 item, uint32 count)
 {
 	ItemsetStore *store = miner->store;
 	uint32		length = 1;
-	Itemset    *set;
 
 	if (parent != NO_ITEMSET)
 		length += get_set(store, parent)->length;
@@ -295,24 +349,45 @@ emit_one(Miner *miner, uint32 parent, uint32 item, uint32 count)
 	}
 	if (store->nsets == store->capacity)
 		itemset_store_reserve(store, 1, parent, miner->budget);
-	set = &store->sets[store->nsets];
-	set->parent = parent;
-	set->item = item;
-	set->count = count;
-	set->length = length;
-	set->flags = 0;
-	return store->base + store->nsets++;
+	return add_record(store, parent, item, count, length, 0);
 }
-
-/* Unions with combinations of so many perfect extensions are added at once. */
-#define CUBE_MAX 12
 
 /*
  * Adds the unions of the set that was added last with every combination of the
- * perfect extensions from one on, none of which is too long or not good enough.
+ * perfect extensions from one on, none of which is too long or not good enough,
+ * as a cube.
  */
 static void
 emit_cube(Miner *miner, uint32 parent, uint32 count, uint32 from)
+{
+	ItemsetStore *store = miner->store;
+	uint32		n = miner->nextensions - from;
+	uint32		length = itemset_length(store, parent) + n;
+	uint32		last = NO_ITEMSET;
+	uint32		first;
+	uint32		i;
+
+	if (store->capacity - store->nsets <= miner->nextensions)
+		itemset_store_reserve(store, miner->nextensions + 1, parent, miner->budget);
+	first = store->nsets;
+	for (i = 0; i < miner->nextensions; i++)
+	{
+		Extension  *extension = &miner->extensions[i];
+
+		/* one that was spilled is written again */
+		if (extension->record == NO_ITEMSET || extension->record < store->base)
+			extension->record = add_record(store, last, extension->item, 0, 0,
+										   ITEMSET_EXTENSION);
+		last = extension->record;
+	}
+	add_record(store, parent, last, count, length, ITEMSET_CUBE);
+	store->nbeyond += ((int64) 1 << n) - 1 - (store->nsets - first);
+	check_numbers(store, 0);
+}
+
+/* The same, set by set. */
+static void
+emit_combinations(Miner *miner, uint32 parent, uint32 count, uint32 from)
 {
 	ItemsetStore *store = miner->store;
 	uint32		n = miner->nextensions - from;
@@ -328,7 +403,7 @@ emit_cube(Miner *miner, uint32 parent, uint32 count, uint32 from)
 	set = store->sets + store->nsets;
 	for (i = 0; i < n; i++)
 	{
-		uint32		item = miner->extensions[from + i];
+		uint32		item = miner->extensions[from + i].item;
 		uint32		half = (uint32) 1 << i;
 		uint32		rest;
 
@@ -358,13 +433,16 @@ emit_extended(Miner *miner, uint32 parent, uint32 count, uint32 from)
 	if (n <= CUBE_MAX && miner->best == NULL && (uint32) miner->bar == 0 &&
 		itemset_length(miner->store, parent) + n <= miner->max_length)
 	{
-		emit_cube(miner, parent, count, from);
+		if (n > 1 && miner->store->cubes)
+			emit_cube(miner, parent, count, from);
+		else
+			emit_combinations(miner, parent, count, from);
 		return;
 	}
 	check_stack_depth();
 	for (i = from; i < miner->nextensions; i++)
 	{
-		uint32		set = emit_one(miner, parent, miner->extensions[i], count);
+		uint32		set = emit_one(miner, parent, miner->extensions[i].item, count);
 
 		if (set != NO_ITEMSET && i + 1 < miner->nextensions)
 			emit_extended(miner, set, count, i + 1);
@@ -390,9 +468,10 @@ miner_push_extension(Miner *miner, uint32 item)
 	{
 		miner->extensions_capacity *= 2;
 		miner->extensions = repalloc_huge(miner->extensions,
-										  miner->extensions_capacity * sizeof(uint32));
+										  miner->extensions_capacity * sizeof(Extension));
 	}
-	miner->extensions[miner->nextensions++] = item;
+	miner->extensions[miner->nextensions].item = item;
+	miner->extensions[miner->nextensions++].record = NO_ITEMSET;
 }
 
 /*
@@ -413,7 +492,7 @@ miner_create(const Transactions *db, uint32 max_length, ItemsetStore *store,
 	miner->max_length = Min(max_length, ITEMSET_MAX_LENGTH);
 	miner->store = store;
 	miner->extensions_capacity = 64;
-	miner->extensions = palloc_array(uint32, miner->extensions_capacity);
+	miner->extensions = palloc_array(Extension, miner->extensions_capacity);
 	if (db->conflict_start)
 		miner->blocked = MemoryContextAllocExtended(miner->cxt,
 													(Size) Max(db->nitems, 1) * sizeof(uint32),

@@ -112,6 +112,20 @@ typedef struct Itemset
 #define ITEMSET_NOT_CLOSED	1
 #define ITEMSET_NOT_MAXIMAL 2
 
+/*
+ * Records of a store with cubes that are not one set.  A cube stands for the
+ * unions of a set, its parent, with every combination of several more items but
+ * the empty one; all have the same count, and length is that of the longest.
+ * Each of these items is an extension, a record whose parent is the item before
+ * it, so that cubes can share them; item of the cube is the record of the last.
+ * Of a combination the lowest bit stands for that.  No set extends a cube.
+ */
+#define ITEMSET_EXTENSION 4
+#define ITEMSET_CUBE 8
+
+/* A cube has so many more items at most. */
+#define CUBE_MAX 12
+
 /* Takes a set that there is no room for: its items, in no particular order. */
 typedef void (*SetSpill) (void *arg, const uint32 *items, uint32 length, uint32 count);
 
@@ -133,6 +147,8 @@ typedef struct ItemsetStore
 	uint32		nsets;			/* of sets[] */
 	uint32		capacity;
 	uint32		base;
+	bool		cubes;			/* it may have them */
+	int64		nbeyond;		/* sets of all cubes, less the records that are not one set */
 	SetSpill	spill;			/* NULL: everything has to be in memory */
 	void	   *spill_arg;
 	Size		reserve;		/* memory that is left to the taker of what is spilled */
@@ -143,6 +159,24 @@ typedef struct ItemsetStore
 	const uint32 *pinned;
 	uint32		npinned;
 } ItemsetStore;
+
+/* How many items a cube has beyond those of its parent. */
+static inline uint32
+cube_width(const Itemset *cube, const Itemset *parent)
+{
+	return cube->length - parent->length;
+}
+
+/* How many sets a record of a store that has not spilled stands for. */
+static inline uint32
+record_nsets(const ItemsetStore *store, const Itemset *record)
+{
+	if (record->flags & ITEMSET_EXTENSION)
+		return 0;
+	if (record->flags & ITEMSET_CUBE)
+		return ((uint32) 1 << cube_width(record, &store->sets[record->parent])) - 1;
+	return 1;
+}
 
 /*
  * What a set needs to be among the best, where only these are wanted: the

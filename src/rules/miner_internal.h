@@ -64,6 +64,13 @@ typedef struct WordProjection
 	uint32		global[WORD_BITS];
 } WordProjection;
 
+/* An item that is in every transaction of the projections to come. */
+typedef struct Extension
+{
+	uint32		item;
+	uint32		record;			/* in the store, for cubes; NO_ITEMSET: not yet */
+} Extension;
+
 struct Miner
 {
 	const Transactions *db;
@@ -77,7 +84,7 @@ struct Miner
 	ItemsetStore *store;
 	Projection	root;
 	/* perfect extensions of the path that is worked at */
-	uint32	   *extensions;
+	Extension  *extensions;
 	uint32		nextensions;
 	uint32		extensions_capacity;
 	uint32	   *blocked;		/* by item: conflicts with this many of the path; or NULL */

@@ -73,6 +73,7 @@ typedef struct SharedMining
 	Transactions db;			/* sizes; the pointers are of the process that made it */
 	uint32		max_length;
 	uint32		best;
+	bool		cubes;			/* the store may have them */
 	uint32		nblocks;
 	uint32		nranges;		/* of blocks; 0: they are taken in order */
 	Size		memory_limit;	/* of each process, besides */
@@ -104,6 +105,7 @@ typedef struct BlockSets
 {
 	dsa_pointer sets;
 	uint32		nsets;
+	int64		nbeyond;		/* as in a store */
 	bool		given_up;		/* for want of memory */
 } BlockSets;
 
@@ -142,6 +144,7 @@ open_miner(LocalMining *local)
 	MemoryContext old = MemoryContextSwitchTo(local->cxt);
 
 	itemset_store_init(&local->store);
+	local->store.cubes = shared->cubes;
 	local->miner = miner_create(local->db, shared->max_length, &local->store, &local->budget);
 	if (shared->best > 0)
 		miner_want_best(local->miner,
@@ -243,6 +246,7 @@ mine_block(LocalMining *local, uint32 block)
 	volatile bool fits = false;
 
 	local->store.nsets = 0;
+	local->store.nbeyond = 0;
 	PG_TRY();
 	{
 		uint32		item;
@@ -286,6 +290,7 @@ mining_run(void *data, uint32 block, void *result)
 	/* the caller must know a bar that sets were left out for */
 	miner_follow_bar(local->miner);
 	found->nsets = found->given_up ? 0 : store->nsets;
+	found->nbeyond = store->nbeyond;
 	found->sets = InvalidDsaPointer;
 	if (found->nsets == 0)
 		return sizeof(BlockSets);
@@ -319,7 +324,7 @@ typedef struct Collector
 
 /* Adds the sets of a block to the store, but those that are below the bar by now. */
 static void
-add_sets(Collector *collector, const Itemset *found, uint32 nsets)
+add_sets(Collector *collector, const Itemset *found, uint32 nsets, int64 nbeyond)
 {
 	const MiningJob *job = collector->job;
 	ItemsetStore *store = job->store;
@@ -329,6 +334,7 @@ add_sets(Collector *collector, const Itemset *found, uint32 nsets)
 	uint32		first;
 	uint32		i;
 
+	store->nbeyond += nbeyond;
 	if (store->spill && !itemset_store_has_room(store, nsets, job->budget))
 	{
 		itemset_store_spill(store, NO_ITEMSET);
@@ -345,12 +351,16 @@ add_sets(Collector *collector, const Itemset *found, uint32 nsets)
 	{
 		memcpy(sets, found, (Size) nsets * sizeof(Itemset));
 		for (i = 0; i < nsets; i++)
+		{
 			if (sets[i].parent != NO_ITEMSET)
 				sets[i].parent += first;
+			if (sets[i].flags & ITEMSET_CUBE)
+				sets[i].item += first;
+		}
 		store->nsets += nsets;
 		return;
 	}
-	/* a set that stays extends one that stays */
+	/* no cubes here; a set that stays extends one that stays */
 	place = MemoryContextAllocHuge(CurrentMemoryContext, (Size) nsets * sizeof(uint32));
 	for (i = 0; i < nsets; i++)
 	{
@@ -384,7 +394,8 @@ collect_sets(void *arg, uint32 block, const void *result, Size size)
 	}
 	else if (found->nsets > 0)
 	{
-		add_sets(collector, dsa_get_address(caller_results, found->sets), found->nsets);
+		add_sets(collector, dsa_get_address(caller_results, found->sets), found->nsets,
+				 found->nbeyond);
 		dsa_free(caller_results, found->sets);
 	}
 	collector->nitems += last + 1 - collector->first_item[block];
@@ -509,6 +520,7 @@ share_transactions(const MiningJob *job)
 	*shared = layout;
 	shared->max_length = job->max_length;
 	shared->best = job->best;
+	shared->cubes = job->store->cubes;
 	pg_atomic_init_u64(&shared->bar, COUNT_GRADE(job->min_count));
 	put_array(shared, shared->support, db->support, db->nitems);
 	put_array(shared, shared->noccurrences, db->noccurrences, db->nitems);

@@ -176,16 +176,18 @@ next_facts(RuleOutput *output)
 			get_sorted_itemset(result->sorted, facts);
 	if (result->itemsets)
 	{
-		facts->both = sets[result->itemsets[output->next]].count;
-		facts->nlhs = itemset_ranks(result, result->itemsets[output->next], facts->lhs);
+		const FoundSet *found = &result->itemsets[output->next];
+
+		facts->both = sets[found->record].count;
+		facts->nlhs = itemset_ranks(result, found->record, found->combination, facts->lhs);
 		return true;
 	}
 	rule = &result->rules[output->next];
 	facts->both = sets[rule->set].count;
 	facts->lhs_count = sets[rule->lhs].count;
 	facts->rhs_count = sets[rule->rhs].count;
-	facts->nlhs = itemset_ranks(result, rule->lhs, facts->lhs);
-	facts->nrhs = itemset_ranks(result, rule->rhs, facts->rhs);
+	facts->nlhs = itemset_ranks(result, rule->lhs, 0, facts->lhs);
+	facts->nrhs = itemset_ranks(result, rule->rhs, 0, facts->rhs);
 	facts->improvement = rule->improvement;
 	facts->p = rule->p;
 	return true;

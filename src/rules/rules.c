@@ -89,8 +89,8 @@ spill_rule(RuleMaker *maker, const Rule *rule)
 	facts->lhs_count = sets[rule->lhs].count;
 	facts->rhs_count = sets[rule->rhs].count;
 	facts->improvement = rule->improvement;
-	facts->nlhs = itemset_ranks(result, rule->lhs, facts->lhs);
-	facts->nrhs = itemset_ranks(result, rule->rhs, facts->rhs);
+	facts->nlhs = itemset_ranks(result, rule->lhs, 0, facts->lhs);
+	facts->nrhs = itemset_ranks(result, rule->rhs, 0, facts->rhs);
 	put_sorted_rule(result->sorted, rule->key, facts);
 }
 
@@ -545,6 +545,7 @@ mine_itemsets(Baskets *baskets, const RulesOptions *options, bool may_spill)
 		MiningJob	job = mining_job(result, options, budget);
 
 		job.best = options->top_k;
+		result->store->cubes = options->top_k == 0;
 		if (may_spill && options->top_k == 0)
 		{
 			result->store->spill = spill_itemset;
@@ -559,7 +560,7 @@ mine_itemsets(Baskets *baskets, const RulesOptions *options, bool may_spill)
 	progress_phase("sorting", 0);
 	sort_itemsets(result, options, budget);
 	if (raises && result->n == options->top_k)
-		result->min_count = result->store->sets[result->itemsets[result->n - 1]].count;
+		result->min_count = result->store->sets[result->itemsets[result->n - 1].record].count;
 	note_limits(result, options);
 	return result;
 }

@@ -24,6 +24,13 @@ typedef struct Rule
 	uint32		rhs;
 } Rule;
 
+/* An itemset that is to be shown. */
+typedef struct FoundSet
+{
+	uint32		record;
+	uint32		combination;	/* of a cube's items; 0: the record is the set */
+} FoundSet;
+
 /* Everything that a run has found, in the memory context it ran in. */
 typedef struct MiningResult
 {
@@ -34,7 +41,7 @@ typedef struct MiningResult
 	uint32		min_count;		/* the bar, where it was in the end */
 	char	   *limits;			/* those that bit, NULL where none did */
 	/* one of these, sorted */
-	uint32	   *itemsets;
+	FoundSet   *itemsets;
 	Rule	   *rules;
 	SortedRows *sorted;			/* of either, where there are too many */
 	bool		has_rules;		/* they are rules */
@@ -60,8 +67,8 @@ typedef struct RuleFacts
 	uint32		rhs[ITEMSET_MAX_LENGTH];
 } RuleFacts;
 
-/* Items of a set as places in the order of items, ascending; returns how many. */
-extern uint32 itemset_ranks(const MiningResult *result, uint32 set, uint32 *ranks);
+extern uint32 itemset_ranks(const MiningResult *result, uint32 set, uint32 combination,
+							uint32 *ranks);
 extern MiningResult *mine_itemsets(Baskets *baskets, const RulesOptions *options, bool may_spill);
 extern MiningResult *mine_rules(Baskets *baskets, const RulesOptions *options, bool may_spill);
 extern double adjusted_p(const MiningResult *result, double p);

@@ -20,43 +20,67 @@
 /* From so many rules on it pays to put all sets in order first. */
 #define MANY_RULES 256
 
-/* Items of a set as places in the order of items, ascending; returns how many. */
+/* Puts one more place where it belongs among those before: there are few in a set. */
+static inline uint32
+add_rank(uint32 *ranks, uint32 n, uint32 rank)
+{
+	uint32		i = n;
+
+	for (; i > 0 && ranks[i - 1] > rank; i--)
+		ranks[i] = ranks[i - 1];
+	ranks[i] = rank;
+	return n + 1;
+}
+
+/*
+ * Items of a set as places in the order of items, ascending; returns how many.
+ * With a combination the set is one of a cube.
+ */
 uint32
-itemset_ranks(const MiningResult *result, uint32 set, uint32 *ranks)
+itemset_ranks(const MiningResult *result, uint32 set, uint32 combination, uint32 *ranks)
 {
 	const Itemset *sets = result->store->sets;
+	const uint32 *rank = result->encoded->rank;
 	uint32		n = 0;
 
-	for (; set != NO_ITEMSET; set = sets[set].parent)
+	if (combination != 0)
 	{
-		uint32		rank = result->encoded->rank[sets[set].item];
-		uint32		i = n++;
+		uint32		extension = sets[set].item;
 
-		for (; i > 0 && ranks[i - 1] > rank; i--)
-			ranks[i] = ranks[i - 1];
-		ranks[i] = rank;
+		set = sets[set].parent;
+		for (; combination != 0; combination >>= 1, extension = sets[extension].parent)
+			if (combination & 1)
+				n = add_rank(ranks, n, rank[sets[extension].item]);
 	}
+	for (; set != NO_ITEMSET; set = sets[set].parent)
+		n = add_rank(ranks, n, rank[sets[set].item]);
 	return n;
 }
 
 /* Sets by their items in order, as arrays compare. */
 static int
-compare_items(const MiningResult *result, uint32 a, uint32 b)
+compare_items(const MiningResult *result, FoundSet a, FoundSet b)
 {
 	uint32		x[ITEMSET_MAX_LENGTH];
 	uint32		y[ITEMSET_MAX_LENGTH];
-	uint32		nx;
-	uint32		ny;
+	uint32		nx = itemset_ranks(result, a.record, a.combination, x);
+	uint32		ny = itemset_ranks(result, b.record, b.combination, y);
 	uint32		i;
 
-	if (a == b)
-		return 0;
-	nx = itemset_ranks(result, a, x);
-	ny = itemset_ranks(result, b, y);
 	for (i = 0; i < nx && i < ny; i++)
 		if (x[i] != y[i])
 			return x[i] < y[i] ? -1 : 1;
 	return (nx > ny) - (nx < ny);
+}
+
+/* The same for sets that are not of cubes. */
+static int
+compare_sets(const MiningResult *result, uint32 a, uint32 b)
+{
+	FoundSet	x = {a, 0};
+	FoundSet	y = {b, 0};
+
+	return a == b ? 0 : compare_items(result, x, y);
 }
 
 static int
@@ -86,8 +110,8 @@ compare_rules(const void *a, const void *b, void *arg)
 			return place[x->lhs] < place[y->lhs] ? -1 : 1;
 		return (place[x->rhs] > place[y->rhs]) - (place[x->rhs] < place[y->rhs]);
 	}
-	order = compare_items(result, x->lhs, y->lhs);
-	return order != 0 ? order : compare_items(result, x->rhs, y->rhs);
+	order = compare_sets(result, x->lhs, y->lhs);
+	return order != 0 ? order : compare_sets(result, x->rhs, y->rhs);
 }
 
 /* Puts the rules in order. */
@@ -178,12 +202,14 @@ order_rules(MiningResult *result, const MemoryBudget *budget)
 	result->rules = ordered;
 }
 
-/* What a set is sorted by, as far as it fits; the rest is compared item by item. */
+/*
+ * What a set is sorted by, as far as it fits: the number of its items, where it
+ * matters, and the first of these.  The rest is compared item by item.
+ */
 typedef struct SetKey
 {
-	uint64		count_length;	/* more baskets first, then fewer items */
-	uint64		ranks[2];		/* first items */
-	uint32		set;
+	uint64		words[2];
+	FoundSet	set;
 } SetKey;
 
 static int
@@ -193,49 +219,41 @@ compare_set_keys(const void *a, const void *b, void *arg)
 	const SetKey *y = b;
 
 	CHECK_FOR_INTERRUPTS();
-	if (x->count_length != y->count_length)
-		return x->count_length < y->count_length ? -1 : 1;
-	if (x->ranks[0] != y->ranks[0])
-		return x->ranks[0] < y->ranks[0] ? -1 : 1;
-	if (x->ranks[1] != y->ranks[1])
-		return x->ranks[1] < y->ranks[1] ? -1 : 1;
+	if (x->words[0] != y->words[0])
+		return x->words[0] < y->words[0] ? -1 : 1;
+	if (x->words[1] != y->words[1])
+		return x->words[1] < y->words[1] ? -1 : 1;
 	return compare_items(arg, x->set, y->set);
 }
 
-/* Bits that the place of an item takes. */
-static inline int
-rank_bits(const MiningResult *result)
-{
-	return bits_of(result->encoded->transactions.nitems);
-}
+#define RADIX_SORT radix_sort_keys
+#define RADIX_ELEMENT SetKey
+#define RADIX_KEY(key) (key).words[0]
+#include "core/radixsort.h"
 
-/* As many of the ranks from the i-th on as fit into a word, the first on top. */
-static inline uint64
-pack_ranks(const uint32 *ranks, uint32 n, uint32 i, int bits)
+/* How keys of sets are laid out, in bits. */
+typedef struct KeyLayout
 {
-	uint64		word = 0;
-	int			shift = 64 - bits;
+	int			length;			/* number of items, on top; 0: it does not matter */
+	int			rank;			/* place of an item */
+} KeyLayout;
 
-	for (; i < n && shift >= 0; i++, shift -= bits)
-		word |= (uint64) ranks[i] << shift;
-	return word;
-}
-
-/* Puts places in order: there are few in a set. */
-static void
-sort_ranks(uint32 *ranks, uint32 n)
+static inline void
+set_key(SetKey *key, KeyLayout layout, const uint32 *ranks, uint32 n, uint32 record,
+		uint32 combination)
 {
+	uint64		word = layout.length > 0 ? (uint64) n << (64 - layout.length) : 0;
+	int			shift = 64 - layout.length - layout.rank;
 	uint32		i;
 
-	for (i = 1; i < n; i++)
-	{
-		uint32		rank = ranks[i];
-		uint32		k = i;
-
-		for (; k > 0 && ranks[k - 1] > rank; k--)
-			ranks[k] = ranks[k - 1];
-		ranks[k] = rank;
-	}
+	for (i = 0; i < n && shift >= 0; i++, shift -= layout.rank)
+		word |= (uint64) ranks[i] << shift;
+	key->words[0] = word;
+	for (word = 0, shift = 64 - layout.rank; i < n && shift >= 0; i++, shift -= layout.rank)
+		word |= (uint64) ranks[i] << shift;
+	key->words[1] = word;
+	key->set.record = record;
+	key->set.combination = combination;
 }
 
 /* A set that there is no room for in the store goes to result->sorted; arg is the result. */
@@ -252,8 +270,7 @@ spill_itemset(void *arg, const uint32 *items, uint32 length, uint32 count)
 											result->encoded->transactions.nitems,
 											ITEMSET_MAX_LENGTH);
 	for (i = 0; i < length; i++)
-		ranks[i] = result->encoded->rank[items[i]];
-	sort_ranks(ranks, length);
+		add_rank(ranks, i, result->encoded->rank[items[i]]);
 	p = sorted_rows_begin(result->sorted);
 	p = put_uint32(p, ~count);
 	p = put_uint32(p, length);
@@ -311,31 +328,165 @@ get_sorted_rule(SortedRows *rows, RuleFacts *rule)
 	return true;
 }
 
-/* Puts the sets that are wanted in order. */
+/* A record of the store, to be put in order by count. */
+typedef struct CountedRecord
+{
+	uint32		count;			/* its complement */
+	uint32		record;
+} CountedRecord;
+
+#define RADIX_SORT radix_sort_records
+#define RADIX_ELEMENT CountedRecord
+#define RADIX_KEY(record) (record).count
+#include "core/radixsort.h"
+
+/* Adds the keys of all sets of a cube; returns the end. */
+static SetKey *
+add_cube_keys(const MiningResult *result, uint32 record, KeyLayout layout, SetKey *key)
+{
+	const Itemset *sets = result->store->sets;
+	const Itemset *cube = &sets[record];
+	uint32		base[ITEMSET_MAX_LENGTH];
+	uint32		nbase = itemset_ranks(result, cube->parent, 0, base);
+	uint32		width = cube->length - nbase;
+	/* the cube's own items: places, ascending, and their bits in combinations */
+	uint32		ranks[CUBE_MAX];
+	uint32		bits[CUBE_MAX];
+	uint32		extension = cube->item;
+	uint32		combination;
+	uint32		k;
+
+	for (k = 0; k < width; k++, extension = sets[extension].parent)
+	{
+		uint32		rank = result->encoded->rank[sets[extension].item];
+		uint32		i = k;
+
+		for (; i > 0 && ranks[i - 1] > rank; i--)
+		{
+			ranks[i] = ranks[i - 1];
+			bits[i] = bits[i - 1];
+		}
+		ranks[i] = rank;
+		bits[i] = (uint32) 1 << k;
+	}
+	for (combination = 1; combination < (uint32) 1 << width; combination++)
+	{
+		uint32		merged[ITEMSET_MAX_LENGTH];
+		uint32		n = 0;
+		uint32		i = 0;
+
+		for (k = 0; k < width; k++)
+		{
+			if ((combination & bits[k]) == 0)
+				continue;
+			while (i < nbase && base[i] < ranks[k])
+				merged[n++] = base[i++];
+			merged[n++] = ranks[k];
+		}
+		while (i < nbase)
+			merged[n++] = base[i++];
+		set_key(key++, layout, merged, n, record, combination);
+	}
+	return key;
+}
+
+/*
+ * Puts the sets of some records, which have the same count, in order; returns how
+ * many these are.  Without spare memory it takes longer.
+ */
+static uint32
+sort_equal_counts(const MiningResult *result, const CountedRecord *records, uint32 nrecords,
+				  KeyLayout layout, SetKey *keys, SetKey *spare, FoundSet *found)
+{
+	SetKey	   *end = keys;
+	uint32		n;
+	uint32		i;
+	uint32		k;
+
+	for (i = 0; i < nrecords; i++)
+	{
+		uint32		record = records[i].record;
+
+		CHECK_FOR_INTERRUPTS();
+		if (result->store->sets[record].flags & ITEMSET_CUBE)
+			end = add_cube_keys(result, record, layout, end);
+		else
+		{
+			uint32		ranks[ITEMSET_MAX_LENGTH];
+
+			n = itemset_ranks(result, record, 0, ranks);
+			set_key(end++, layout, ranks, n, record, 0);
+		}
+	}
+	n = end - keys;
+	if (n < RADIX_DIGITS || spare == NULL)
+		qsort_arg(keys, n, sizeof(SetKey), compare_set_keys, (void *) result);
+	else
+	{
+		keys = radix_sort_keys(keys, spare, n, (64 - layout.length) % layout.rank, 64);
+		for (i = 0; i < n; i = k)
+		{
+			for (k = i + 1; k < n && keys[k].words[0] == keys[i].words[0];)
+				k++;
+			if (k > i + 1)
+				qsort_arg(keys + i, k - i, sizeof(SetKey), compare_set_keys, (void *) result);
+		}
+	}
+	for (i = 0; i < n; i++)
+		found[i] = keys[i].set;
+	return n;
+}
+
+/*
+ * Where there is no memory for that much more the sets are sorted on disk, if
+ * they may be.  Returns whether they have been.
+ */
+static bool
+sort_on_disk(MiningResult *result, MemoryBudget *budget, uint64 more)
+{
+	ItemsetStore *store = result->store;
+
+	if (store->base > 0 ||
+		(store->spill && store->nsets > 0 && !budget_has_room(budget, more)))
+	{
+		itemset_store_spill(store, NO_ITEMSET);
+		result->n = sorted_rows_sort(result->sorted);
+		return true;
+	}
+	budget_check(budget, more, "frequent itemsets");
+	return false;
+}
+
+/*
+ * Puts the sets that are wanted in order.  Their records are sorted by count, and
+ * then the sets of each count, so that there need not be keys of all at one time.
+ */
 void
 sort_itemsets(MiningResult *result, const RulesOptions *options, MemoryBudget *budget)
 {
 	ItemsetStore *store = result->store;
-	uint16		unwanted = options->target == TARGET_ALL ? 0 :
-		options->target == TARGET_CLOSED ? ITEMSET_NOT_CLOSED : ITEMSET_NOT_MAXIMAL;
-	int			bits = rank_bits(result);
-	uint32		ranks[ITEMSET_MAX_LENGTH];
+	uint16		unwanted = ITEMSET_EXTENSION |
+		(options->target == TARGET_ALL ? 0 :
+		 options->target == TARGET_CLOSED ? ITEMSET_NOT_CLOSED : ITEMSET_NOT_MAXIMAL);
+	KeyLayout	layout;
+	CountedRecord *records;
+	CountedRecord *spare;
+	CountedRecord *sorted;
 	SetKey	   *keys;
+	SetKey	   *spare_keys = NULL;
+	Size		size = (Size) Max(store->nsets, 1) * sizeof(CountedRecord);
+	uint32		longest = 0;
+	uint32		nrecords = 0;
 	uint32		n = 0;
+	uint32		most = 0;		/* sets of one count */
+	uint32		nequal = 0;
 	uint32		i;
+	uint32		k;
 
-	if (store->base > 0 ||
-		(store->spill && store->nsets > 0 &&
-		 !budget_has_room(budget, (Size) store->nsets * (sizeof(SetKey) + sizeof(uint32)))))
-	{
-		itemset_store_spill(store, NO_ITEMSET);
-		result->n = sorted_rows_sort(result->sorted);
+	if (sort_on_disk(result, budget, 2 * (uint64) size))
 		return;
-	}
-	budget_check(budget, (Size) store->nsets * (sizeof(SetKey) + sizeof(uint32)),
-				 "frequent itemsets");
-	keys = MemoryContextAllocHuge(CurrentMemoryContext,
-								  (Size) Max(store->nsets, 1) * sizeof(SetKey));
+	records = MemoryContextAllocHuge(CurrentMemoryContext, size);
+	spare = MemoryContextAllocHuge(CurrentMemoryContext, size);
 	for (i = 0; i < store->nsets; i++)
 	{
 		const Itemset *set = &store->sets[i];
@@ -344,20 +495,55 @@ sort_itemsets(MiningResult *result, const RulesOptions *options, MemoryBudget *b
 			CHECK_FOR_INTERRUPTS();
 		if ((set->flags & unwanted) || set->length > options->max_length)
 			continue;
-		itemset_ranks(result, i, ranks);
-		keys[n].count_length = ((uint64) ~set->count << 16) | set->length;
-		keys[n].ranks[0] = pack_ranks(ranks, set->length, 0, bits);
-		keys[n].ranks[1] = pack_ranks(ranks, set->length, 64 / bits, bits);
-		keys[n++].set = i;
+		longest = Max(longest, set->length);
+		records[nrecords].count = ~set->count;
+		records[nrecords++].record = i;
 	}
-	qsort_arg(keys, n, sizeof(SetKey), compare_set_keys, result);
+	sorted = radix_sort_records(records, spare, nrecords, 0, 32);
+	pfree(sorted == records ? spare : records);
+	for (i = 0; i < nrecords; i++)
+	{
+		uint32		nsets = record_nsets(store, &store->sets[sorted[i].record]);
 
-	result->n = options->top_k > 0 ? Min(n, options->top_k) : n;
+		if ((i & 0xfff) == 0)
+			CHECK_FOR_INTERRUPTS();
+		if (i > 0 && sorted[i].count != sorted[i - 1].count)
+		{
+			nequal = 0;
+			if (options->top_k > 0 && n >= options->top_k)
+				break;
+		}
+		n += nsets;
+		nequal += nsets;
+		most = Max(most, nequal);
+	}
+	nrecords = i;
+
+	if (sort_on_disk(result, budget,
+					 (uint64) n * sizeof(FoundSet) + (uint64) most * sizeof(SetKey)))
+	{
+		pfree(sorted);
+		return;
+	}
 	result->itemsets = MemoryContextAllocHuge(CurrentMemoryContext,
-											  (Size) Max(n, 1) * sizeof(uint32));
-	for (i = 0; i < result->n; i++)
-		result->itemsets[i] = keys[i].set;
+											  (Size) Max(n, 1) * sizeof(FoundSet));
+	keys = MemoryContextAllocHuge(CurrentMemoryContext, (Size) Max(most, 1) * sizeof(SetKey));
+	if (most >= RADIX_DIGITS && budget_has_room(budget, (uint64) most * sizeof(SetKey)))
+		spare_keys = MemoryContextAllocHuge(CurrentMemoryContext, (Size) most * sizeof(SetKey));
+	layout.length = bits_of(longest + 1);
+	layout.rank = bits_of(result->encoded->transactions.nitems);
+	for (i = 0, n = 0; i < nrecords; i = k)
+	{
+		for (k = i + 1; k < nrecords && sorted[k].count == sorted[i].count;)
+			k++;
+		n += sort_equal_counts(result, sorted + i, k - i, layout, keys, spare_keys,
+							   result->itemsets + n);
+	}
+	result->n = options->top_k > 0 ? Min(n, options->top_k) : n;
+	if (spare_keys)
+		pfree(spare_keys);
 	pfree(keys);
+	pfree(sorted);
 }
 
 /*
@@ -368,7 +554,7 @@ void
 order_sets(MiningResult *result, const MemoryBudget *budget)
 {
 	const ItemsetStore *store = result->store;
-	int			bits = rank_bits(result);
+	KeyLayout	layout = {0, bits_of(result->encoded->transactions.nitems)};
 	uint32		ranks[ITEMSET_MAX_LENGTH];
 	SetKey	   *keys;
 	uint32		i;
@@ -384,16 +570,13 @@ order_sets(MiningResult *result, const MemoryBudget *budget)
 
 		if ((i & 0xfff) == 0)
 			CHECK_FOR_INTERRUPTS();
-		itemset_ranks(result, i, ranks);
-		keys[i].count_length = 0;
-		keys[i].ranks[0] = pack_ranks(ranks, length, 0, bits);
-		keys[i].ranks[1] = pack_ranks(ranks, length, 64 / bits, bits);
-		keys[i].set = i;
+		itemset_ranks(result, i, 0, ranks);
+		set_key(&keys[i], layout, ranks, length, i, 0);
 	}
 	qsort_arg(keys, store->nsets, sizeof(SetKey), compare_set_keys, result);
 	result->set_order = MemoryContextAllocHuge(CurrentMemoryContext,
 											   (Size) store->nsets * sizeof(uint32));
 	for (i = 0; i < store->nsets; i++)
-		result->set_order[keys[i].set] = i;
+		result->set_order[keys[i].set.record] = i;
 	pfree(keys);
 }

@@ -345,6 +345,26 @@ FROM unnest(ARRAY[
     $$association_rules('TABLE rules_test.wide', min_count => 30, rank_by => 'conviction', min_lift => 1.05)$$,
     $$association_rules(NULL::text, 'SELECT basket, repeat(chr(item + 96), 3) FROM rules_test.wide', min_count => 12, rank_by => 'phi', lhs_in => '{ddd,eee,fff,ggg,hhh,iii,jjj,kkk,lll}')$$]) WITH ORDINALITY q(q, o),
   digest(q, '1MB') little, digest(q, '64MB') enough ORDER BY o;
+-- items that are in every basket of others: sets are found with them all at once, but not where only the best are wanted
+CREATE TABLE implied AS
+SELECT * FROM wide WHERE item <= 14
+UNION SELECT basket, 20 + i FROM wide, generate_series(1, 3) i WHERE item = 1
+UNION SELECT b, 30 + i FROM generate_series(1, 13) b, generate_series(1, 14) i;
+CREATE FUNCTION sets_of(options text, OUT n bigint, OUT hash text) LANGUAGE plpgsql AS $$
+BEGIN
+  EXECUTE format('SELECT count(*), md5(string_agg(format(''%%s %%s'', items, together), chr(10) ORDER BY ordinality))
+    FROM frequent_itemsets(''TABLE rules_test.implied'', min_count => 12%s) WITH ORDINALITY s', options) INTO n, hash;
+END $$;
+SET maintenance_work_mem = '64MB';
+SELECT o, a.n, a = (SELECT b FROM sets_of(o || ', top_k => 1000000') b) AS same
+FROM unnest(ARRAY['', ', max_length => 3', ', max_length => 12', ', hierarchy => ''{{1,14},{14,13},{31,32}}''']) o, sets_of(o) a;
+SELECT count(*) FILTER (WHERE 5 >= cardinality(items)), (SELECT count(*) FROM frequent_itemsets('TABLE rules_test.implied', min_count => 12, max_length => 5))
+FROM frequent_itemsets('TABLE rules_test.implied', min_count => 12);
+RESET maintenance_work_mem;
+SELECT o, little = enough AS same
+FROM unnest(ARRAY['', ', max_length => 4', ', max_length => 12']) o,
+  digest(format('frequent_itemsets(%L, min_count => 12%s)', 'TABLE rules_test.implied', o), '1MB') little,
+  digest(format('frequent_itemsets(%L, min_count => 12%s)', 'TABLE rules_test.implied', o), '64MB') enough;
 -- with the sets in memory, rules in files
 SELECT o, little.n > 5000 AS many, little = enough AS same
 FROM unnest(ARRAY[

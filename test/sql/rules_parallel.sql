@@ -2,11 +2,15 @@
 CREATE TABLE rules_many AS
 SELECT b AS basket, i AS item FROM generate_series(1, 3000) b, generate_series(1, 150) i
 WHERE ('x' || substr(md5(b || ',' || i), 1, 4))::bit(16)::int < 65536 * 0.45;
+CREATE VIEW rules_many_implied AS
+SELECT * FROM rules_many UNION ALL SELECT basket, item * 1000 + i FROM rules_many, generate_series(1, 3) i WHERE item IN (2, 40, 150);
 CREATE FUNCTION pg_temp.results(workers text) RETURNS TABLE (what text, n bigint, hash text) LANGUAGE plpgsql AS $$
 BEGIN
   PERFORM set_config('max_parallel_maintenance_workers', workers, true);
   RETURN QUERY SELECT 'sets', count(*), md5(string_agg(s::text, ';' ORDER BY ordinality))
     FROM frequent_itemsets('TABLE rules_many', min_support => 0.22) WITH ORDINALITY s;
+  RETURN QUERY SELECT 'sets with implied items', count(*), md5(string_agg(s::text, ';' ORDER BY ordinality))
+    FROM frequent_itemsets('TABLE rules_many_implied', min_support => 0.2) WITH ORDINALITY s;
   RETURN QUERY SELECT 'closed', count(*), md5(string_agg(s::text, ';' ORDER BY ordinality))
     FROM frequent_itemsets('TABLE rules_many', min_support => 0.3, target => 'closed') WITH ORDINALITY s;
   RETURN QUERY SELECT 'best sets', count(*), md5(string_agg(s::text, ';' ORDER BY ordinality))
@@ -26,13 +30,14 @@ CREATE TEMP TABLE alone AS SELECT * FROM pg_temp.results('0');
 CREATE TEMP TABLE together AS SELECT * FROM pg_temp.results('3');
 SELECT what, a.n > 0 AS found, a.n = t.n AND a.hash = t.hash AS same FROM alone a JOIN together t USING (what) ORDER BY what COLLATE "C";
 -- processes without the memory for a block leave it to the caller
-CREATE FUNCTION pg_temp.little(workers text, memory text) RETURNS text LANGUAGE plpgsql AS $$
+CREATE FUNCTION pg_temp.little(workers text, memory text, what text DEFAULT 'rules_many') RETURNS text LANGUAGE plpgsql AS $$
 BEGIN
   PERFORM set_config('max_parallel_maintenance_workers', workers, true), set_config('maintenance_work_mem', memory, true);
   RETURN (SELECT count(*) || ' ' || sum(hashint8extended(hash_array_extended(items, together), ordinality))
-          FROM frequent_itemsets('TABLE rules_many', min_support => 0.095) WITH ORDINALITY s);
+          FROM frequent_itemsets('TABLE ' || what, min_support => 0.095) WITH ORDINALITY s);
 END $$;
 SELECT pg_temp.little('3', '24MB') = alone AS same, pg_temp.little('1', '10MB') = alone AS and_from_files FROM pg_temp.little('0', '64MB') AS alone;
+SELECT pg_temp.little('3', '24MB', 'rules_many_implied') = alone AS same, pg_temp.little('1', '10MB', 'rules_many_implied') = alone AS and_from_files FROM pg_temp.little('0', '64MB', 'rules_many_implied') AS alone;
 -- without any worker to be had
 SET max_parallel_workers = 0;
 SELECT count(*) FROM (SELECT * FROM pg_temp.results('3') EXCEPT SELECT * FROM alone) d;
@@ -67,4 +72,5 @@ SET max_parallel_maintenance_workers = 0;
 SELECT count(*) FROM frequent_itemsets('TABLE rules_many', min_support => 0.07);
 RESET statement_timeout;
 \set VERBOSITY default
+DROP VIEW rules_many_implied;
 DROP TABLE rules_many;
