@@ -48,6 +48,7 @@ output_open(RuleOutput *output, const MiningResult *result)
 	const EncodedBaskets *encoded = result->encoded;
 	uint32		nitems = encoded->transactions.nitems;
 	uint32		i;
+	int			k;
 
 	output->result = result;
 	output->next = 0;
@@ -57,6 +58,15 @@ output_open(RuleOutput *output, const MiningResult *result)
 	output->limits = output->no_limits ? (Datum) 0 : CStringGetTextDatum(result->limits);
 	output->cxt = AllocSetContextCreate(CurrentMemoryContext, "recsys rules row",
 										ALLOCSET_DEFAULT_SIZES);
+	for (k = 0; output->bigint_items && k < lengthof(output->arrays); k++)
+	{
+		ArrayType  *array = palloc0(ARR_OVERHEAD_NONULLS(1) + ITEMSET_MAX_LENGTH * sizeof(int64));
+
+		array->ndim = 1;
+		array->elemtype = INT8OID;
+		ARR_LBOUND(array)[0] = 1;
+		output->arrays[k] = array;
+	}
 	output->by_rank = MemoryContextAllocHuge(CurrentMemoryContext,
 											 (Size) Max(nitems, 1) * sizeof(RankedItem));
 	for (i = 0; i < nitems; i++)
@@ -71,25 +81,19 @@ output_open(RuleOutput *output, const MiningResult *result)
 	}
 }
 
-/* Items by their places, as bigint[] or text[]. */
+/* Items by their places, as bigint[] or text[], of which a row has two at most. */
 static Datum
-items_array(RuleOutput *output, const uint32 *ranks, uint32 n)
+items_array(RuleOutput *output, int which, const uint32 *ranks, uint32 n)
 {
 	uint32		i;
 
 	if (output->bigint_items)
 	{
-		Size		size = ARR_OVERHEAD_NONULLS(1) + n * sizeof(int64);
-		ArrayType  *array = palloc0(size);
-		int64	   *elements;
+		ArrayType  *array = output->arrays[which];
+		int64	   *elements = (int64 *) ARR_DATA_PTR(array);
 
-		SET_VARSIZE(array, size);
-		array->ndim = 1;
-		array->dataoffset = 0;
-		array->elemtype = INT8OID;
+		SET_VARSIZE(array, ARR_OVERHEAD_NONULLS(1) + n * sizeof(int64));
 		ARR_DIMS(array)[0] = n;
-		ARR_LBOUND(array)[0] = 1;
-		elements = (int64 *) ARR_DATA_PTR(array);
 		for (i = 0; i < n; i++)
 			elements[i] = output->by_rank[ranks[i]].number;
 		return PointerGetDatum(array);
@@ -117,7 +121,7 @@ itemset_row(RuleOutput *output, Datum *values, bool *nulls)
 	const MiningResult *result = output->result;
 	const RuleFacts *set = output->facts;
 
-	values[0] = items_array(output, set->lhs, set->nlhs);
+	values[0] = items_array(output, 0, set->lhs, set->nlhs);
 	values[1] = Int64GetDatum(set->both);
 	values[2] = Int64GetDatum(result->encoded->nbaskets);
 	values[3] = Float8GetDatum((double) set->both / result->encoded->nbaskets);
@@ -139,8 +143,8 @@ rule_row(RuleOutput *output, Datum *values, bool *nulls)
 	table.lhs = rule->lhs_count;
 	table.rhs = rule->rhs_count;
 	table.n = result->encoded->nbaskets;
-	values[0] = items_array(output, rule->lhs, rule->nlhs);
-	values[1] = items_array(output, rule->rhs, rule->nrhs);
+	values[0] = items_array(output, 0, rule->lhs, rule->nlhs);
+	values[1] = items_array(output, 1, rule->rhs, rule->nrhs);
 	values[2] = Int64GetDatum(rule->both);
 	values[3] = Int64GetDatum(rule->lhs_count);
 	values[4] = Int64GetDatum(rule->rhs_count);

@@ -10,6 +10,7 @@
 
 #include "core/compat.h"
 #include "rules/rules.h"
+#include "utils/array.h"
 
 typedef union RankedItem
 {
@@ -25,6 +26,7 @@ typedef struct RuleOutput
 	RuleFacts  *facts;			/* of the row */
 	bool		bigint_items;	/* or text */
 	RankedItem *by_rank;		/* items in the order of their places */
+	ArrayType  *arrays[2];		/* of bigint items: memory for those of a row */
 	Datum		limits;
 	bool		no_limits;
 	MemoryContext cxt;			/* of a row */
