@@ -641,7 +641,7 @@ recsys_audience_cross(PG_FUNCTION_ARGS)
 	cross.depth = PG_GETARG_INT32(1);
 	cross.min_size = (uint64) PG_GETARG_INT64(2);
 
-	InitMaterializedSRF(fcinfo, 0);
+	InitMaterializedSRF(fcinfo, MAT_SRF_USE_EXPECTED_DESC);
 	SPI_connect();
 	query_run(query_prepare(text_to_cstring(PG_GETARG_TEXT_PP(0)), columns, lengthof(columns), 0, NULL),
 			  NULL, NULL, read_group, &cross);
@@ -755,7 +755,7 @@ recsys_audience_reach(PG_FUNCTION_ARGS)
 				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
 				 errmsg("query must not be null")));
 	columns[1].type = get_fn_expr_argtype(fcinfo->flinfo, 1);
-	InitMaterializedSRF(fcinfo, 0);
+	InitMaterializedSRF(fcinfo, MAT_SRF_USE_EXPECTED_DESC);
 	reach.cxt = CurrentMemoryContext;
 	reach.rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
 	if (!PG_ARGISNULL(1))

@@ -390,7 +390,7 @@ recsys_measure_members(PG_FUNCTION_ARGS)
 	MeasureReader *reader;
 	uint32		i;
 
-	InitMaterializedSRF(fcinfo, 0);
+	InitMaterializedSRF(fcinfo, MAT_SRF_USE_EXPECTED_DESC);
 	if (PG_ARGISNULL(0))
 		PG_RETURN_NULL();
 	get_slices(fcinfo, 1, &s);
@@ -472,7 +472,7 @@ recsys_measure_top(PG_FUNCTION_ARGS)
 	uint64		n;
 	uint64		i;
 
-	InitMaterializedSRF(fcinfo, 0);
+	InitMaterializedSRF(fcinfo, MAT_SRF_USE_EXPECTED_DESC);
 	if (PG_ARGISNULL(0))
 		PG_RETURN_NULL();
 	if (PG_ARGISNULL(1) || PG_GETARG_INT64(1) < 0)

@@ -58,8 +58,13 @@
 #define repalloc_array(pointer, type, count) ((type *) repalloc(pointer, sizeof(type) * (count)))
 #endif
 
-/* set-returning functions in materialize mode: the helper came with 15 */
+/*
+ * Set-returning functions in materialize mode: the helper came with 15.  The row
+ * type is always the one that the caller expects: to look it up anew leaves
+ * memory behind with each call until the caller's statement ends.
+ */
 #if PG_VERSION_NUM < 150000
+#define MAT_SRF_USE_EXPECTED_DESC 0x01
 #define InitMaterializedSRF(fcinfo, flags) recsys_materialized_srf(fcinfo)
 extern void recsys_materialized_srf(FunctionCallInfo fcinfo);
 #endif

@@ -56,7 +56,7 @@ recsys_list_recommenders(PG_FUNCTION_ARGS)
 	Datum		type = ObjectIdGetDatum(definition_type(fcinfo));
 	uint64		i;
 
-	InitMaterializedSRF(fcinfo, 0);
+	InitMaterializedSRF(fcinfo, MAT_SRF_USE_EXPECTED_DESC);
 	if (SPI_connect() != SPI_OK_CONNECT)
 		elog(ERROR, "SPI_connect failed");
 	if (SPI_execute_with_args("SELECT c.oid FROM pg_catalog.pg_class c"

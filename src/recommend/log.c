@@ -462,7 +462,7 @@ recsys_recommender_report(PG_FUNCTION_ARGS)
 		ereport(ERROR,
 				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
 				 errmsg("%s must not be null", PG_ARGISNULL(0) ? "name" : "within")));
-	InitMaterializedSRF(fcinfo, 0);
+	InitMaterializedSRF(fcinfo, MAT_SRF_USE_EXPECTED_DESC);
 	recommender = recommender_acquire(fcinfo, PG_GETARG_TEXT_PP(0));
 	PG_TRY();
 	{

@@ -39,7 +39,7 @@ call_run(FunctionCallInfo fcinfo, int first, int item_column, CallBody body)
 				 errmsg("name of the recommender must not be null"),
 				 errhint("If the first argument stands for the type of the items, give n too, by its name: %s(NULL::text, 'name', ..., n => 10).",
 						 get_func_name(fcinfo->flinfo->fn_oid))));
-	InitMaterializedSRF(fcinfo, 0);
+	InitMaterializedSRF(fcinfo, MAT_SRF_USE_EXPECTED_DESC);
 	call.rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
 	call.recommender = recommender_acquire(fcinfo, PG_GETARG_TEXT_PP(first));
 	PG_TRY();

@@ -499,7 +499,7 @@ recsys_rfm_cuts_report(PG_FUNCTION_ARGS)
 	int			i;
 	int			k;
 
-	InitMaterializedSRF(fcinfo, 0);
+	InitMaterializedSRF(fcinfo, MAT_SRF_USE_EXPECTED_DESC);
 	rfm_cuts_setup(cuts, &setup);
 	for (d = 0; d < RFM_DIMENSIONS; d++)
 	{

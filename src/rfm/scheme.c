@@ -195,7 +195,7 @@ recsys_rfm_segments(PG_FUNCTION_ARGS)
 	int			nm = scheme == RFM_CLASSIC ? 1 : bins[RFM_M];
 	int			cell;
 
-	InitMaterializedSRF(fcinfo, 0);
+	InitMaterializedSRF(fcinfo, MAT_SRF_USE_EXPECTED_DESC);
 	for (cell = 0; cell < bins[RFM_R] * bins[RFM_F] * nm; cell++)
 	{
 		int			scores[RFM_DIMENSIONS];

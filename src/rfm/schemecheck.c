@@ -158,7 +158,7 @@ recsys_rfm_scheme_check(PG_FUNCTION_ARGS)
 	int			scores[RFM_DIMENSIONS];
 	int			i;
 
-	InitMaterializedSRF(fcinfo, 0);
+	InitMaterializedSRF(fcinfo, MAT_SRF_USE_EXPECTED_DESC);
 	boxes.bins = check_int_option("bins", PG_GETARG_INT32(1), 2, RFM_MAX_BINS);
 	if (SPI_connect() != SPI_OK_CONNECT)
 		elog(ERROR, "SPI_connect failed");

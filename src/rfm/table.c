@@ -379,7 +379,7 @@ recsys_rfm_table(PG_FUNCTION_ARGS)
 	RfmTable	table = {0};
 	RfmCutKeys *keys;
 
-	InitMaterializedSRF(fcinfo, 0);
+	InitMaterializedSRF(fcinfo, MAT_SRF_USE_EXPECTED_DESC);
 	read_arguments(&table, fcinfo, PG_NARGS() - 12);
 	table.user_type = getBaseType(TupleDescAttr(rsinfo->setDesc, 0)->atttypid);
 

@@ -58,11 +58,40 @@ list_elements(ArrayType *list, int *n)
 	return values;
 }
 
+/* Counts an item that is in no basket, once if it is among the first. */
+static int
+add_name(char **names, int n, char *name)
+{
+	int			i;
+
+	for (i = 0; i < Min(n, MAX_NAMES); i++)
+		if (strcmp(names[i], name) == 0)
+			return n;
+	if (n < MAX_NAMES)
+		names[n] = name;
+	return n + 1;
+}
+
+static void
+tell_missing(char **names, int n, const char *option)
+{
+	StringInfoData list;
+	int			i;
+
+	initStringInfo(&list);
+	for (i = 0; i < Min(n, MAX_NAMES); i++)
+		appendStringInfo(&list, "%s\"%s\"", i > 0 ? ", " : "", names[i]);
+	ereport(NOTICE,
+			(errmsg_plural("%d item of %s is in no basket", "%d items of %s are in no basket",
+						   n, n, option),
+			 errdetail(n > MAX_NAMES ? "The first are %s." : "Not found: %s.", list.data)));
+}
+
 /* Which numbers of the dictionary a list names; NULL for no list. */
 static bool *
 listed_numbers(IdDict *dict, ArrayType *list, const char *option, bool tells)
 {
-	StringInfoData missing;
+	char	   *names[MAX_NAMES];
 	int			nmissing = 0;
 	bool	   *listed;
 	Datum	   *values;
@@ -74,7 +103,6 @@ listed_numbers(IdDict *dict, ArrayType *list, const char *option, bool tells)
 	listed = MemoryContextAllocExtended(CurrentMemoryContext, Max(iddict_count(dict), 1),
 										MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
 	values = list_elements(list, &n);
-	initStringInfo(&missing);
 	for (i = 0; i < n; i++)
 	{
 		bool		valid;
@@ -83,15 +111,11 @@ listed_numbers(IdDict *dict, ArrayType *list, const char *option, bool tells)
 
 		if (id != IDDICT_NOT_FOUND)
 			listed[id] = true;
-		else if (++nmissing <= MAX_NAMES)
-			appendStringInfo(&missing, "%s\"%s\"", nmissing > 1 ? ", " : "",
-							 TextDatumGetCString(values[i]));
+		else if (tells)
+			nmissing = add_name(names, nmissing, TextDatumGetCString(values[i]));
 	}
-	if (tells && nmissing > 0)
-		ereport(NOTICE,
-				(errmsg_plural("%d item of %s is in no basket", "%d items of %s are in no basket",
-							   nmissing, nmissing, option),
-				 errdetail(nmissing > MAX_NAMES ? "The first are %s." : "Not found: %s.", missing.data)));
+	if (nmissing > 0)
+		tell_missing(names, nmissing, option);
 	return listed;
 }
 

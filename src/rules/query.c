@@ -150,7 +150,7 @@ mine_query(FunctionCallInfo fcinfo, bool rules)
 	bool		nulls[OUTPUT_MAX_FIELDS];
 	int			query_arg;
 
-	InitMaterializedSRF(fcinfo, 0);
+	InitMaterializedSRF(fcinfo, MAT_SRF_USE_EXPECTED_DESC);
 	rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
 	if (rsinfo->setDesc->natts != (rules ? RULE_FIELDS : ITEMSET_FIELDS))
 		elog(ERROR, "unexpected row type of itemsets or rules");

@@ -538,7 +538,7 @@ recsys_sequence_rules(PG_FUNCTION_ARGS)
 	int			query_arg;
 	uint64		i;
 
-	InitMaterializedSRF(fcinfo, 0);
+	InitMaterializedSRF(fcinfo, MAT_SRF_USE_EXPECTED_DESC);
 	rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
 	item_type = TupleDescAttr(rsinfo->setDesc, 0)->atttypid;
 	query_arg = item_type == TEXTOID ? 1 : 0;

@@ -439,16 +439,19 @@ sort_equal_counts(const MiningResult *result, const CountedRecord *records, uint
 
 /*
  * Where there is no memory for that much more the sets are sorted on disk, if
- * they may be.  Returns whether they have been.
+ * they may be, and what was made in memory for that is freed before.  Returns
+ * whether they have been.
  */
 static bool
-sort_on_disk(MiningResult *result, MemoryBudget *budget, uint64 more)
+sort_on_disk(MiningResult *result, MemoryBudget *budget, uint64 more, void *made)
 {
 	ItemsetStore *store = result->store;
 
 	if (store->base > 0 ||
 		(store->spill && store->nsets > 0 && !budget_has_room(budget, more)))
 	{
+		if (made)
+			pfree(made);
 		itemset_store_spill(store, NO_ITEMSET);
 		result->n = sorted_rows_sort(result->sorted);
 		return true;
@@ -483,7 +486,7 @@ sort_itemsets(MiningResult *result, const RulesOptions *options, MemoryBudget *b
 	uint32		i;
 	uint32		k;
 
-	if (sort_on_disk(result, budget, 2 * (uint64) size))
+	if (sort_on_disk(result, budget, 2 * (uint64) size, NULL))
 		return;
 	records = MemoryContextAllocHuge(CurrentMemoryContext, size);
 	spare = MemoryContextAllocHuge(CurrentMemoryContext, size);
@@ -520,11 +523,8 @@ sort_itemsets(MiningResult *result, const RulesOptions *options, MemoryBudget *b
 	nrecords = i;
 
 	if (sort_on_disk(result, budget,
-					 (uint64) n * sizeof(FoundSet) + (uint64) most * sizeof(SetKey)))
-	{
-		pfree(sorted);
+					 (uint64) n * sizeof(FoundSet) + (uint64) most * sizeof(SetKey), sorted))
 		return;
-	}
 	result->itemsets = MemoryContextAllocHuge(CurrentMemoryContext,
 											  (Size) Max(n, 1) * sizeof(FoundSet));
 	keys = MemoryContextAllocHuge(CurrentMemoryContext, (Size) Max(most, 1) * sizeof(SetKey));

@@ -259,7 +259,7 @@ similarity_of_query(FunctionCallInfo fcinfo, int query_arg, Rows kind)
 		ereport(ERROR,
 				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
 				 errmsg("query must not be null")));
-	InitMaterializedSRF(fcinfo, 0);
+	InitMaterializedSRF(fcinfo, MAT_SRF_USE_EXPECTED_DESC);
 	build = read_query(fcinfo, text_to_cstring(PG_GETARG_TEXT_PP(query_arg)), kind,
 					   TupleDescAttr(rsinfo->setDesc, 0)->atttypid,
 					   TupleDescAttr(rsinfo->setDesc, 1)->atttypid,

@@ -141,6 +141,9 @@ is(limited("SET maintenance_work_mem = '16MB'; $similarity", 40), '', 'item_simi
 is(limited(q(SELECT count(*) FROM item_similarity('SELECT u % 500, item % 7 FROM facts, generate_series(1, 12)')), $room), '', 'item_similarity() makes its matrix in parts');
 my $model = q(SELECT create_recommender('dense', 'SELECT u % 1000, item % 200, amount, ts FROM facts, generate_series(1, 5)'));
 is(limited("SET client_min_messages = warning; SET maintenance_work_mem = '16MB'; $model; SELECT refresh_recommender('dense')", 40), '', 'create_recommender() and refresh_recommender() spill');
+# calls leave nothing behind before their statement ends either
+my $report = q(SELECT count(*) FROM generate_series(1, 200000) g, rfm_cuts_report(CASE WHEN g > 0 THEN (SELECT rfm_cuts_agg(u, u, amount) FROM facts WHERE u < 100) END));
+is(limited($report, $room), '', 'rfm_cuts_report() may be called often');
 # a type's own limit
 like(limited(q(SELECT tagset_agg('t' || u || '-' || item || '-' || k) FROM facts, generate_series(1, 4) k), 300),
 	qr/ERROR:  54000: too many different tags/, 'tagset_agg() stops at the limit of a tagset');
