@@ -1,9 +1,11 @@
 -- recommend_all(): the rows of recommend(), whoever works them out.
-SELECT setseed(0.5);
+-- not random(), which is another one before 15
+CREATE FUNCTION pg_temp.u(key bigint, k int) RETURNS float8 LANGUAGE sql IMMUTABLE AS
+  $$SELECT ((hashint8extended(key, k) >> 11) & 9007199254740991) / 9007199254740992.0::float8$$;
 CREATE TABLE all_orders AS
-SELECT (random() ^ 2 * 3000)::int AS customer, (random() ^ 2 * 120)::int AS product,
-	(1 + random() * 3)::int AS quantity, '2024-01-01'::timestamptz + random() * interval '200 days' AS ordered_at
-FROM generate_series(1, 20000);
+SELECT (pg_temp.u(g, 1) ^ 2 * 3000)::int AS customer, (pg_temp.u(g, 2) ^ 2 * 120)::int AS product,
+	(1 + pg_temp.u(g, 3) * 3)::int AS quantity, '2024-01-01'::timestamptz + pg_temp.u(g, 4) * interval '200 days' AS ordered_at
+FROM generate_series(1, 20000) g;
 CREATE INDEX ON all_orders (customer);
 CREATE TABLE all_products AS
 SELECT p AS id, p % 3 <> 1 AS available, (p * 37 % 101)::numeric AS price, chr(97 + p % 5) AS category

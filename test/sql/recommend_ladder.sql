@@ -116,7 +116,9 @@ SELECT source, count(*) > 0 AS some FROM recommend(NULL::text, 'ladder_arrays', 
 
 -- popularity fades with the half-life of the similarity options
 SELECT create_recommender('ladder_fades', 'TABLE ladder_orders', similarity_options('cosine', half_life => '20 days')) > 0 AS created;
+\set SHOW_CONTEXT never
 SELECT create_recommender('ladder_forever', 'SELECT 1, 2, 1, timestamptz ''-infinity''', similarity_options('cosine', half_life => '20 days'));
+\set SHOW_CONTEXT errors
 SELECT count(*) > 400 AS many, count(*) FILTER (WHERE abs(m.popularity - o.w) > 1e-5 * o.w OR m.item IS NULL OR o.product IS NULL) AS wrong, bool_or(m.popularity <> m.users) AS fades
 FROM ladder_fades_model m FULL JOIN (SELECT product, sum(w) AS w FROM (
 	SELECT customer, product, sum(quantity * 2 ^ (extract(epoch FROM ordered_at - newest)::float8 / 86400 / 20)) AS w

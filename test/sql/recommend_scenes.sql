@@ -210,7 +210,9 @@ SELECT * FROM recommend_page('scene_shop', 7, ARRAY[NULL::page_slot]);
 SELECT * FROM recommend_page('scene_shop', 7, ARRAY[ROW('recommend', NULL, NULL, NULL, NULL)::page_slot]);
 SELECT * FROM recommend_page('scene_shop', 7, ARRAY[page_slot('similar', 1)]);
 SELECT * FROM recommend_page('scene_shop', 7, ARRAY[page_slot('best_sellers', 1)]);
+\set VERBOSITY sqlstate
 SELECT * FROM recommend_page('scene_shop', 7, ARRAY[page_slot('recommend', 1, filter => 'nonesuch = 1')]);
+\set VERBOSITY terse
 
 DROP VIEW scene_bundles;
 DROP FUNCTION scene_rerank, scene_topup, scene_before, scene_had;

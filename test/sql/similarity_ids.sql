@@ -33,8 +33,8 @@ SELECT si_same('SELECT -u, i - 150, w FROM si_rows', 'x + 150') AS negative,
   si_same('SELECT u, CASE WHEN i < 150 THEN i - 9223372036854775808 ELSE 9223372036854775500 + i END, w FROM si_rows',
     '(CASE WHEN x < 0 THEN x + 9223372036854775808 ELSE x - 9223372036854775500 END)') AS both;
 -- integers of 4 bytes, below 0 and above, far apart: in their order
-SELECT string_agg(DISTINCT item::text, ' ') AS items, array_agg(item) = array_agg(item ORDER BY item) AS ordered
-FROM item_similarity(NULL::int, 'SELECT 1, i FROM unnest(''{5, -2000000000, 2000000000, -1}''::int[]) i', n => 1);
+SELECT array_agg(item ORDER BY place) AS items
+FROM item_similarity(NULL::int, 'SELECT 1, i FROM unnest(''{5, -2000000000, 2000000000, -1}''::int[]) i', n => 1) WITH ORDINALITY q(item, neighbour, score, together, place);
 -- one that is far away, first or last, who shares nothing with others
 SELECT si_same('SELECT u, i, w FROM si_rows UNION ALL SELECT 9223372036854775807, -9223372036854775808, 1') AS last,
   si_same('SELECT -9223372036854775808, 9223372036854775807, 1 UNION ALL SELECT u, i, w FROM si_rows') AS first;

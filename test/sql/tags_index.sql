@@ -144,7 +144,7 @@ SELECT plan($$SELECT count(*) FROM tag_split WHERE tags @@ 'all & t1 & !often'$$
 DROP INDEX tag_split_some;
 -- an index on the condition itself
 CREATE INDEX tag_split_which ON tag_split ((tags @@ 'all & !often'), id);
-SELECT plan($$SELECT * FROM tag_split WHERE tags @@ 'all & !often' AND id < 100$$);
+SELECT line FROM plan($$SELECT * FROM tag_split WHERE tags @@ 'all & !often' AND id < 100$$) line WHERE line ~ 'Index';
 SELECT count(*), sum(id) FROM tag_split WHERE tags @@ 'all & !often' AND id < 100;
 SELECT count(*), sum(id) FROM tag_split WHERE 'all & !often'::tagquery @@ tags AND id < 100;
 DROP INDEX tag_split_which;
