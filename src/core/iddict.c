@@ -98,13 +98,6 @@ int_key(const IdDict *dict, Datum value)
 	}
 }
 
-/* The other way round: a Datum is unsigned, and of 32 bits on some machines. */
-static inline int64
-key_int(Datum key)
-{
-	return (intptr_t) key;
-}
-
 static inline bool
 equal_values(IdDict *dict, Datum a, Datum b)
 {
@@ -237,7 +230,7 @@ find_slot(IdDict *dict, Datum key, uint32 hash)
 	uint32		id;
 
 	if (dict->direct)
-		return (uint32) ((uint64) key_int(key) - dict->base);
+		return (uint32) ((uint64) datum_int64(key) - dict->base);
 	slot = hash & dict->mask;
 	while ((id = dict->slots[slot]) != FREE_SLOT)
 	{
@@ -268,10 +261,10 @@ rebuild_slots(IdDict *dict, bool direct, uint64 base, Size nslots)
 		if ((id & 0xffff) == 0)
 			CHECK_FOR_INTERRUPTS();
 		if (direct)
-			slot = (uint64) key_int(dict->values[id]) - base;
+			slot = (uint64) datum_int64(dict->values[id]) - base;
 		else
 		{
-			slot = (dict->isint ? hash_int64(key_int(dict->values[id])) :
+			slot = (dict->isint ? hash_int64(datum_int64(dict->values[id])) :
 					dict->hashes[id]) & dict->mask;
 			while (dict->slots[slot] != FREE_SLOT)
 				slot = (slot + 1) & dict->mask;
@@ -301,8 +294,8 @@ grow_slots(IdDict *dict)
 	{
 		if ((id & 0xffff) == 0)
 			CHECK_FOR_INTERRUPTS();
-		least = Min(least, key_int(dict->values[id]));
-		greatest = Max(greatest, key_int(dict->values[id]));
+		least = Min(least, datum_int64(dict->values[id]));
+		greatest = Max(greatest, datum_int64(dict->values[id]));
 	}
 	span = (uint64) greatest - (uint64) least;
 	if (dict->isint && span < most - most / 5)
@@ -393,7 +386,7 @@ make_key(IdDict *dict, Datum value, uint32 *hash)
 	{
 		value = int_key(dict, value);
 		/* a direct table may become another before the value is put into it */
-		*hash = hash_int64(key_int(value));
+		*hash = hash_int64(datum_int64(value));
 		return value;
 	}
 	if (dict->typlen == -1)
@@ -412,8 +405,8 @@ put_key(IdDict *dict, Datum key, uint32 hash)
 	uint32		slot;
 	uint32		id;
 
-	if (dict->direct && (uint64) key_int(key) - dict->base >= dict->nslots)
-		cover_key(dict, (uint64) key_int(key));
+	if (dict->direct && (uint64) datum_int64(key) - dict->base >= dict->nslots)
+		cover_key(dict, (uint64) datum_int64(key));
 	slot = find_slot(dict, key, hash);
 	id = dict->slots[slot];
 
@@ -437,8 +430,8 @@ prefetch_slots(IdDict *dict, const Datum *keys, const uint32 *hashes, int n)
 	int			i;
 
 	for (i = 0; i < n && dict->direct; i++)
-		if ((uint64) key_int(keys[i]) - dict->base < dict->nslots)
-			__builtin_prefetch(&dict->slots[(uint64) key_int(keys[i]) - dict->base]);
+		if ((uint64) datum_int64(keys[i]) - dict->base < dict->nslots)
+			__builtin_prefetch(&dict->slots[(uint64) datum_int64(keys[i]) - dict->base]);
 	for (i = 0; i < n && !dict->direct; i++)
 		__builtin_prefetch(&dict->slots[hashes[i] & dict->mask]);
 	for (i = 0; i < n && dict->isint && !dict->direct; i++)
@@ -482,7 +475,7 @@ iddict_find(IdDict *dict, Datum value)
 	Datum		key = make_key(dict, value, &hash);
 	uint32		id;
 
-	if (dict->direct && (uint64) key_int(key) - dict->base >= dict->nslots)
+	if (dict->direct && (uint64) datum_int64(key) - dict->base >= dict->nslots)
 		return IDDICT_NOT_FOUND;
 	id = dict->slots[find_slot(dict, key, hash)];
 	return id != FREE_SLOT ? id : IDDICT_NOT_FOUND;
@@ -605,8 +598,8 @@ compare_keys(const void *a, const void *b, void *arg)
 static int
 compare_int_keys(const void *a, const void *b)
 {
-	int64		x = key_int(((const SortKey *) a)->value);
-	int64		y = key_int(((const SortKey *) b)->value);
+	int64		x = datum_int64(((const SortKey *) a)->value);
+	int64		y = datum_int64(((const SortKey *) b)->value);
 
 	CHECK_FOR_INTERRUPTS();
 	return (x > y) - (x < y);
@@ -714,7 +707,7 @@ iddict_serialize(IdDict *dict, StringInfo buf)
 		if ((i & 0xfff) == 0)
 			CHECK_FOR_INTERRUPTS();
 		if (dict->isint)
-			pq_sendint64(buf, key_int(value));
+			pq_sendint64(buf, datum_int64(value));
 		else
 		{
 			Size		size = dict->typbyval ? sizeof(Datum) :

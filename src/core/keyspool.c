@@ -24,10 +24,10 @@
 #include "core/compat.h"
 
 #include "port/pg_bitutils.h"
-#include "storage/buffile.h"
 
 #include "core/aggregate.h"
 #include "core/keyspool.h"
+#include "core/tempfile.h"
 
 #define INITIAL_ROWS 1024
 #define FILE_CHUNK_ROWS 4096	/* rows that are read at a time from a file */
@@ -54,11 +54,7 @@ struct KeySpool
 static void
 close_file(void *arg)
 {
-	KeySpool   *spool = arg;
-
-	if (spool->file)
-		BufFileClose(spool->file);
-	spool->file = NULL;
+	temp_file_close(&((KeySpool *) arg)->file);
 }
 
 /*
@@ -112,7 +108,7 @@ write_rows(KeySpool *spool)
 	MemoryContext old = MemoryContextSwitchTo(spool->cxt);
 
 	if (spool->file == NULL)
-		spool->file = BufFileCreateTemp(true);
+		spool->file = BufFileCreateTemp(false);
 	seek(spool, spool->filed);
 	BufFileWrite(spool->file, spool->keys, spool->used * spool->width * sizeof(uint64));
 	MemoryContextSwitchTo(old);

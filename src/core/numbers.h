@@ -25,6 +25,13 @@ mix64(uint64 h)
 	return h ^ (h >> 31);
 }
 
+/* An integer of up to 64 bits that is by value: a Datum is unsigned, and of 32 bits on some machines. */
+static inline int64
+datum_int64(Datum datum)
+{
+	return sizeof(Datum) == sizeof(int64) ? (int64) datum : (int32) datum;
+}
+
 /* For qsort() of uint32, of which there may be millions. */
 static inline int
 compare_uint32(const void *a, const void *b)

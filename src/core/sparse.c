@@ -20,9 +20,8 @@
 #include <float.h>
 #include <math.h>
 
-#include "storage/buffile.h"
-
 #include "core/sparse.h"
+#include "core/tempfile.h"
 
 /* A sum that is less than this share of the sum of absolute values is 0. */
 #define ROUNDING 1e-6
@@ -41,7 +40,8 @@
 
 struct Triples
 {
-	MemoryContext cxt;
+	MemoryContext cxt;			/* its own, with which its file is closed */
+	MemoryContextCallback callback;
 	Size		memory_limit;
 	Size		count;			/* in memory */
 	Size		capacity;
@@ -73,13 +73,26 @@ typedef struct BatchHeader
 	bool		has_times;
 } BatchHeader;
 
-/* Beyond memory_limit bytes entries go to a file. */
+static void
+close_file(void *arg)
+{
+	temp_file_close(&((Triples *) arg)->file);
+}
+
+/*
+ * Beyond memory_limit bytes entries go to a file.  Whoever made them may never get
+ * to their end: a plan need not be run to its own.
+ */
 Triples *
 triples_create(MemoryContext cxt, Size memory_limit)
 {
-	Triples    *triples = MemoryContextAllocZero(cxt, sizeof(Triples));
+	MemoryContext own = AllocSetContextCreate(cxt, "recsys interactions", ALLOCSET_SMALL_SIZES);
+	Triples    *triples = MemoryContextAllocZero(own, sizeof(Triples));
 
-	triples->cxt = cxt;
+	triples->cxt = own;
+	triples->callback.func = close_file;
+	triples->callback.arg = triples;
+	MemoryContextRegisterResetCallback(own, &triples->callback);
 	triples->memory_limit = memory_limit;
 	triples->file_batch = Max(Min(FILE_BATCH, memory_limit / 8 / ENTRY_BYTES), 1024);
 	return triples;
@@ -396,7 +409,7 @@ triples_renumber(Triples **triples, TripleNumbers numbers, void *arg)
 		triples_visit(old, numbers, arg);
 		return;
 	}
-	*triples = triples_create(old->cxt, old->memory_limit);
+	*triples = triples_create(MemoryContextGetParent(old->cxt), old->memory_limit);
 	triples_rewind(old);
 	while (triples_next(old, &batch))
 	{
@@ -414,9 +427,7 @@ triples_renumber(Triples **triples, TripleNumbers numbers, void *arg)
 void
 triples_clear(Triples *triples)
 {
-	if (triples->file)
-		BufFileClose(triples->file);
-	triples->file = NULL;
+	close_file(triples);
 	triples->count = triples->spilled = 0;
 	free_memory(triples);
 }
@@ -424,12 +435,7 @@ triples_clear(Triples *triples)
 void
 triples_free(Triples *triples)
 {
-	triples_clear(triples);
-	free_array(triples->buffer.rows);
-	free_array(triples->buffer.cols);
-	free_array(triples->buffer.values);
-	free_array(triples->buffer.times);
-	pfree(triples);
+	MemoryContextDelete(triples->cxt);
 }
 
 /*
@@ -716,6 +722,8 @@ merge_rows(SparseMatrix *matrix, const Filling *filling, Merging *merging)
 		Size		kept = merge_row(matrix->cols + from, values, count, merging->keys);
 		Size		i;
 
+		/* rows may be empty */
+		CHECK_FOR_INTERRUPTS();
 		if (kept == NEEDS_VALUES)
 		{
 			if (!merging->room_for_values)

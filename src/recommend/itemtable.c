@@ -26,6 +26,7 @@
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 
+#include "core/numbers.h"
 #include "recommend/recommend.h"
 
 #define KEEP_BYTES (4 * 1024 * 1024)
@@ -117,8 +118,8 @@ idtype_compare(IdType *type, Datum a, Datum b)
 {
 	if (type->fast)
 	{
-		int64		x = (int64) idtype_normal(type, a);
-		int64		y = (int64) idtype_normal(type, b);
+		int64		x = datum_int64(idtype_normal(type, a));
+		int64		y = datum_int64(idtype_normal(type, b));
 
 		return (x > y) - (x < y);
 	}

@@ -484,6 +484,21 @@ least_rows(SimilarityBuild *build)
 }
 
 /*
+ * Interactions are used up by who takes them.  A plan that reads groups again does
+ * not gather them again: it must not get at what is gone.
+ */
+void
+similarity_pass_on(SimilarityBuild *build)
+{
+	if (build->passed_on)
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("similarity of a group cannot be worked out again"),
+				 errhint("Put the aggregation into a common table expression: WITH ... AS MATERIALIZED (SELECT ... GROUP BY ...).")));
+	build->passed_on = true;
+}
+
+/*
  * Works out the neighbours and calls emit for each source that has any
  * interaction, in the order of the sources' values and in the memory context
  * that is current here.  To be called once.
@@ -493,6 +508,7 @@ similarity_finish(SimilarityBuild *build, SimilarityEmit emit, void *arg)
 {
 	MemoryContext old = MemoryContextSwitchTo(build->cxt);
 
+	similarity_pass_on(build);
 	build->emit = emit;
 	build->emit_arg = arg;
 	build->emit_cxt = old;

@@ -75,7 +75,7 @@ struct SimilarityBuild
 	Side		other;			/* sources, where they are of another kind */
 	Side	   *sources;		/* one of the two */
 	TimestampTz newest;			/* DT_NOBEGIN: no time seen */
-	bool		passed_on;		/* serialized: there are no interactions any more */
+	bool		passed_on;		/* there are no interactions any more */
 	/* while finishing */
 	uint32	   *order;			/* of users */
 	double	   *user_weights;	/* by user; NULL: all 1 */
@@ -210,6 +210,7 @@ extern double similarity_factor(double base, double exponent);
 extern double similarity_source_factor(const SimilarityBuild *build, uint32 item);
 extern double similarity_target_factor(const SimilarityBuild *build, uint32 item);
 extern void similarity_multiply(SimilarityBuild *build);
+extern void similarity_pass_on(SimilarityBuild *build);
 extern void similarity_emit_row(SimilarityBuild *build, uint32 rank, Neighbour *list, int count);
 
 /* lists.c */

@@ -204,6 +204,8 @@ make_side(SimilarityBuild *build, Side *side, uint32 nusers)
 	numbers = number_items(build, side);
 	if (numbers)
 		iddict_renumber(side->ids.dict, numbers);
+	/* what goes to a file leaves memory before that is counted */
+	triples_rewind(side->triples);
 	side->matrix = sparse_create(build->cxt, side->triples, entry_memory(build, nusers), nusers,
 								 side->nitems, numbers, decay.half_life > 0 ? decayed : NULL, &decay);
 	if (side->matrix == NULL)
@@ -211,7 +213,8 @@ make_side(SimilarityBuild *build, Side *side, uint32 nusers)
 				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
 				 errmsg("not enough memory for the similarity of " UINT64_FORMAT " interactions of %u users with %u items",
 						triples_count(side->triples), nusers, side->nitems),
-				 errhint("Increase maintenance_work_mem.")));
+				 errdetail("It takes memory for all rows of any one user at a time, and for a part of the rest."),
+				 errhint("Increase maintenance_work_mem, or leave out users without an identity, such as guests, and robots.")));
 	triples_free(side->triples);
 	side->triples = NULL;
 	if (numbers)

@@ -101,6 +101,7 @@ similarity_combine(SimilarityBuild *left, SimilarityBuild *right)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("options must be the same for all rows")));
+	similarity_pass_on(right);
 	similarity_flush(left);
 	similarity_flush(right);
 	ids_hash_all(left);
@@ -161,9 +162,7 @@ similarity_serialize(SimilarityBuild *build, StringInfo buf)
 {
 	bool		cross = build->sources != &build->targets;
 
-	if (build->passed_on)
-		elog(ERROR, "partial state was passed on already");
-	build->passed_on = true;
+	similarity_pass_on(build);
 	similarity_flush(build);
 	ids_hash_all(build);
 	pq_sendbytes(buf, (char *) &build->options, sizeof(SimilarityOptions));

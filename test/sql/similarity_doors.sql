@@ -194,3 +194,29 @@ SELECT * FROM item_similarity(' "Public".sd_events
 SELECT * FROM item_similarity('');
 
 DROP TABLE sd_events, sd_parts, sd_tastes, sd_weighted CASCADE;
+-- groups that a plan reads again: they are there once only
+CREATE TABLE sd_groups AS SELECT g, u, ((u * 7 + k * k * 13 + g) % 50)::bigint AS i
+FROM generate_series(1, 3) g, generate_series(1, 40) u, generate_series(1, 5) k;
+ANALYZE sd_groups;
+SELECT v.x, (SELECT sum(cardinality(s.a)) FROM (SELECT g, item_similarity_agg(u, i) AS a FROM sd_groups GROUP BY g OFFSET 0) s WHERE s.g >= v.x)
+FROM (VALUES (1), (2), (3)) v(x);
+WITH s AS MATERIALIZED (SELECT g, cardinality(item_similarity_agg(u, i)) AS n FROM sd_groups GROUP BY g)
+SELECT v.x, (SELECT sum(n) > 0 FROM s WHERE s.g >= v.x) AS some FROM (VALUES (1), (2), (3)) v(x);
+-- states in files that nobody reads to the end: no warning
+SET maintenance_work_mem = '4MB';
+SELECT cardinality(a) > 0 AS some FROM (SELECT g, item_similarity_agg((k * 7919 % 997)::bigint, (k % 173 * (k % 181) % 300)::bigint) AS a
+  FROM generate_series(1, 200000) k, generate_series(1, 3) g GROUP BY g LIMIT 1) s;
+BEGIN;
+DECLARE sd_cursor CURSOR FOR SELECT cardinality(item_similarity_agg((k * 7919 % 997)::bigint, (k % 173 * (k % 181) % 300)::bigint)) > 0 AS some
+  FROM generate_series(1, 200000) k, generate_series(1, 3) g GROUP BY g;
+SAVEPOINT before;
+FETCH 1 FROM sd_cursor;
+ROLLBACK TO before;
+FETCH 1 FROM sd_cursor;
+CLOSE sd_cursor;
+COMMIT;
+SET temp_file_limit = '1MB';
+SELECT cardinality(item_similarity_agg((k * 7919 % 997)::bigint, (k % 173 * (k % 181) % 300)::bigint)) FROM generate_series(1, 400000) k;
+RESET temp_file_limit;
+RESET maintenance_work_mem;
+DROP TABLE sd_groups;
