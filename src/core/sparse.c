@@ -825,7 +825,7 @@ make_matrix(MemoryContext cxt, Triples *triples, Size memory, uint32 nrows, uint
 	memory -= Min(memory, 2 * longest * sizeof(uint64));
 	merging.room = Min(count, memory / (*valued ? 8 : 4));
 	merging.room_for_values = merging.room <= memory / 8;
-	if (merging.room >= longest && count / merging.room <= MAX_PARTS)
+	if (merging.room >= longest && count <= MAX_PARTS * merging.room)
 	{
 		matrix->cols = MemoryContextAllocHuge(cxt, merging.room * sizeof(uint32));
 		if (*valued)
