@@ -27,7 +27,7 @@ SET maintenance_work_mem = '6MB';
 :begin
 SELECT count(*) FROM frequent_itemsets('TABLE rules_long', min_support => 0.01);
 :end
-SET maintenance_work_mem = '2GB';
+SET maintenance_work_mem = '2000MB';
 :begin
 SELECT count(*) FROM frequent_itemsets('TABLE rules_long', min_support => 0.02, target => 'closed');
 :end
