@@ -672,31 +672,37 @@ fuzz_seeds(PG_FUNCTION_ARGS)
 	{
 		Aggregate  *aggregate = &aggregates[a];
 		Node	   *context = aggregate_node();
-		Datum		state = 0;
+		uint64		lengths[3] = {1, 5, PG_UINT64_MAX};
 
 		SPI_execute(aggregate->sample, true, 0);
 		table = SPI_tuptable;
-		for (uint64 i = 0; i < table->numvals; i++)
+		/* each from the start: a state may be serialized once */
+		for (int n = 0; n < lengthof(lengths); n++)
 		{
-			LOCAL_FCINFO(trans, FUNC_MAX_ARGS);
-			int			k;
+			Datum		state = 0;
+			bytea	   *bytes;
+			bytea	   *seed;
 
-			InitFunctionCallInfoData(*trans, &aggregate->trans, aggregate->nargs + 1, DEFAULT_COLLATION_OID, context, NULL);
-			trans->args[0].value = state;
-			trans->args[0].isnull = state == 0;
-			for (k = 0; k < aggregate->nargs; k++)
-				trans->args[k + 1].value = SPI_getbinval(table->vals[i], table->tupdesc, k + 1, &trans->args[k + 1].isnull);
-			state = FunctionCallInvoke(trans);
-			if (state != 0 && (i == 0 || i == 4 || i + 1 == table->numvals))
+			for (uint64 i = 0; i < Min(table->numvals, lengths[n]); i++)
 			{
-				bytea	   *bytes = serialize(aggregate, context, state);
-				bytea	   *seed = palloc(VARSIZE(bytes) + 1);
+				LOCAL_FCINFO(trans, FUNC_MAX_ARGS);
+				int			k;
 
-				SET_VARSIZE(seed, VARSIZE(bytes) + 1);
-				VARDATA(seed)[0] = (char) a;
-				memcpy(VARDATA(seed) + 1, VARDATA(bytes), VARSIZE(bytes) - VARHDRSZ);
-				seeds = lappend(seeds, seed);
+				InitFunctionCallInfoData(*trans, &aggregate->trans, aggregate->nargs + 1, DEFAULT_COLLATION_OID, context, NULL);
+				trans->args[0].value = state;
+				trans->args[0].isnull = state == 0;
+				for (k = 0; k < aggregate->nargs; k++)
+					trans->args[k + 1].value = SPI_getbinval(table->vals[i], table->tupdesc, k + 1, &trans->args[k + 1].isnull);
+				state = FunctionCallInvoke(trans);
 			}
+			if (state == 0)
+				continue;
+			bytes = serialize(aggregate, context, state);
+			seed = palloc(VARSIZE(bytes) + 1);
+			SET_VARSIZE(seed, VARSIZE(bytes) + 1);
+			VARDATA(seed)[0] = (char) a;
+			memcpy(VARDATA(seed) + 1, VARDATA(bytes), VARSIZE(bytes) - VARHDRSZ);
+			seeds = lappend(seeds, seed);
 		}
 	}
 	/* what is called for a value may take SPI's tables with it */
