@@ -216,7 +216,9 @@ FETCH 1 FROM sd_cursor;
 CLOSE sd_cursor;
 COMMIT;
 SET temp_file_limit = '1MB';
+\set VERBOSITY sqlstate
 SELECT cardinality(item_similarity_agg((k * 7919 % 997)::bigint, (k % 173 * (k % 181) % 300)::bigint)) FROM generate_series(1, 400000) k;
+\set VERBOSITY default
 RESET temp_file_limit;
 RESET maintenance_work_mem;
 DROP TABLE sd_groups;
