@@ -348,7 +348,7 @@ add_cube_keys(const MiningResult *result, uint32 record, KeyLayout layout, SetKe
 	const Itemset *cube = &sets[record];
 	uint32		base[ITEMSET_MAX_LENGTH];
 	uint32		nbase = itemset_ranks(result, cube->parent, 0, base);
-	uint32		width = cube->length - nbase;
+	uint32		width = cube_width(cube, &sets[cube->parent]);
 	/* the cube's own items: places, ascending, and their bits in combinations */
 	uint32		ranks[CUBE_MAX];
 	uint32		bits[CUBE_MAX];

@@ -49,6 +49,14 @@ integer_of(const Ids *ids, Datum value)
 		DatumGetInt16(value);
 }
 
+static void
+spill_interactions(SimilarityBuild *build)
+{
+	triples_spill(build->targets.triples);
+	if (build->sources != &build->targets)
+		triples_spill(build->sources->triples);
+}
+
 /*
  * Makes room for what ids are about to take, or throws.  Interactions can wait in
  * their files: they get half of what ids leave.
@@ -62,9 +70,7 @@ make_room(void *arg, Size more)
 
 	if (used <= limit)
 		return;
-	triples_spill(build->targets.triples);
-	if (build->sources != &build->targets)
-		triples_spill(build->sources->triples);
+	spill_interactions(build);
 	used = MemoryContextMemAllocated(build->cxt, true) + more;
 	check_state_memory(used, "ids of users and items");
 	triples_limit(build->targets.triples, (limit - used) / 2);
@@ -156,11 +162,7 @@ ids_hash(SimilarityBuild *build, Ids *ids)
 		return;
 	/* what is in memory cannot leave while it is being numbered */
 	if (MemoryContextMemAllocated(build->cxt, true) > similarity_memory_limit() / 8)
-	{
-		triples_spill(build->targets.triples);
-		if (build->sources != &build->targets)
-			triples_spill(build->sources->triples);
-	}
+		spill_interactions(build);
 	if (users || ids == &build->targets.ids)
 		triples_renumber(&build->targets.triples, renumber_entries, &renumbering);
 	if (build->sources != &build->targets && (users || ids == &build->sources->ids))

@@ -268,6 +268,13 @@ validation_users(const Validation *validation)
 	return validation->nusers;
 }
 
+/* similarity_factor() in single precision. */
+static inline float
+float_factor(double base, double exponent)
+{
+	return (float) Min(similarity_factor(base, exponent), FLT_MAX);
+}
+
 static void
 fill_beta_factors(const SimilarityBuild *build, const double *square, double beta, float *factors)
 {
@@ -277,7 +284,7 @@ fill_beta_factors(const SimilarityBuild *build, const double *square, double bet
 	{
 		if ((i & 0xfff) == 0)
 			CHECK_FOR_INTERRUPTS();
-		factors[i] = (float) Min(similarity_factor(square[i], beta), FLT_MAX);
+		factors[i] = float_factor(square[i], beta);
 	}
 }
 
@@ -453,8 +460,7 @@ fill_factors(Validation *validation, const TuneSetting *setting, uint32 places)
 				base += list[i].score;
 		else
 			base = validation->square[validation->item[place]];
-		validation->factor[place] = (float) Min(similarity_factor(base, setting->normalize ? 1 : setting->alpha),
-												FLT_MAX);
+		validation->factor[place] = float_factor(base, setting->normalize ? 1 : setting->alpha);
 	}
 }
 
