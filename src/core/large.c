@@ -50,3 +50,14 @@ large_realloc(void *memory, Size size)
 {
 	return ask_for_huge_pages(repalloc_huge(memory, size), size);
 }
+
+/* Bytes of an array, which may be more than can be addressed. */
+Size
+large_array_size(uint64 count, Size size)
+{
+	if (count > MaxAllocHugeSize / size)
+		ereport(ERROR,
+				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+				 errmsg("arrays of " UINT64_FORMAT " elements are too large", count)));
+	return (Size) count * size;
+}

@@ -12,5 +12,6 @@
 
 extern void *large_alloc(MemoryContext cxt, Size size);
 extern void *large_realloc(void *memory, Size size);
+extern Size large_array_size(uint64 count, Size size);
 
 #endif							/* RECSYS_LARGE_H */

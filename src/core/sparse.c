@@ -1,12 +1,18 @@
 /*-------------------------------------------------------------------------
  *
  * sparse.c
- *		Sparse matrices: collecting entries in any order, and the matrix of them.
+ *		A matrix of compressed rows, made of entries in any order.
  *
- * Entries are first collected as they come, 8 bytes each, 12 with values, 20
- * with times; beyond a limit of memory they go to a temporary file.  A matrix
- * of compressed rows is made of them by counting: 4 bytes an entry, 8 with
- * values, and 8 a row.
+ *		count_rows			reads what was collected (triples.c): how many entries
+ *							each row has, thereby where it starts
+ *		fill_rows			reads it again and puts each entry into its row
+ *		merge_rows			sorts each row by column, puts entries of the same place
+ *							together and closes the gaps
+ *
+ * Where memory does not suffice for the entries before they are put together,
+ * the last two steps are done for some rows after the other (make_rows).
+ *
+ * The matrix takes 4 bytes an entry, 8 with values, and 8 a row.
  *
  * Whatever the order in which entries came, the matrix has the same bits:
  * columns are sorted within a row, and entries of the same place are added up
@@ -20,8 +26,8 @@
 #include <float.h>
 #include <math.h>
 
+#include "core/large.h"
 #include "core/sparse.h"
-#include "core/tempfile.h"
 
 /* A sum that is less than this share of the sum of absolute values is 0. */
 #define ROUNDING 1e-6
@@ -29,414 +35,8 @@
 /* Bytes of rows that are filled at a time. */
 #define FILL_BYTES ((Size) 4 * 1024 * 1024)
 
-/* Entries that there is memory for at least. */
-#define MIN_ENTRIES 64
-
-/* Entries of a batch in the file, at most. */
-#define FILE_BATCH ((Size) 256 * 1024)
-
 /* The matrix is made in so many parts at most. */
 #define MAX_PARTS 64
-
-struct Triples
-{
-	MemoryContext cxt;			/* its own, with which its file is closed */
-	MemoryContextCallback callback;
-	Size		memory_limit;
-	Size		count;			/* in memory */
-	Size		capacity;
-	uint64		spilled;		/* in the file */
-	uint32	   *rows;
-	uint32	   *cols;
-	bool		has_values;		/* not all are 1 */
-	bool		has_times;
-	float	   *values;
-	int64	   *times;
-	BufFile    *file;
-	int			end_file;		/* where the file ends */
-	off_t		end_offset;
-	/* reading */
-	bool		read_memory;	/* what is in memory was read, or is being read */
-	bool		visited;		/* what is in memory is being looked at */
-	Size		file_batch;		/* entries of a batch */
-	TripleBatch buffer;			/* for what comes from the file: so many entries */
-};
-
-/* Of an entry with a value and a time. */
-#define ENTRY_BYTES (2 * sizeof(uint32) + sizeof(float) + sizeof(int64))
-
-/* Of a batch in the file; the arrays follow. */
-typedef struct BatchHeader
-{
-	uint64		count;
-	bool		has_values;
-	bool		has_times;
-} BatchHeader;
-
-static void
-close_file(void *arg)
-{
-	temp_file_close(&((Triples *) arg)->file);
-}
-
-/*
- * Beyond memory_limit bytes entries go to a file.  Whoever made them may never get
- * to their end: a plan need not be run to its own.
- */
-Triples *
-triples_create(MemoryContext cxt, Size memory_limit)
-{
-	MemoryContext own = AllocSetContextCreate(cxt, "recsys interactions", ALLOCSET_SMALL_SIZES);
-	Triples    *triples = MemoryContextAllocZero(own, sizeof(Triples));
-
-	triples->cxt = own;
-	triples->callback.func = close_file;
-	triples->callback.arg = triples;
-	MemoryContextRegisterResetCallback(own, &triples->callback);
-	triples->memory_limit = memory_limit;
-	triples->file_batch = Max(Min(FILE_BATCH, memory_limit / 8 / ENTRY_BYTES), 1024);
-	return triples;
-}
-
-/* Bytes of an array, which may be more than can be addressed. */
-static Size
-array_size(uint64 count, Size size)
-{
-	if (count > MaxAllocHugeSize / size)
-		ereport(ERROR,
-				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
-				 errmsg("arrays of " UINT64_FORMAT " elements are too large", count)));
-	return (Size) count * size;
-}
-
-/* Makes room for more entries, in an array that may not exist yet. */
-static void *
-grow(MemoryContext cxt, void *array, Size capacity, Size size)
-{
-	return array ? repalloc_huge(array, array_size(capacity, size)) :
-		MemoryContextAllocHuge(cxt, array_size(capacity, size));
-}
-
-static void
-seek_file(Triples *triples, int file, off_t offset)
-{
-	if (BufFileSeek(triples->file, file, offset, SEEK_SET) != 0)
-		ereport(ERROR,
-				(errcode_for_file_access(),
-				 errmsg("could not seek in a temporary file")));
-}
-
-/* Appends all that is in memory to the file. */
-static void
-spill(Triples *triples)
-{
-	Size		start;
-
-	if (triples->file == NULL)
-	{
-		MemoryContext old = MemoryContextSwitchTo(triples->cxt);
-
-		triples->file = BufFileCreateTemp(false);
-		MemoryContextSwitchTo(old);
-	}
-	else
-		seek_file(triples, triples->end_file, triples->end_offset);
-	for (start = 0; start < triples->count; start += triples->file_batch)
-	{
-		BatchHeader header = {0};
-
-		CHECK_FOR_INTERRUPTS();
-		header.count = Min(triples->count - start, triples->file_batch);
-		header.has_values = triples->has_values;
-		header.has_times = triples->has_times;
-		BufFileWrite(triples->file, (void *) &header, sizeof(header));
-		BufFileWrite(triples->file, triples->rows + start, header.count * sizeof(uint32));
-		BufFileWrite(triples->file, triples->cols + start, header.count * sizeof(uint32));
-		if (header.has_values)
-			BufFileWrite(triples->file, triples->values + start, header.count * sizeof(float));
-		if (header.has_times)
-			BufFileWrite(triples->file, triples->times + start, header.count * sizeof(int64));
-	}
-	BufFileTell(triples->file, &triples->end_file, &triples->end_offset);
-	triples->spilled += triples->count;
-	triples->count = 0;
-}
-
-static void
-free_array(const void *array)
-{
-	if (array)
-		pfree((void *) array);
-}
-
-static void
-free_memory(Triples *triples)
-{
-	free_array(triples->rows);
-	free_array(triples->cols);
-	free_array(triples->values);
-	free_array(triples->times);
-	triples->rows = triples->cols = NULL;
-	triples->values = NULL;
-	triples->times = NULL;
-	triples->capacity = 0;
-}
-
-/* Bytes of an entry. */
-static Size
-entry_size(const Triples *triples)
-{
-	return 2 * sizeof(uint32) + (triples->has_values ? sizeof(float) : 0) +
-		(triples->has_times ? sizeof(int64) : 0);
-}
-
-/* Bytes of all entries, at most. */
-uint64
-triples_size(const Triples *triples)
-{
-	return triples_count(triples) * entry_size(triples);
-}
-
-/* Do so many entries stay within the limit? */
-static bool
-has_room(const Triples *triples, uint64 capacity)
-{
-	return capacity <= MIN_ENTRIES || capacity * entry_size(triples) <= triples->memory_limit;
-}
-
-static void
-make_room(Triples *triples)
-{
-	Size		capacity = Max(triples->capacity * 2, MIN_ENTRIES);
-
-	if (triples->capacity > 0 && !has_room(triples, capacity))
-	{
-		spill(triples);
-		return;
-	}
-	triples->capacity = capacity;
-	triples->rows = grow(triples->cxt, triples->rows, capacity, sizeof(uint32));
-	triples->cols = grow(triples->cxt, triples->cols, capacity, sizeof(uint32));
-	if (triples->has_values)
-		triples->values = grow(triples->cxt, triples->values, capacity, sizeof(float));
-	if (triples->has_times)
-		triples->times = grow(triples->cxt, triples->times, capacity, sizeof(int64));
-}
-
-/*
- * From now on entries have values, or times; those before have a default.  What
- * would take too much memory with them goes to the file without.
- */
-static void
-widen(Triples *triples, bool values, bool times)
-{
-	Size		i;
-
-	triples->has_values |= values;
-	triples->has_times |= times;
-	if (!has_room(triples, triples->capacity))
-	{
-		triples->has_values &= triples->values != NULL;
-		triples->has_times &= triples->times != NULL;
-		triples_spill(triples);
-		triples->has_values |= values;
-		triples->has_times |= times;
-		make_room(triples);
-		return;
-	}
-	if (values)
-		triples->values = grow(triples->cxt, NULL, triples->capacity, sizeof(float));
-	if (times)
-		triples->times = grow(triples->cxt, NULL, triples->capacity, sizeof(int64));
-	for (i = 0; values && i < triples->count; i++)
-		triples->values[i] = 1;
-	for (i = 0; times && i < triples->count; i++)
-		triples->times[i] = 0;
-}
-
-/* Adds an entry; a time of 0 is none. */
-void
-triples_add(Triples *triples, uint32 row, uint32 col, float value, int64 time)
-{
-	Size		i;
-
-	if (triples->count == triples->capacity)
-		make_room(triples);
-	if (!triples->has_values && value != 1)
-		widen(triples, true, false);
-	if (!triples->has_times && time != 0)
-		widen(triples, false, true);
-	i = triples->count;
-	triples->rows[i] = row;
-	triples->cols[i] = col;
-	if (triples->has_values)
-		triples->values[i] = value;
-	if (triples->has_times)
-		triples->times[i] = time;
-	triples->count++;
-}
-
-uint64
-triples_count(const Triples *triples)
-{
-	return triples->spilled + triples->count;
-}
-
-/* Gives back what is in memory, unless it is being looked at: it goes to the file. */
-void
-triples_spill(Triples *triples)
-{
-	if (triples->visited)
-		return;
-	if (triples->count > 0)
-		spill(triples);
-	free_memory(triples);
-}
-
-/* From now on they may take no more memory than that, where that is less than before. */
-void
-triples_limit(Triples *triples, Size memory_limit)
-{
-	triples->memory_limit = Min(triples->memory_limit, memory_limit);
-}
-
-/*
- * Starts to read from the beginning.  Where there is a file the rest goes there
- * too: memory is wanted for what is made of the entries.
- */
-void
-triples_rewind(Triples *triples)
-{
-	triples->read_memory = false;
-	if (triples->file == NULL)
-		return;
-	spill(triples);
-	free_memory(triples);
-	seek_file(triples, 0, 0);
-}
-
-static void
-read_exact(BufFile *file, void *buffer, Size size)
-{
-	if (BufFileRead(file, buffer, size) != size)
-		ereport(ERROR,
-				(errcode_for_file_access(),
-				 errmsg("could not read from a temporary file")));
-}
-
-/* Next batch, valid until the next call; false at the end. */
-bool
-triples_next(Triples *triples, TripleBatch *batch)
-{
-	BatchHeader header;
-
-	if (triples->file && !triples->read_memory &&
-		BufFileRead(triples->file, &header, sizeof(header)) == sizeof(header))
-	{
-		TripleBatch *buffer = &triples->buffer;
-
-		if (buffer->rows == NULL)
-		{
-			buffer->rows = grow(triples->cxt, NULL, triples->file_batch, sizeof(uint32));
-			buffer->cols = grow(triples->cxt, NULL, triples->file_batch, sizeof(uint32));
-		}
-		if (header.has_values && buffer->values == NULL)
-			buffer->values = grow(triples->cxt, NULL, triples->file_batch, sizeof(float));
-		if (header.has_times && buffer->times == NULL)
-			buffer->times = grow(triples->cxt, NULL, triples->file_batch, sizeof(int64));
-		*batch = *buffer;
-		batch->count = header.count;
-		read_exact(triples->file, (void *) batch->rows, header.count * sizeof(uint32));
-		read_exact(triples->file, (void *) batch->cols, header.count * sizeof(uint32));
-		if (header.has_values)
-			read_exact(triples->file, (void *) batch->values, header.count * sizeof(float));
-		else
-			batch->values = NULL;
-		if (header.has_times)
-			read_exact(triples->file, (void *) batch->times, header.count * sizeof(int64));
-		else
-			batch->times = NULL;
-		return true;
-	}
-	if (triples->read_memory)
-		return false;
-	triples->read_memory = true;
-	batch->count = triples->count;
-	batch->rows = triples->rows;
-	batch->cols = triples->cols;
-	batch->values = triples->values;
-	batch->times = triples->times;
-	return batch->count > 0;
-}
-
-#define VISIT_ENTRIES 65536
-
-static void
-visit_batch(const TripleBatch *batch, TripleNumbers numbers, void *arg)
-{
-	Size		start;
-
-	for (start = 0; start < batch->count; start += VISIT_ENTRIES)
-	{
-		CHECK_FOR_INTERRUPTS();
-		numbers(arg, (uint32 *) batch->rows + start, (uint32 *) batch->cols + start,
-				Min(batch->count - start, VISIT_ENTRIES));
-	}
-}
-
-/* Shows all entries to a function that changes nothing. */
-void
-triples_visit(Triples *triples, TripleNumbers numbers, void *arg)
-{
-	TripleBatch batch;
-
-	triples_rewind(triples);
-	triples->visited = true;
-	while (triples_next(triples, &batch))
-		visit_batch(&batch, numbers, arg);
-	triples->visited = false;
-}
-
-/* Gives all entries other numbers of rows and columns.  Where there is a file it is written anew. */
-void
-triples_renumber(Triples **triples, TripleNumbers numbers, void *arg)
-{
-	Triples    *old = *triples;
-	TripleBatch batch;
-
-	if (old->file == NULL)
-	{
-		triples_visit(old, numbers, arg);
-		return;
-	}
-	*triples = triples_create(MemoryContextGetParent(old->cxt), old->memory_limit);
-	triples_rewind(old);
-	while (triples_next(old, &batch))
-	{
-		Size		i;
-
-		visit_batch(&batch, numbers, arg);
-		for (i = 0; i < batch.count; i++)
-			triples_add(*triples, batch.rows[i], batch.cols[i], batch.values ? batch.values[i] : 1,
-						batch.times ? batch.times[i] : 0);
-	}
-	triples_free(old);
-}
-
-/* Takes all entries out. */
-void
-triples_clear(Triples *triples)
-{
-	close_file(triples);
-	triples->count = triples->spilled = 0;
-	free_memory(triples);
-}
-
-void
-triples_free(Triples *triples)
-{
-	MemoryContextDelete(triples->cxt);
-}
 
 /*
  * Sorts by runs of 16 and merges them; the result may be in either array.
@@ -814,11 +414,11 @@ make_matrix(MemoryContext cxt, Triples *triples, Size memory, uint32 nrows, uint
 
 	matrix->nrows = nrows;
 	matrix->ncols = ncols;
-	matrix->start = MemoryContextAllocExtended(cxt, array_size((uint64) nrows + 2, sizeof(uint64)),
+	matrix->start = MemoryContextAllocExtended(cxt, large_array_size((uint64) nrows + 2, sizeof(uint64)),
 											   MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
 	filling->places = NULL;
 	if (count <= PG_UINT32_MAX)
-		filling->places = MemoryContextAllocExtended(cxt, array_size(Max(nrows, 1), sizeof(uint32)),
+		filling->places = MemoryContextAllocExtended(cxt, large_array_size(Max(nrows, 1), sizeof(uint32)),
 													 MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
 	longest = count_rows(triples, matrix->start, filling->places, nrows);
 	longest = Max(longest, 1);
@@ -836,7 +436,8 @@ make_matrix(MemoryContext cxt, Triples *triples, Size memory, uint32 nrows, uint
 		pfree(merging.keys[0]);
 		pfree(merging.keys[1]);
 	}
-	free_array(filling->places);
+	if (filling->places)
+		pfree(filling->places);
 	if (done)
 		return matrix;
 	sparse_free(matrix);
@@ -857,11 +458,11 @@ sparse_create(MemoryContext cxt, Triples *triples, Size memory, uint32 nrows, ui
 {
 	MemoryContext old = MemoryContextSwitchTo(cxt);
 	Filling		filling = {colmap, value, arg};
-	bool		valued = value || triples->has_values;
+	bool		valued = value || triples_have_values(triples);
 	SparseMatrix *matrix = make_matrix(cxt, triples, memory, nrows, ncols, &filling, &valued);
 
 	/* entries without values that are the same have to be added up */
-	if (matrix == NULL && valued && !triples->has_values && !value)
+	if (matrix == NULL && valued && !triples_have_values(triples) && !value)
 		matrix = make_matrix(cxt, triples, memory, nrows, ncols, &filling, &valued);
 	MemoryContextSwitchTo(old);
 	return matrix;
@@ -891,8 +492,10 @@ void
 sparse_free(SparseMatrix *matrix)
 {
 	pfree(matrix->start);
-	free_array(matrix->cols);
-	free_array(matrix->values);
+	if (matrix->cols)
+		pfree(matrix->cols);
+	if (matrix->values)
+		pfree(matrix->values);
 	pfree(matrix);
 }
 

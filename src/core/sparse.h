@@ -1,31 +1,14 @@
 /*-------------------------------------------------------------------------
  *
  * sparse.h
- *		Sparse matrices: collecting entries in any order, and the matrix of them.
+ *		Sparse matrices.
  *
  *-------------------------------------------------------------------------
  */
 #ifndef RECSYS_SPARSE_H
 #define RECSYS_SPARSE_H
 
-#include "core/compat.h"
-#include "lib/stringinfo.h"
-
-/*
- * Entries (row, column [, value [, time]]) as they come.  Without values all
- * are 1.
- */
-typedef struct Triples Triples;
-
-/* Entries as they are read back: arrays of the same length. */
-typedef struct TripleBatch
-{
-	Size		count;
-	const uint32 *rows;
-	const uint32 *cols;
-	const float *values;		/* NULL: all 1 */
-	const int64 *times;			/* NULL: none */
-} TripleBatch;
+#include "core/triples.h"
 
 /* Column of an entry that sparse_compact() is to drop. */
 #define SPARSE_DROPPED PG_UINT32_MAX
@@ -45,22 +28,6 @@ typedef struct SparseMatrix
  * when a matrix is made of them.
  */
 typedef float (*TripleValue) (void *arg, float value, int64 time);
-
-/* Gets some entries at a time; what it does to their rows and columns may last: see triples_renumber(). */
-typedef void (*TripleNumbers) (void *arg, uint32 *rows, uint32 *cols, Size count);
-
-extern Triples *triples_create(MemoryContext cxt, Size memory_limit);
-extern void triples_add(Triples *triples, uint32 row, uint32 col, float value, int64 time);
-extern uint64 triples_count(const Triples *triples);
-extern uint64 triples_size(const Triples *triples);
-extern void triples_spill(Triples *triples);
-extern void triples_limit(Triples *triples, Size memory_limit);
-extern void triples_rewind(Triples *triples);
-extern bool triples_next(Triples *triples, TripleBatch *batch);
-extern void triples_visit(Triples *triples, TripleNumbers numbers, void *arg);
-extern void triples_renumber(Triples **triples, TripleNumbers numbers, void *arg);
-extern void triples_clear(Triples *triples);
-extern void triples_free(Triples *triples);
 
 extern SparseMatrix *sparse_create(MemoryContext cxt, Triples *triples, Size memory, uint32 nrows,
 								   uint32 ncols, const uint32 *colmap,

@@ -4,7 +4,7 @@
  *		From interactions in any order to the neighbours of each item.
  *
  *		similarity_add		(user, item, weight, ts) get numbers (ids.c) and are
- *							collected, on disk where there are many (sparse.c)
+ *							collected, on disk where there are many (triples.c)
  *		similarity_finish	users x items matrix, weighed (matrix.c); both of its
  *							directions into an area of shared memory, for as many
  *							items at a time as memory allows; the product
