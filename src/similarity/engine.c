@@ -324,6 +324,20 @@ receive_block(void *arg, uint32 block, const void *result, Size size)
 	progress_update(build->rows_done);
 }
 
+/* Thrown where so many bytes of maintenance_work_mem are needed; detail, which may be NULL, says for what. */
+void
+similarity_memory_error(uint64 interactions, uint32 users, uint32 items, uint64 bytes,
+						const char *detail)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+			 errmsg("not enough memory for the similarity of " UINT64_FORMAT " interactions of %u users with %u items",
+					interactions, users, items),
+			 detail ? errdetail("%s", detail) : 0,
+			 errhint("Set maintenance_work_mem to at least " UINT64_FORMAT " MB.",
+					 bytes / (1024 * 1024) + 1)));
+}
+
 /*
  * How many entries of rows may be in memory at once.  An error where that is
  * too few to get on.  area is the size of all but the rows, freed what will be
@@ -348,12 +362,8 @@ row_budget(SimilarityBuild *build, const Side *rows, const uint64 *starts, uint6
 	/* reading all users for each part takes time: not more than 64 parts */
 	largest = Max(largest, entries / 64);
 	if (left / width < largest || most > limit)
-		ereport(ERROR,
-				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
-				 errmsg("not enough memory for the similarity of " UINT64_FORMAT " interactions of %u users with %u items",
-						entries, rows->matrix->nrows, rows->nitems),
-				 errhint("Set maintenance_work_mem to at least %zu MB.",
-						 (Size) (Max(used + largest * width, most) / (1024 * 1024)) + 1)));
+		similarity_memory_error(entries, rows->matrix->nrows, rows->nitems,
+								Max(used + largest * width, most), NULL);
 	return left / width;
 }
 

@@ -209,6 +209,8 @@ extern void similarity_fill_rows(SimilarityBuild *build, Product *product, const
 extern double similarity_factor(double base, double exponent);
 extern double similarity_source_factor(const SimilarityBuild *build, uint32 item);
 extern double similarity_target_factor(const SimilarityBuild *build, uint32 item);
+extern void similarity_memory_error(uint64 interactions, uint32 users, uint32 items, uint64 bytes,
+									const char *detail) pg_attribute_noreturn();
 extern void similarity_multiply(SimilarityBuild *build);
 extern void similarity_pass_on(SimilarityBuild *build);
 extern void similarity_emit_row(SimilarityBuild *build, uint32 rank, Neighbour *list, int count);

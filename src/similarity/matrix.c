@@ -181,14 +181,66 @@ count_side(SimilarityBuild *build, Side *side)
 	sum_side(build, side, side->users, side->weight);
 }
 
-/* What is left for the entries of a matrix beside 12 bytes a user: a part in any case. */
+/* What a matrix takes beside its entries, while it is made. */
+static uint64
+users_memory(uint32 nusers)
+{
+	return (uint64) nusers * 12;
+}
+
+/* What is left for the entries of a matrix: a part in any case. */
 static Size
 entry_memory(const SimilarityBuild *build, uint32 nusers)
 {
 	Size		limit = similarity_memory_limit();
-	uint64		used = MemoryContextMemAllocated(build->cxt, true) + (uint64) nusers * 12;
+	uint64		used = MemoryContextMemAllocated(build->cxt, true) + users_memory(nusers);
 
 	return Max(limit - (Size) Min(used, limit), limit / 8);
+}
+
+static void
+count_of_users(void *arg, uint32 *users, uint32 *items, Size count)
+{
+	uint32	   *counts = (uint32 *) arg;
+	Size		i;
+
+	for (i = 0; i < count; i++)
+		counts[users[i]]++;
+}
+
+/*
+ * Thrown where a matrix cannot be made.  Named is what suffices for it in one
+ * part, with values and without equal rows, and beside interactions that would
+ * not go to a file then: they take half of the memory at most, those of sources
+ * a quarter more.
+ */
+static void
+matrix_memory_error(SimilarityBuild *build, Side *side, uint32 nusers)
+{
+	bool		cross = build->sources != &build->targets;
+	uint64		interactions = triples_count(side->triples);
+	uint64		collected = triples_size(side->triples);
+	uint64		longest = 0;
+	uint64		needed;
+	uint32	   *counts;
+	uint32		i;
+
+	triples_spill(side->triples);
+	if (cross && side == &build->targets)
+	{
+		collected += triples_size(build->other.triples);
+		triples_spill(build->other.triples);
+	}
+	needed = MemoryContextMemAllocated(build->cxt, true) + users_memory(nusers);
+	counts = alloc_zero(build->cxt, nusers, sizeof(uint32));
+	triples_visit(side->triples, count_of_users, counts);
+	for (i = 0; i < nusers; i++)
+		longest = Max(longest, counts[i]);
+	needed += interactions * (sizeof(uint32) + sizeof(float)) + longest * 2 * sizeof(uint64);
+	/* arrays that grow are up to twice as large as what is in them */
+	needed += Min(2 * collected, cross ? 3 * needed : needed);
+	similarity_memory_error(interactions, nusers, side->nitems, needed,
+							"All interactions of a user are in memory at a time: guests without an identity, and robots, have many.");
 }
 
 static void
@@ -209,12 +261,7 @@ make_side(SimilarityBuild *build, Side *side, uint32 nusers)
 	side->matrix = sparse_create(build->cxt, side->triples, entry_memory(build, nusers), nusers,
 								 side->nitems, numbers, decay.half_life > 0 ? decayed : NULL, &decay);
 	if (side->matrix == NULL)
-		ereport(ERROR,
-				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
-				 errmsg("not enough memory for the similarity of " UINT64_FORMAT " interactions of %u users with %u items",
-						triples_count(side->triples), nusers, side->nitems),
-				 errdetail("It takes memory for all rows of any one user at a time, and for a part of the rest."),
-				 errhint("Increase maintenance_work_mem, or leave out users without an identity, such as guests, and robots.")));
+		matrix_memory_error(build, side, nusers);
 	triples_free(side->triples);
 	side->triples = NULL;
 	if (numbers)

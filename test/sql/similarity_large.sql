@@ -37,3 +37,26 @@ SELECT * FROM sl_check('SELECT u, i FROM sl_x', 'jaccard', 'p.together / (a.n + 
 SELECT * FROM sl_check('SELECT u, i, w FROM sl_rows ORDER BY md5((u, i)::text)', 'cosine', 'p.dot / sqrt(a.g * b.g)');
 DROP FUNCTION sl_check;
 DROP TABLE sl_rows, sl_x, sl_pairs, sl_items;
+
+-- what an error says is enough memory is enough: for a user with many rows of few items, for many rows that all differ, with weights
+CREATE FUNCTION sl_enough(call text) RETURNS SETOF text LANGUAGE plpgsql AS $$
+DECLARE message text; hint text; memory text := '1MB';
+BEGIN
+  FOR attempt IN 1..3 LOOP
+    PERFORM set_config('maintenance_work_mem', memory, true);
+    BEGIN
+      EXECUTE 'SELECT count(*) FROM ' || call;
+      RETURN NEXT 'enough';
+      EXIT;
+    EXCEPTION WHEN program_limit_exceeded THEN
+      GET STACKED DIAGNOSTICS message = MESSAGE_TEXT, hint = PG_EXCEPTION_HINT;
+      RETURN NEXT message;
+      memory := replace(substring(hint FROM '^Set maintenance_work_mem to at least (\d+ MB)\.$'), ' ', '');
+    END;
+  END LOOP;
+END $$;
+SELECT * FROM sl_enough($$item_similarity('SELECT 1, g % 7 FROM generate_series(1, 200000) g')$$);
+SELECT * FROM sl_enough($$item_similarity('SELECT g % 3000, g / 3000, 1.5 FROM generate_series(1, 300000) g')$$);
+SELECT * FROM sl_enough($$cross_similarity('SELECT g % 3 * (g % 1000), g % 97, g % 89 FROM generate_series(1, 200000) g')$$);
+RESET maintenance_work_mem;
+DROP FUNCTION sl_enough;
