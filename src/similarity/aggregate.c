@@ -44,9 +44,9 @@ collation_of(FunctionCallInfo fcinfo, Oid type)
 /* The optional arguments of a transition function, which come last: [weight [, ts]] [, options]. */
 typedef struct Extras
 {
-	int			weight;			/* numbers of arguments; 0: not there */
-	int			ts;
-	int			options;
+	const NullableDatum *weight;	/* NULL: not there */
+	const NullableDatum *ts;
+	int			options;		/* number of the argument; 0: not there */
 } Extras;
 
 static Extras
@@ -56,10 +56,10 @@ find_extras(FunctionCallInfo fcinfo, int first)
 	int			count = PG_NARGS() - first;
 
 	if (count > 1 || (count == 1 && get_fn_expr_argtype(fcinfo->flinfo, first) == FLOAT8OID))
-		extras.weight = first;
+		extras.weight = &fcinfo->args[first];
 	if (count == 3)
-		extras.ts = first + 1;
-	if (count > 1 || (count == 1 && extras.weight == 0))
+		extras.ts = &fcinfo->args[first + 1];
+	if (count > 1 || (count == 1 && extras.weight == NULL))
 		extras.options = PG_NARGS() - 1;
 	return extras;
 }
@@ -79,37 +79,13 @@ begin_state(FunctionCallInfo fcinfo, MemoryContext cxt, int item_arg, const Extr
 			null_options_error("similarity_options");
 		similarity_read_options(&options, PG_GETARG_DATUM(extras->options));
 	}
-	if (options.half_life > 0 && extras->ts == 0)
+	if (options.half_life > 0 && extras->ts == NULL)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("half_life needs the time of each interaction"),
 				 errhint("Use the form of the aggregate with weight, ts and options.")));
 	return similarity_begin(cxt, usertype, collation_of(fcinfo, usertype),
 							itemtype, collation_of(fcinfo, itemtype), &options);
-}
-
-/* The weight and the time of a row; a time is needed only where weights decay. */
-static double
-read_weight(FunctionCallInfo fcinfo, const Extras *extras, bool decays, TimestampTz *ts)
-{
-	*ts = SIMILARITY_NO_TIME;
-	if (extras->weight == 0)
-		return 1;
-	if (PG_ARGISNULL(extras->weight))
-		ereport(ERROR,
-				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-				 errmsg("weight must not be null"),
-				 errhint("Leave such rows out, or use coalesce().")));
-	if (extras->ts > 0 && decays)
-	{
-		if (PG_ARGISNULL(extras->ts))
-			ereport(ERROR,
-					(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-					 errmsg("ts must not be null where half_life is set"),
-					 errhint("Leave such rows out, or use coalesce().")));
-		*ts = PG_GETARG_TIMESTAMPTZ(extras->ts);
-	}
-	return PG_GETARG_FLOAT8(extras->weight);
 }
 
 /*
@@ -129,7 +105,7 @@ recsys_similarity_trans(PG_FUNCTION_ARGS)
 		build = begin_state(fcinfo, cxt, 2, &extras);
 	if (PG_ARGISNULL(1) || PG_ARGISNULL(2))
 		PG_RETURN_POINTER(build);
-	weight = read_weight(fcinfo, &extras, similarity_decays(build), &ts);
+	weight = similarity_row_weight(build, extras.weight, extras.ts, &ts);
 	similarity_add(build, PG_GETARG_DATUM(1), PG_GETARG_DATUM(2), weight, ts);
 	PG_RETURN_POINTER(build);
 }
@@ -156,7 +132,7 @@ recsys_cross_similarity_trans(PG_FUNCTION_ARGS)
 	}
 	if (PG_ARGISNULL(1) || (PG_ARGISNULL(2) && PG_ARGISNULL(3)))
 		PG_RETURN_POINTER(build);
-	weight = read_weight(fcinfo, &extras, similarity_decays(build), &ts);
+	weight = similarity_row_weight(build, extras.weight, extras.ts, &ts);
 	if (!PG_ARGISNULL(2))
 		similarity_add_source(build, PG_GETARG_DATUM(1), PG_GETARG_DATUM(2), weight, ts);
 	if (!PG_ARGISNULL(3))

@@ -91,6 +91,34 @@ similarity_decays(const SimilarityBuild *build)
 	return build->options.half_life > 0;
 }
 
+/*
+ * The weight and the time of a row as similarity_add() takes them; NULL: rows
+ * have none.  A time is needed only where weights decay.
+ */
+double
+similarity_row_weight(const SimilarityBuild *build, const NullableDatum *weight,
+					  const NullableDatum *ts, TimestampTz *time)
+{
+	*time = SIMILARITY_NO_TIME;
+	if (weight == NULL)
+		return 1;
+	if (weight->isnull)
+		ereport(ERROR,
+				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+				 errmsg("weight must not be null"),
+				 errhint("Leave such rows out, or use coalesce().")));
+	if (ts && similarity_decays(build))
+	{
+		if (ts->isnull)
+			ereport(ERROR,
+					(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+					 errmsg("ts must not be null where half_life is set"),
+					 errhint("Leave such rows out, or use coalesce().")));
+		*time = DatumGetTimestampTz(ts->value);
+	}
+	return DatumGetFloat8(weight->value);
+}
+
 /* Gives what waits its numbers. */
 static void
 flush_side(SimilarityBuild *build, Side *side)
@@ -523,6 +551,7 @@ similarity_finish(SimilarityBuild *build, SimilarityEmit emit, void *arg)
 	build->emit_arg = arg;
 	build->emit_cxt = old;
 	similarity_flush(build);
+	/* even where reading rows has begun it: what a query calls may have ended it */
 	progress_begin("item similarity");
 	similarity_make_matrices(build);
 	similarity_limit(build);

@@ -55,24 +55,17 @@ static double
 read_weight(const Reading *reading, int column, const Datum *values, const bool *nulls,
 			TimestampTz *ts)
 {
-	*ts = SIMILARITY_NO_TIME;
-	if (reading->ncolumns <= column)
-		return 1;
-	if (nulls[column])
-		ereport(ERROR,
-				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-				 errmsg("weight must not be null"),
-				 errhint("Leave such rows out of the query, or use coalesce().")));
-	if (reading->ncolumns > column + 1 && similarity_decays(reading->build))
+	NullableDatum extras[2];
+	int			count = reading->ncolumns - column;
+	int			i;
+
+	for (i = 0; i < count; i++)
 	{
-		if (nulls[column + 1])
-			ereport(ERROR,
-					(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-					 errmsg("ts must not be null where half_life is set"),
-					 errhint("Leave such rows out of the query, or use coalesce().")));
-		*ts = DatumGetTimestampTz(values[column + 1]);
+		extras[i].value = values[column + i];
+		extras[i].isnull = nulls[column + i];
 	}
-	return DatumGetFloat8(values[column]);
+	return similarity_row_weight(reading->build, count > 0 ? &extras[0] : NULL,
+								 count > 1 ? &extras[1] : NULL, ts);
 }
 
 static void

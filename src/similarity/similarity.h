@@ -121,6 +121,8 @@ extern SimilarityBuild *similarity_begin(MemoryContext cxt, Oid usertype, Oid us
 										 Oid itemtype, Oid itemcollation,
 										 const SimilarityOptions *options);
 extern bool similarity_decays(const SimilarityBuild *build);
+extern double similarity_row_weight(const SimilarityBuild *build, const NullableDatum *weight,
+									const NullableDatum *ts, TimestampTz *time);
 extern void similarity_add(SimilarityBuild *build, Datum user, Datum item, double weight,
 						   TimestampTz ts);
 
