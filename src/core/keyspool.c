@@ -27,6 +27,7 @@
 
 #include "core/aggregate.h"
 #include "core/keyspool.h"
+#include "core/numbers.h"
 #include "core/tempfile.h"
 
 #define INITIAL_ROWS 1024
@@ -372,16 +373,6 @@ index_intervals(Selection *sel)
 	}
 }
 
-static int
-compare_keys(const void *a, const void *b)
-{
-	uint64		x = *(const uint64 *) a;
-	uint64		y = *(const uint64 *) b;
-
-	CHECK_FOR_INTERRUPTS();
-	return (x > y) - (x < y);
-}
-
 /* A pass: puts the keys of all intervals into their data, or counts them there. */
 static void
 read_keys(Selection *sel, bool collect)
@@ -421,7 +412,7 @@ collect_keys(Selection *sel, uint64 *keys)
 	}
 	read_keys(sel, true);
 	for (i = 0; i < sel->nintervals; i++)
-		qsort(sel->intervals[i].data, sel->intervals[i].ncollected, sizeof(uint64), compare_keys);
+		qsort(sel->intervals[i].data, sel->intervals[i].ncollected, sizeof(uint64), compare_uint64);
 }
 
 /* A pass that counts the keys of each interval in 2^bits buckets. */

@@ -32,12 +32,32 @@ datum_int64(Datum datum)
 	return sizeof(Datum) == sizeof(int64) ? (int64) datum : (int32) datum;
 }
 
-/* For qsort() of uint32, of which there may be millions. */
+/* For qsort() of numbers, of which there may be millions. */
 static inline int
 compare_uint32(const void *a, const void *b)
 {
 	uint32		x = *(const uint32 *) a;
 	uint32		y = *(const uint32 *) b;
+
+	CHECK_FOR_INTERRUPTS();
+	return (x > y) - (x < y);
+}
+
+static inline int
+compare_uint64(const void *a, const void *b)
+{
+	uint64		x = *(const uint64 *) a;
+	uint64		y = *(const uint64 *) b;
+
+	CHECK_FOR_INTERRUPTS();
+	return (x > y) - (x < y);
+}
+
+static inline int
+compare_int64(const void *a, const void *b)
+{
+	int64		x = *(const int64 *) a;
+	int64		y = *(const int64 *) b;
 
 	CHECK_FOR_INTERRUPTS();
 	return (x > y) - (x < y);

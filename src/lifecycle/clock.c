@@ -23,6 +23,7 @@
 #include "utils/datetime.h"
 
 #include "core/aggregate.h"
+#include "core/numbers.h"
 #include "core/options.h"
 #include "lifecycle/times.h"
 
@@ -219,16 +220,6 @@ recsys_clock_deserialize(PG_FUNCTION_ARGS)
 	PG_RETURN_POINTER(state);
 }
 
-static int
-compare_times(const void *a, const void *b)
-{
-	int64		x = *(const int64 *) a;
-	int64		y = *(const int64 *) b;
-
-	CHECK_FOR_INTERRUPTS();
-	return (x > y) - (x < y);
-}
-
 /* The different times in order, and their number. */
 static TimestampTz *
 sorted_times(const ClockState *state, uint32 *count)
@@ -238,7 +229,7 @@ sorted_times(const ClockState *state, uint32 *count)
 	uint32		i;
 
 	memcpy(times, state->times, state->count * sizeof(TimestampTz));
-	qsort(times, state->count, sizeof(TimestampTz), compare_times);
+	qsort(times, state->count, sizeof(TimestampTz), compare_int64);
 	for (i = 0; i < state->count; i++)
 		if (i == 0 || times[i] != times[n - 1])
 			times[n++] = times[i];
@@ -333,7 +324,7 @@ describe_gaps(const ClockOptions *options, const TimestampTz *times, uint32 n,
 
 		for (i = 0; i < ngaps; i++)
 			gaps[i] = times[i + 1] - times[i];
-		qsort(gaps, ngaps, sizeof(int64), compare_times);
+		qsort(gaps, ngaps, sizeof(int64), compare_int64);
 		values[MEAN_GAP] = Float8GetDatum(mean);
 		values[MEDIAN_GAP] = Float8GetDatum(percentile(gaps, ngaps, 0.5));
 		values[P80_GAP] = Float8GetDatum(percentile(gaps, ngaps, 0.8));

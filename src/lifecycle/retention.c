@@ -289,16 +289,6 @@ recsys_retention_deserialize(PG_FUNCTION_ARGS)
 	PG_RETURN_POINTER(state);
 }
 
-static int
-compare_keys(const void *a, const void *b)
-{
-	uint64		x = *(const uint64 *) a;
-	uint64		y = *(const uint64 *) b;
-
-	CHECK_FOR_INTERRUPTS();
-	return (x > y) - (x < y);
-}
-
 /* The set as (first period of the customer, periods since then), sorted. */
 static uint64 *
 cohort_keys(RetentionState *state)
@@ -332,7 +322,7 @@ cohort_keys(RetentionState *state)
 	}
 	pfree(first);
 	CHECK_FOR_INTERRUPTS();
-	qsort(keys, n, sizeof(uint64), compare_keys);
+	qsort(keys, n, sizeof(uint64), compare_uint64);
 	return keys;
 }
 

@@ -274,16 +274,6 @@ mine_item(ClosedMiner *miner, ClosedProjection *projection, uint32 e, uint32 par
 	arena_release(&miner->arena, mark);
 }
 
-static int
-compare_sums(const void *a, const void *b)
-{
-	uint64		x = *(const uint64 *) a;
-	uint64		y = *(const uint64 *) b;
-
-	CHECK_FOR_INTERRUPTS();
-	return (x > y) - (x < y);
-}
-
 /*
  * A count that the best sets have at least: items that are in different
  * transactions are parts of as many different closed sets.  It is needed since
@@ -306,7 +296,7 @@ count_of_best(const uint64 *sum, const uint32 *support, uint32 nitems, uint32 wa
 
 		for (k = i; k < nitems && support[k] == support[i]; k++)
 			sums[k] = sum[k];
-		qsort(sums + i, k - i, sizeof(uint64), compare_sums);
+		qsort(sums + i, k - i, sizeof(uint64), compare_uint64);
 		for (same = i; same < k; same++)
 			found += same == i || sums[same] != sums[same - 1];
 		result = support[i];

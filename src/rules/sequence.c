@@ -27,6 +27,7 @@
 #include "utils/tuplestore.h"
 
 #include "core/iddict.h"
+#include "core/numbers.h"
 #include "core/options.h"
 #include "core/progress.h"
 #include "core/query.h"
@@ -263,20 +264,10 @@ walk_item(Sequences *sequences, const SequenceOptions *options, uint32 lhs, bool
 	finish_user(sequences, nfollowing, second);
 }
 
-static int
-compare_delays(const void *a, const void *b)
-{
-	int64		x = *(const int64 *) a;
-	int64		y = *(const int64 *) b;
-
-	CHECK_FOR_INTERRUPTS();
-	return (x > y) - (x < y);
-}
-
 static int64
 median(int64 *delays, uint32 n)
 {
-	qsort(delays, n, sizeof(int64), compare_delays);
+	qsort(delays, n, sizeof(int64), compare_int64);
 	if (n % 2 == 1)
 		return delays[n / 2];
 	return delays[n / 2 - 1] + (delays[n / 2] - delays[n / 2 - 1]) / 2;

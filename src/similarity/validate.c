@@ -26,6 +26,7 @@
 
 #include "utils/float.h"
 
+#include "core/numbers.h"
 #include "core/progress.h"
 #include "similarity/tune.h"
 
@@ -103,16 +104,6 @@ compare_users(const void *a, const void *b)
 	return (x->position > y->position) - (x->position < y->position);
 }
 
-static int
-compare_hashes(const void *a, const void *b)
-{
-	uint64		x = *(const uint64 *) a;
-	uint64		y = *(const uint64 *) b;
-
-	CHECK_FOR_INTERRUPTS();
-	return (x > y) - (x < y);
-}
-
 /* Users with enough items, least hash first. */
 static void
 draw_sample(Validation *validation, uint32 max_users)
@@ -154,7 +145,7 @@ put_aside(Validation *validation, const SampleUser *user, uint64 *hashes)
 
 	for (k = 0; k < count; k++)
 		hashes[k] = similarity_hash(user->hash, rest->cols[start + k]);
-	qsort(hashes, count, sizeof(uint64), compare_hashes);
+	qsort(hashes, count, sizeof(uint64), compare_uint64);
 	bound = hashes[(count + ASIDE - 1) / ASIDE];
 	for (k = 0; k < count; k++)
 		if (similarity_hash(user->hash, rest->cols[start + k]) < bound)
