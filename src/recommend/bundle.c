@@ -119,7 +119,10 @@ bundle(Call *call)
 	{
 		ItemEntry  *entry = &table->entries[items[i]];
 
-		entry->score = bought[items[i]] * (1 - viewed[items[i]]);
+		/* a variable, as an x87 would not round the difference before it multiplies */
+		double		unseen = 1 - viewed[items[i]];
+
+		entry->score = bought[items[i]] * unseen;
 		if (entry->score > 0 && (entry->flags & (required | ITEM_EXCLUDED)) == required)
 			items[n++] = items[i];
 	}

@@ -367,12 +367,15 @@ score_mentions(MentionList *list, int64 *n)
 		const Mention *mention = &list->mentions[i];
 		ItemEntry  *entry = &table->entries[mention->item];
 
+		/* a variable, as an x87 would not round the product before it adds */
+		double		part = list->keys->keys[mention->place].weight * mention->score;
+
 		if (i == 0 || mention->item != list->mentions[i - 1].item)
 		{
 			entry->score = 0;
 			items[(*n)++] = mention->item;
 		}
-		entry->score += list->keys->keys[mention->place].weight * mention->score;
+		entry->score += part;
 	}
 	qsort_arg(items, *n, sizeof(uint32), call_compare_scores, table);
 	return items;
