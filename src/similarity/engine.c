@@ -443,6 +443,7 @@ similarity_multiply(SimilarityBuild *build)
 	area = parallel_area_create(size, parallel_workers(extent.steps * SECONDS_PER_STEP));
 	product = parallel_area_data(area);
 	*product = layout;
+	product->mean_count = extent.steps / Max(extent.row_entries, 1);
 	similarity_fill_product(build, product, rows, cols);
 	if (last)
 		free_matrix(build, cols);

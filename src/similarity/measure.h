@@ -42,6 +42,7 @@ typedef struct Product
 	int64		min_together;
 	double		min_llr;
 	double		users;			/* number of all users */
+	double		mean_count;		/* of columns of a user of a row */
 	bool		self;			/* rows and columns are the same items */
 	bool		swapped;		/* rows are targets, columns sources */
 	bool		weighted;		/* users have weights */

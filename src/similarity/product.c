@@ -35,11 +35,17 @@
  * order in which columns are touched, and a small hash table of their numbers.
  * Columns whose score cannot be among the best are left out before their factor
  * is looked at: those of some neighbouring columns say what it is at least and at
- * most.
+ * most.  How good the best are is first guessed by a sample; what is worse is left
+ * alone.  A guess that leaves less than n is found out, and makes no difference.
+ * Counts of rows that touch a good part of the columns need no list of what is
+ * touched: all are looked at, a line of the cache at a time, for those that are
+ * large enough.
  *
  *-------------------------------------------------------------------------
  */
 #include "core/compat.h"
+
+#include <math.h>
 
 #include "port/pg_bitutils.h"
 
@@ -70,8 +76,8 @@ typedef enum Accumulator
 /* Factors other than 0 of a group of columns. */
 typedef struct Range
 {
-	double		low;
-	double		high;
+	double		least;
+	double		inverse;		/* 1 by the greatest; 0: there are none */
 } Range;
 
 /* State of one process. */
@@ -88,9 +94,10 @@ typedef struct Worker
 	int			shift;			/* of hashes, for a row */
 	Cell	   *table_cells;	/* from 1 on; all 0 between rows */
 	uint32	   *passed;			/* of a chunk: those that may be among the best */
-	Range	   *ranges;			/* of factors, of groups of columns; NULL: none, or too many columns */
-	int			group_shift;
+	Range	   *ranges;			/* of factors, of each GROUP of columns; NULL: they have nothing in common */
+	bool		rising;			/* the last columns have greater factors than the first */
 	Best		best;
+	Best		sample;
 	Settings   *settings;		/* where the row is for all of some settings */
 	uint64		steps;			/* since interrupts were last looked for */
 } Worker;
@@ -99,9 +106,11 @@ typedef struct Worker
 #define TABLE_STEPS 16384		/* of a row that the table is used for, at most */
 #define FEW_COLUMNS 16384		/* so many cells fit into a cache */
 #define FEW_BYTES (256 * 1024)	/* and so many bytes */
-#define GROUPS 1024
-#define SAMPLE 512				/* touched columns that the rest has to be as good as */
+#define LINE 64					/* bytes of a line of the cache */
+#define GROUP 64				/* neighbouring columns */
+#define SAMPLE 8				/* one of so many is looked at first */
 #define CHUNK 256				/* touched columns that are scored at a time */
+#define SCAN_COLUMNS 16			/* for each addition: a look at all takes less time than a list */
 
 #define PART(product, type, field) \
 	((product)->field ? (const type *) ((const char *) (product) + (product)->field) : NULL)
@@ -233,6 +242,30 @@ accumulate(Worker *worker, Accumulator kind, uint32 row)
 	return ntouched;
 }
 
+/* Counts what the users of a row have, without a list of it. */
+static pg_attribute_always_inline void
+count_all(Worker *worker, Accumulator kind, uint32 row)
+{
+	const Product *product = worker->product;
+	const uint64 *row_start = PART(product, uint64, row_start);
+	const uint32 *row_users = worker->row_users;
+	void	   *counts = worker->counts;
+	uint64		end = row_start[row + 1];
+	uint64		k;
+
+	for (k = row_start[row]; k < end; k++)
+	{
+		UserList	list = product_list(product, row_users[k]);
+		uint32		i;
+
+		if (k + AHEAD < end)
+			prefetch_user(product, row_users[k + AHEAD]);
+		take_steps(worker, list.count);
+		for (i = 0; i < list.count; i++)
+			(void) count_target(counts, kind, list.items[i]);
+	}
+}
+
 /* The column of the item of a row, which is no neighbour of itself. */
 static inline uint32
 own_column(const Product *product, uint32 row)
@@ -318,8 +351,21 @@ typedef struct RowScore
 	uint32		same;			/* the item itself as a column */
 	double		factor;
 	double		users;
-	double		least;			/* what the best n have at least */
+	bool		by_count;		/* a constant, too */
 } RowScore;
+
+static pg_attribute_always_inline RowScore
+row_score(const Worker *worker, uint32 row, bool by_count)
+{
+	const Product *product = worker->product;
+	RowScore	score;
+
+	score.same = own_column(product, row);
+	score.factor = PART(product, double, row_factor)[row];
+	score.users = product->row_count ? PART(product, uint32, row_count)[row] : 0;
+	score.by_count = by_count;
+	return score;
+}
 
 static pg_attribute_always_inline double
 shrunk(const Product *product, double score, uint32 count)
@@ -327,76 +373,24 @@ shrunk(const Product *product, double score, uint32 count)
 	return product->shrink > 0 ? score * (count / (count + product->shrink)) : score;
 }
 
-/* The score of a target by the factor of its column. */
-static pg_attribute_always_inline double
-factor_score(const Product *product, const RowScore *row, Cell cell, double factor)
-{
-	return shrunk(product, cell.sum * row->factor * factor, cell.count);
-}
-
-/* The least score that is rounded to that of the worst of the best so far. */
+/*
+ * What is added up for a column has to be this, times the inverse of its group, at
+ * least to have a score that is rounded to that of the worst of the best so far.
+ */
 static inline double
-least_score(const Worker *worker)
+least_sum(const Worker *worker, const RowScore *row)
 {
 	int			rank_bits = worker->product->rank_bits;
 	uint64		bits = worker->best.bound >> rank_bits << rank_bits;
 
-	return bits == 0 ? 0 : bits_score(bits - (UINT64CONST(1) << (rank_bits - 1)));
+	/* less than it is by much more than rounding may matter */
+	return bits == 0 || row->factor == 0 ? 0 :
+		bits_score(bits - (UINT64CONST(1) << (rank_bits - 1))) / row->factor * (1 - 1e-12);
 }
 
-/*
- * Finds what the best n of a row have at least, by some of them and without a look
- * at the factors of columns.  Rounding keeps products in order.
- */
+/* Scores one of the targets, and offers it. */
 static pg_attribute_always_inline void
-find_least(Worker *worker, Accumulator kind, RowScore *row, uint32 ntouched)
-{
-	const Product *product = worker->product;
-	const Range *ranges = worker->ranges;
-	int			group_shift = worker->group_shift;
-	uint32		k;
-
-	for (k = 0; k < ntouched; k++)
-	{
-		Cell		cell = read_touched(worker, kind, k);
-		double		score = factor_score(product, row, cell,
-										 ranges[cell.target >> group_shift].low);
-		uint64		bits;
-
-		score = score > 0 && cell.target != row->same && cell.count >= product->min_together ?
-			score : 0;
-		memcpy(&bits, &score, sizeof(bits));
-		best_offer(&worker->best, (bits >> product->rank_bits << product->rank_bits) + k);
-	}
-	best_cut(&worker->best);
-	row->least = least_score(worker);
-	best_reset(&worker->best);
-}
-
-/* Writes which targets from the k-th touched on to end - 1 may be among the best; how many. */
-static pg_attribute_always_inline uint32
-pass_touched(Worker *worker, Accumulator kind, const RowScore *row, uint32 k, uint32 end)
-{
-	const Range *ranges = worker->ranges;
-	int			group_shift = worker->group_shift;
-	double		least = Max(row->least, least_score(worker));
-	uint32	   *passed = worker->passed;
-	uint32		npassed = 0;
-
-	for (; k < end; k++)
-	{
-		Cell		cell = read_touched(worker, kind, k);
-
-		passed[npassed] = k;
-		npassed += factor_score(worker->product, row, cell,
-								ranges[cell.target >> group_shift].high) >= least;
-	}
-	return npassed;
-}
-
-/* Scores one of the touched targets. */
-static pg_attribute_always_inline void
-score_target(Worker *worker, const RowScore *row, Cell cell, bool by_count)
+score_target(Worker *worker, const RowScore *row, Cell cell)
 {
 	const Product *product = worker->product;
 	const uint32 *col_count = PART(product, uint32, col_count);
@@ -408,16 +402,15 @@ score_target(Worker *worker, const RowScore *row, Cell cell, bool by_count)
 
 	if (target == row->same || cell.count < product->min_together)
 		return;
-	if (!by_count)
-		score = factor_score(product, row, cell, PART(product, double, col_factor)[target]);
+	if (!row->by_count)
+		score = cell.sum * row->factor * PART(product, double, col_factor)[target];
 	else if (product->swapped)
 		score = similarity_count_score(product->measure, cell.count, col_count[target], row->users,
 									   product->users);
 	else
 		score = similarity_count_score(product->measure, cell.count, row->users, col_count[target],
 									   product->users);
-	if (by_count)
-		score = shrunk(product, score, cell.count);
+	score = shrunk(product, score, cell.count);
 	if (!(score > 0) || (bits = score_bits(score, product->rank_bits)) == 0)
 		return;
 	if (product->min_llr > 0 &&
@@ -426,34 +419,47 @@ score_target(Worker *worker, const RowScore *row, Cell cell, bool by_count)
 	best_offer(&worker->best, bits | (mask - (col_rank ? col_rank[target] : target)));
 }
 
+/* Writes which targets from the k-th touched on to end - 1 may be among the best; how many. */
+static pg_attribute_always_inline uint32
+pass_touched(Worker *worker, Accumulator kind, const RowScore *row, uint32 k, uint32 end)
+{
+	const Range *ranges = worker->ranges;
+	double		least = least_sum(worker, row);
+	uint32	   *passed = worker->passed;
+	uint32		npassed = 0;
+
+	for (; k < end; k++)
+	{
+		Cell		cell = read_touched(worker, kind, k);
+
+		passed[npassed] = k;
+		npassed += shrunk(worker->product, cell.sum, cell.count) >=
+			least * ranges[cell.target / GROUP].inverse;
+	}
+	return npassed;
+}
+
 /* Scores what was touched. */
 static pg_attribute_always_inline void
-score_touched(Worker *worker, Accumulator kind, uint32 row, uint32 ntouched, bool by_count)
+score_touched(Worker *worker, Accumulator kind, const RowScore *row, uint32 ntouched)
 {
 	const Product *product = worker->product;
-	RowScore	scores;
 	uint32		start;
 	uint32		k;
 
-	scores.same = own_column(product, row);
-	scores.factor = PART(product, double, row_factor)[row];
-	scores.users = product->row_count ? PART(product, uint32, row_count)[row] : 0;
-	scores.least = 0;
-	if (worker->ranges && product->min_llr <= 0 && ntouched > 2 * product->n)
-		find_least(worker, kind, &scores, Min(ntouched, SAMPLE));
 	for (start = 0; start < ntouched; start += CHUNK)
 	{
 		uint32		end = Min(start + CHUNK, ntouched);
 		uint32		npassed;
 
 		take_steps(worker, end - start);
-		if (by_count || worker->ranges == NULL)
+		if (row->by_count || worker->ranges == NULL)
 		{
 			for (k = start; k < end; k++)
-				score_target(worker, &scores, read_touched(worker, kind, k), by_count);
+				score_target(worker, row, read_touched(worker, kind, k));
 			continue;
 		}
-		npassed = pass_touched(worker, kind, &scores, start, end);
+		npassed = pass_touched(worker, kind, row, start, end);
 		for (k = 0; k < npassed; k++)
 		{
 			uint32		target = read_touched(worker, kind, worker->passed[k]).target;
@@ -463,7 +469,163 @@ score_touched(Worker *worker, Accumulator kind, uint32 row, uint32 ntouched, boo
 				__builtin_prefetch(PART(product, uint32, col_rank) + target);
 		}
 		for (k = 0; k < npassed; k++)
-			score_target(worker, &scores, read_touched(worker, kind, worker->passed[k]), false);
+			score_target(worker, row,
+						 read_touched(worker, kind, worker->passed[k]));
+	}
+}
+
+/* Offers a guess at the score of one of the k-th of the sample, without a look at its factor. */
+static pg_attribute_always_inline void
+guess_target(Worker *worker, const RowScore *row, Cell cell, uint32 k)
+{
+	const Product *product = worker->product;
+	double		score = shrunk(product, cell.sum * row->factor *
+							   worker->ranges[cell.target / GROUP].least, cell.count);
+	uint64		bits;
+
+	score = score > 0 && cell.target != row->same && cell.count >= product->min_together ? score : 0;
+	memcpy(&bits, &score, sizeof(bits));
+	best_offer(&worker->sample, (bits >> product->rank_bits << product->rank_bits) + k);
+}
+
+/* Guesses the scores of some of what was touched. */
+static pg_attribute_always_inline void
+sample_touched(Worker *worker, Accumulator kind, const RowScore *row, uint32 ntouched)
+{
+	uint32		k;
+
+	for (k = 0; k < ntouched; k += SAMPLE)
+		guess_target(worker, row, read_touched(worker, kind, k), k);
+}
+
+static pg_attribute_always_inline uint32
+width_of(Accumulator kind)
+{
+	return kind == IN_BYTES ? sizeof(uint8) : kind == IN_SHORTS ? sizeof(uint16) : sizeof(uint32);
+}
+
+/* Takes the first column of which bits are set out of a word of counts; its place. */
+static pg_attribute_always_inline uint32
+next_place(uint64 *word, Accumulator kind)
+{
+	const uint32 width = 8 * width_of(kind);
+	uint32		place = pg_rightmost_one_pos64(*word) / width;
+
+	*word &= ~(PG_UINT64_MAX >> (64 - width) << (place * width));
+#ifdef WORDS_BIGENDIAN
+	place = 64 / width - 1 - place;
+#endif
+	return place;
+}
+
+static pg_attribute_always_inline Cell
+read_count(const Worker *worker, Accumulator kind, uint32 target)
+{
+	Cell		cell;
+
+	cell.target = target;
+	cell.count = count_of(worker, kind, target);
+	cell.sum = cell.count;
+	return cell;
+}
+
+typedef uint8 Bytes __attribute__((vector_size(16)));
+typedef uint16 Shorts __attribute__((vector_size(16)));
+typedef uint32 Counts __attribute__((vector_size(16)));
+typedef uint64 Words __attribute__((vector_size(16)));
+
+#define WORDS 8					/* of a line of the cache */
+
+#define FIND_LARGE(type, lane) \
+	do { \
+		const type *counts = (const type *) line; \
+		type		wanted = (type) {0} + (lane) least; \
+		large[0] = (Words) (counts[0] >= wanted); \
+		large[1] = (Words) (counts[1] >= wanted); \
+		large[2] = (Words) (counts[2] >= wanted); \
+		large[3] = (Words) (counts[3] >= wanted); \
+	} while (0)
+
+/* Sets all bits of those counts of a line that are least at least, and none of others; are there any? */
+static pg_attribute_always_inline bool
+find_large(const void *line, Accumulator kind, uint32 least, Words *large)
+{
+	Words		any;
+
+	if (kind == IN_BYTES)
+		FIND_LARGE(Bytes, uint8);
+	else if (kind == IN_SHORTS)
+		FIND_LARGE(Shorts, uint16);
+	else
+		FIND_LARGE(Counts, uint32);
+	any = large[0] | large[1] | large[2] | large[3];
+	return (any[0] | any[1]) != 0;
+}
+
+static pg_attribute_always_inline uint32
+count_lines(const Worker *worker, Accumulator kind)
+{
+	return (worker->product->ncols - 1) * width_of(kind) / LINE + 1;
+}
+
+/* Scores what was counted, by a look at all columns. */
+static pg_attribute_always_inline void
+score_counted(Worker *worker, Accumulator kind, const RowScore *row)
+{
+	const Product *product = worker->product;
+	const uint32 width = width_of(kind);
+	const uint32 most = PG_UINT32_MAX >> (32 - 8 * width);
+	const uint32 least = (uint32) Max(Min(product->min_together, most), 1);
+	uint32		nlines = count_lines(worker, kind);
+	double		sum = least_sum(worker, row);
+	uint32		k;
+
+	take_steps(worker, nlines);
+	for (k = 0; k < nlines; k++)
+	{
+		uint32		line = worker->rising ? nlines - 1 - k : k;
+		uint32		column = line * (LINE / width);
+		double		wanted = row->by_count ? 0 : sum * worker->ranges[column / GROUP].inverse;
+		Words		large[4];
+		int			i;
+
+		/* counts are whole numbers */
+		if (wanted > most ||
+			!find_large((const char *) worker->counts + (Size) line * LINE, kind,
+						Max((uint32) ceil(wanted), least), large))
+			continue;
+		for (i = 0; i < WORDS; i++, column += sizeof(uint64) / width)
+		{
+			uint64		word = large[i / 2][i % 2];
+
+			while (word != 0)
+				score_target(worker, row,
+							 read_count(worker, kind, column + next_place(&word, kind)));
+		}
+		if (!row->by_count)
+			sum = least_sum(worker, row);
+	}
+}
+
+/* Guesses the scores of some of what was counted. */
+static pg_attribute_always_inline void
+sample_counted(Worker *worker, Accumulator kind, const RowScore *row)
+{
+	const uint32 columns = sizeof(uint64) / width_of(kind);
+	uint32		nwords = (worker->product->ncols - 1) / columns + 1;
+	uint32		k;
+
+	/* of a line of the cache one word, another one each time */
+	for (k = 0; k < nwords; k += SAMPLE + 1)
+	{
+		uint64		word = ((const uint64 *) worker->counts)[k];
+
+		while (word != 0)
+		{
+			uint32		target = k * columns + next_place(&word, kind);
+
+			guess_target(worker, row, read_count(worker, kind, target), target);
+		}
 	}
 }
 
@@ -487,9 +649,46 @@ select_for_settings(Worker *worker, Accumulator kind, uint32 row, uint32 ntouche
 	return settings_select(worker->settings, result, worker->product->n);
 }
 
-/* Writes the best n of what was touched, in order; how many they are. */
+/*
+ * Finds the best n of a row.  Some are scored first, to guess how good the worst of
+ * the best is: what is not as good is left alone.  If that leaves less than n the
+ * guess was wrong, and all have to be looked at.
+ */
+static pg_attribute_always_inline void
+find_best(Worker *worker, Accumulator kind, uint32 row, bool scan, uint32 ntouched, bool by_count)
+{
+	RowScore	score = row_score(worker, row, by_count);
+	Best	   *best = &worker->best;
+	int			rank_bits = worker->product->rank_bits;
+	uint64		guess;
+
+	best_reset(&worker->sample);
+	if (by_count || worker->ranges == NULL || worker->product->min_llr > 0)
+		 /* it would take as long as all the rest */ ;
+	else if (scan)
+		sample_counted(worker, kind, &score);
+	else
+		sample_touched(worker, kind, &score, ntouched);
+	best_cut(&worker->sample);
+	guess = worker->sample.bound >> rank_bits << rank_bits;
+	for (;;)
+	{
+		best_reset(best);
+		best->bound = guess;
+		if (scan)
+			score_counted(worker, kind, &score);
+		else
+			score_touched(worker, kind, &score, ntouched);
+		if (best->count >= best->n || guess == 0)
+			break;
+		guess = 0;
+	}
+	best_sort(best);
+}
+
+/* Writes the best n, in order; how many they are. */
 static pg_attribute_always_inline int
-select_best(Worker *worker, Accumulator kind, uint32 row, uint32 ntouched, Neighbour *result)
+write_best(Worker *worker, Accumulator kind, Neighbour *result)
 {
 	const Product *product = worker->product;
 	const uint32 *rank_col = PART(product, uint32, rank_col);
@@ -497,12 +696,6 @@ select_best(Worker *worker, Accumulator kind, uint32 row, uint32 ntouched, Neigh
 	Best	   *best = &worker->best;
 	int			i;
 
-	best_reset(best);
-	if (product->measure >= MEASURE_JACCARD)
-		score_touched(worker, kind, row, ntouched, true);
-	else
-		score_touched(worker, kind, row, ntouched, false);
-	best_sort(best);
 	for (i = 0; i < best->count; i++)
 	{
 		uint32		rank = (uint32) (mask - (best->keys[i] & mask));
@@ -517,17 +710,28 @@ select_best(Worker *worker, Accumulator kind, uint32 row, uint32 ntouched, Neigh
 
 /* Works out a row, leaving the accumulator clear; the number of neighbours. */
 static pg_attribute_always_inline int
-work_out_row(Worker *worker, Accumulator kind, uint32 row, Neighbour *result)
+work_out_row(Worker *worker, Accumulator kind, bool scan, uint32 row, Neighbour *result)
 {
-	uint32		ntouched = accumulate(worker, kind, row);
+	uint32		ntouched = scan ? 0 : accumulate(worker, kind, row);
 	int			count;
 
+	if (scan)
+		count_all(worker, kind, row);
 	row += worker->product->first_row;
 	if (worker->settings)
 		count = select_for_settings(worker, kind, row, ntouched, result);
 	else
-		count = select_best(worker, kind, row, ntouched, result);
-	clear_touched(worker, kind, ntouched);
+	{
+		if (worker->product->measure >= MEASURE_JACCARD)
+			find_best(worker, kind, row, scan, ntouched, true);
+		else
+			find_best(worker, kind, row, scan, ntouched, false);
+		count = write_best(worker, kind, result);
+	}
+	if (scan)
+		memset(worker->counts, 0, (Size) worker->product->ncols * width_of(kind));
+	else
+		clear_touched(worker, kind, ntouched);
 	return count;
 }
 
@@ -537,29 +741,31 @@ alloc_places(Size size)
 	return MemoryContextAllocExtended(CurrentMemoryContext, size, MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
 }
 
-/* The ranges of factors of neighbouring columns, so few that they fit into a cache. */
+/* The ranges of factors of neighbouring columns. */
 static void
 find_ranges(Worker *worker)
 {
 	const Product *product = worker->product;
 	const double *col_factor = PART(product, double, col_factor);
+	uint32		ngroups = product->ncols / GROUP + 1;
 	uint32		i;
 
-	if (col_factor == NULL || product->ncols > MANY_ITEMS)
+	if (product->ncols > MANY_ITEMS)
 		return;
-	while (product->ncols >> worker->group_shift >= GROUPS)
-		worker->group_shift++;
-	worker->ranges = palloc0_array(Range, GROUPS);
-	for (i = 0; i < product->ncols; i++)
+	worker->ranges = palloc0_array(Range, ngroups);
+	for (i = 0; i < product->ncols && col_factor; i++)
 	{
-		Range	   *range = &worker->ranges[i >> worker->group_shift];
+		Range	   *range = &worker->ranges[i / GROUP];
+		double		inverse = 1 / col_factor[i];
 
 		/* nobody has the item */
 		if (col_factor[i] == 0)
 			continue;
-		range->low = range->high == 0 ? col_factor[i] : Min(range->low, col_factor[i]);
-		range->high = Max(range->high, col_factor[i]);
+		range->least = range->inverse == 0 ? col_factor[i] : Min(range->least, col_factor[i]);
+		range->inverse = range->inverse == 0 ? inverse : Min(range->inverse, inverse);
 	}
+	worker->rising = product->ncols > 0 &&
+		worker->ranges[0].inverse > worker->ranges[(product->ncols - 1) / GROUP].inverse;
 }
 
 static void *
@@ -576,7 +782,7 @@ product_begin(const void *shared)
 											  product->row_values);
 	worker->weighted = product->row_values || product->valued || product->weighted;
 	if (!worker->weighted)
-		worker->counts = alloc_places(targets * sizeof(uint32));
+		worker->counts = (void *) TYPEALIGN(LINE, alloc_places(targets * sizeof(uint32) + 2 * LINE));
 	if (targets > (worker->weighted ? FEW_COLUMNS : FEW_BYTES))
 	{
 		worker->table = alloc_places(2 * TABLE_STEPS * sizeof(uint16));
@@ -589,7 +795,13 @@ product_begin(const void *shared)
 	if (product->settings)
 		worker->settings = settings_create(PART(product, SettingList, settings), product->ncols);
 	else
+	{
+		double		expected = (double) product->n / SAMPLE;
+
 		best_init(&worker->best, product->n);
+		/* that more of the sample are among the best is as likely as one of 100 */
+		best_init(&worker->sample, (int) (expected + 2.5 * sqrt(expected)) + 1);
+	}
 	return worker;
 }
 
@@ -621,21 +833,27 @@ run_row(Worker *worker, uint32 row, Neighbour *result)
 	const Product *product = worker->product;
 	const uint64 *row_start = PART(product, uint64, row_start);
 	uint64		users = row_start[row + 1] - row_start[row];
+	bool		scan;
 
 	if (fits_table(worker, row))
-		return work_out_row(worker, IN_TABLE, row, result);
+		return work_out_row(worker, IN_TABLE, false, row, result);
 	if (worker->weighted)
 	{
 		if (worker->cells == NULL)
 			worker->cells = alloc_places(Max(product->ncols, 1) * sizeof(Cell));
-		return work_out_row(worker, IN_CELLS, row, result);
+		return work_out_row(worker, IN_CELLS, false, row, result);
 	}
 	/* a user counts once at most */
+	scan = worker->ranges && !worker->settings &&
+		users * product->mean_count * SCAN_COLUMNS > product->ncols;
 	if (users <= PG_UINT8_MAX)
-		return work_out_row(worker, IN_BYTES, row, result);
+		return scan ? work_out_row(worker, IN_BYTES, true, row, result) :
+			work_out_row(worker, IN_BYTES, false, row, result);
 	if (users <= PG_UINT16_MAX)
-		return work_out_row(worker, IN_SHORTS, row, result);
-	return work_out_row(worker, IN_COUNTS, row, result);
+		return scan ? work_out_row(worker, IN_SHORTS, true, row, result) :
+			work_out_row(worker, IN_SHORTS, false, row, result);
+	return scan ? work_out_row(worker, IN_COUNTS, true, row, result) :
+		work_out_row(worker, IN_COUNTS, false, row, result);
 }
 
 static Size
