@@ -45,6 +45,7 @@
  */
 #include "core/compat.h"
 
+#include <float.h>
 #include <math.h>
 
 #include "port/pg_bitutils.h"
@@ -63,7 +64,7 @@ typedef struct Cell
 /* Where a row is added up: a constant, for a loop of its own for each. */
 typedef enum Accumulator
 {
-	/* without weights: one number for each column */
+	/* numbers for each column */
 	IN_BYTES,
 	IN_SHORTS,
 	IN_COUNTS,
@@ -72,6 +73,14 @@ typedef enum Accumulator
 	/* either way */
 	IN_TABLE					/* a cell for each column that is touched */
 } Accumulator;
+
+/* How columns with anything in them are found again: a constant, too. */
+typedef enum Finding
+{
+	BY_LIST,					/* of those that are touched */
+	BY_COUNT,					/* a look at the counts of all */
+	BY_SUM						/* a look at the sums of all; with weights, where counts are beside them */
+} Finding;
 
 /* Factors other than 0 of a group of columns. */
 typedef struct Range
@@ -87,7 +96,8 @@ typedef struct Worker
 	const uint32 *row_users;
 	const float *row_values;	/* or NULL */
 	bool		weighted;		/* not all that is added is 1 */
-	void	   *counts;			/* without weights: all 0 between rows, and so of any width */
+	void	   *counts;			/* all 0 between rows, and so of any width; NULL: not needed yet */
+	double	   *sums;			/* likewise */
 	Cell	   *cells;			/* by column; NULL: not needed yet */
 	uint32	   *touched;		/* columns; not in the table */
 	uint16	   *table;			/* hash table: the cell of a column, 0: none; NULL: too few columns */
@@ -110,7 +120,8 @@ typedef struct Worker
 #define GROUP 64				/* neighbouring columns */
 #define SAMPLE 8				/* one of so many is looked at first */
 #define CHUNK 256				/* touched columns that are scored at a time */
-#define SCAN_COLUMNS 16			/* for each addition: a look at all takes less time than a list */
+#define COUNTS_A_STEP 16			/* that can be looked at in the time that a list takes for an addition */
+#define SUMS_A_STEP 2
 
 #define PART(product, type, field) \
 	((product)->field ? (const type *) ((const char *) (product) + (product)->field) : NULL)
@@ -244,25 +255,33 @@ accumulate(Worker *worker, Accumulator kind, uint32 row)
 
 /* Counts what the users of a row have, without a list of it. */
 static pg_attribute_always_inline void
-count_all(Worker *worker, Accumulator kind, uint32 row)
+count_all(Worker *worker, Accumulator kind, Finding finding, uint32 row)
 {
 	const Product *product = worker->product;
 	const uint64 *row_start = PART(product, uint64, row_start);
 	const uint32 *row_users = worker->row_users;
 	void	   *counts = worker->counts;
+	double	   *sums = worker->sums;
 	uint64		end = row_start[row + 1];
 	uint64		k;
 
 	for (k = row_start[row]; k < end; k++)
 	{
 		UserList	list = product_list(product, row_users[k]);
+		double		factor = worker->row_values ? worker->row_values[k] * list.weight : list.weight;
 		uint32		i;
 
 		if (k + AHEAD < end)
 			prefetch_user(product, row_users[k + AHEAD]);
 		take_steps(worker, list.count);
 		for (i = 0; i < list.count; i++)
-			(void) count_target(counts, kind, list.items[i]);
+		{
+			uint32		target = list.items[i];
+
+			(void) count_target(counts, kind, target);
+			if (finding == BY_SUM)
+				sums[target] += list.values ? factor * list.values[i] : factor;
+		}
 	}
 }
 
@@ -504,11 +523,11 @@ width_of(Accumulator kind)
 	return kind == IN_BYTES ? sizeof(uint8) : kind == IN_SHORTS ? sizeof(uint16) : sizeof(uint32);
 }
 
-/* Takes the first column of which bits are set out of a word of counts; its place. */
+/* Takes the first number of which bits are set out of a word of numbers of so many bytes; its place. */
 static pg_attribute_always_inline uint32
-next_place(uint64 *word, Accumulator kind)
+next_place(uint64 *word, uint32 bytes)
 {
-	const uint32 width = 8 * width_of(kind);
+	const uint32 width = 8 * bytes;
 	uint32		place = pg_rightmost_one_pos64(*word) / width;
 
 	*word &= ~(PG_UINT64_MAX >> (64 - width) << (place * width));
@@ -519,40 +538,44 @@ next_place(uint64 *word, Accumulator kind)
 }
 
 static pg_attribute_always_inline Cell
-read_count(const Worker *worker, Accumulator kind, uint32 target)
+read_count(const Worker *worker, Accumulator kind, Finding finding, uint32 target)
 {
 	Cell		cell;
 
 	cell.target = target;
 	cell.count = count_of(worker, kind, target);
-	cell.sum = cell.count;
+	cell.sum = finding == BY_SUM ? worker->sums[target] : cell.count;
 	return cell;
 }
 
 typedef uint8 Bytes __attribute__((vector_size(16)));
 typedef uint16 Shorts __attribute__((vector_size(16)));
 typedef uint32 Counts __attribute__((vector_size(16)));
+typedef double Sums __attribute__((vector_size(16)));
 typedef uint64 Words __attribute__((vector_size(16)));
 
 #define WORDS 8					/* of a line of the cache */
+#define LEAST_SUM 4.9406564584124654e-324	/* the first double above 0 */
 
-#define FIND_LARGE(type, lane) \
+#define FIND_LARGE(type, number) \
 	do { \
-		const type *counts = (const type *) line; \
-		type		wanted = (type) {0} + (lane) least; \
-		large[0] = (Words) (counts[0] >= wanted); \
-		large[1] = (Words) (counts[1] >= wanted); \
-		large[2] = (Words) (counts[2] >= wanted); \
-		large[3] = (Words) (counts[3] >= wanted); \
+		const type *numbers = (const type *) line; \
+		type		wanted = (type) {0} + (number) least; \
+		large[0] = (Words) (numbers[0] >= wanted); \
+		large[1] = (Words) (numbers[1] >= wanted); \
+		large[2] = (Words) (numbers[2] >= wanted); \
+		large[3] = (Words) (numbers[3] >= wanted); \
 	} while (0)
 
-/* Sets all bits of those counts of a line that are least at least, and none of others; are there any? */
+/* Sets all bits of those numbers of a line that are least at least, and none of others; are there any? */
 static pg_attribute_always_inline bool
-find_large(const void *line, Accumulator kind, uint32 least, Words *large)
+find_large(const void *line, Accumulator kind, Finding finding, double least, Words *large)
 {
 	Words		any;
 
-	if (kind == IN_BYTES)
+	if (finding == BY_SUM)
+		FIND_LARGE(Sums, double);
+	else if (kind == IN_BYTES)
 		FIND_LARGE(Bytes, uint8);
 	else if (kind == IN_SHORTS)
 		FIND_LARGE(Shorts, uint16);
@@ -562,21 +585,18 @@ find_large(const void *line, Accumulator kind, uint32 least, Words *large)
 	return (any[0] | any[1]) != 0;
 }
 
-static pg_attribute_always_inline uint32
-count_lines(const Worker *worker, Accumulator kind)
-{
-	return (worker->product->ncols - 1) * width_of(kind) / LINE + 1;
-}
-
-/* Scores what was counted, by a look at all columns. */
+/* Scores what was added up, by a look at all columns. */
 static pg_attribute_always_inline void
-score_counted(Worker *worker, Accumulator kind, const RowScore *row)
+score_all(Worker *worker, Accumulator kind, Finding finding, const RowScore *row)
 {
 	const Product *product = worker->product;
-	const uint32 width = width_of(kind);
-	const uint32 most = PG_UINT32_MAX >> (32 - 8 * width);
-	const uint32 least = (uint32) Max(Min(product->min_together, most), 1);
-	uint32		nlines = count_lines(worker, kind);
+	const uint32 width = finding == BY_SUM ? sizeof(double) : width_of(kind);
+	const char *numbers = finding == BY_SUM ? (const char *) worker->sums : (const char *) worker->counts;
+	const double most = finding == BY_SUM ? DBL_MAX :
+		kind == IN_BYTES ? PG_UINT8_MAX : kind == IN_SHORTS ? PG_UINT16_MAX : PG_UINT32_MAX;
+	/* anything, if no more is wanted */
+	const double least = finding == BY_SUM ? LEAST_SUM : Max(product->min_together, 1);
+	uint32		nlines = (uint32) (((uint64) product->ncols * width + LINE - 1) / LINE);
 	double		sum = least_sum(worker, row);
 	uint32		k;
 
@@ -589,10 +609,12 @@ score_counted(Worker *worker, Accumulator kind, const RowScore *row)
 		Words		large[4];
 		int			i;
 
+		wanted = Max(wanted, least);
 		/* counts are whole numbers */
+		if (finding == BY_COUNT)
+			wanted = ceil(wanted);
 		if (wanted > most ||
-			!find_large((const char *) worker->counts + (Size) line * LINE, kind,
-						Max((uint32) ceil(wanted), least), large))
+			!find_large(numbers + (Size) line * LINE, kind, finding, wanted, large))
 			continue;
 		for (i = 0; i < WORDS; i++, column += sizeof(uint64) / width)
 		{
@@ -600,18 +622,19 @@ score_counted(Worker *worker, Accumulator kind, const RowScore *row)
 
 			while (word != 0)
 				score_target(worker, row,
-							 read_count(worker, kind, column + next_place(&word, kind)));
+							 read_count(worker, kind, finding, column + next_place(&word, width)));
 		}
 		if (!row->by_count)
 			sum = least_sum(worker, row);
 	}
 }
 
-/* Guesses the scores of some of what was counted. */
+/* Guesses the scores of some of what was added up. */
 static pg_attribute_always_inline void
-sample_counted(Worker *worker, Accumulator kind, const RowScore *row)
+sample_all(Worker *worker, Accumulator kind, Finding finding, const RowScore *row)
 {
-	const uint32 columns = sizeof(uint64) / width_of(kind);
+	const uint32 width = width_of(kind);
+	const uint32 columns = sizeof(uint64) / width;
 	uint32		nwords = (worker->product->ncols - 1) / columns + 1;
 	uint32		k;
 
@@ -622,9 +645,9 @@ sample_counted(Worker *worker, Accumulator kind, const RowScore *row)
 
 		while (word != 0)
 		{
-			uint32		target = k * columns + next_place(&word, kind);
+			uint32		target = k * columns + next_place(&word, width);
 
-			guess_target(worker, row, read_count(worker, kind, target), target);
+			guess_target(worker, row, read_count(worker, kind, finding, target), target);
 		}
 	}
 }
@@ -655,7 +678,8 @@ select_for_settings(Worker *worker, Accumulator kind, uint32 row, uint32 ntouche
  * guess was wrong, and all have to be looked at.
  */
 static pg_attribute_always_inline void
-find_best(Worker *worker, Accumulator kind, uint32 row, bool scan, uint32 ntouched, bool by_count)
+find_best(Worker *worker, Accumulator kind, Finding finding, uint32 row, uint32 ntouched,
+		  bool by_count)
 {
 	RowScore	score = row_score(worker, row, by_count);
 	Best	   *best = &worker->best;
@@ -665,8 +689,8 @@ find_best(Worker *worker, Accumulator kind, uint32 row, bool scan, uint32 ntouch
 	best_reset(&worker->sample);
 	if (by_count || worker->ranges == NULL || worker->product->min_llr > 0)
 		 /* it would take as long as all the rest */ ;
-	else if (scan)
-		sample_counted(worker, kind, &score);
+	else if (finding != BY_LIST)
+		sample_all(worker, kind, finding, &score);
 	else
 		sample_touched(worker, kind, &score, ntouched);
 	best_cut(&worker->sample);
@@ -675,8 +699,8 @@ find_best(Worker *worker, Accumulator kind, uint32 row, bool scan, uint32 ntouch
 	{
 		best_reset(best);
 		best->bound = guess;
-		if (scan)
-			score_counted(worker, kind, &score);
+		if (finding != BY_LIST)
+			score_all(worker, kind, finding, &score);
 		else
 			score_touched(worker, kind, &score, ntouched);
 		if (best->count >= best->n || guess == 0)
@@ -710,35 +734,42 @@ write_best(Worker *worker, Accumulator kind, Neighbour *result)
 
 /* Works out a row, leaving the accumulator clear; the number of neighbours. */
 static pg_attribute_always_inline int
-work_out_row(Worker *worker, Accumulator kind, bool scan, uint32 row, Neighbour *result)
+work_out_row(Worker *worker, Accumulator kind, Finding finding, uint32 row, Neighbour *result)
 {
-	uint32		ntouched = scan ? 0 : accumulate(worker, kind, row);
+	Size		ncols = worker->product->ncols;
+	uint32		ntouched = 0;
 	int			count;
 
-	if (scan)
-		count_all(worker, kind, row);
+	if (finding == BY_LIST)
+		ntouched = accumulate(worker, kind, row);
+	else
+		count_all(worker, kind, finding, row);
 	row += worker->product->first_row;
 	if (worker->settings)
 		count = select_for_settings(worker, kind, row, ntouched, result);
 	else
 	{
 		if (worker->product->measure >= MEASURE_JACCARD)
-			find_best(worker, kind, row, scan, ntouched, true);
+			find_best(worker, kind, finding, row, ntouched, true);
 		else
-			find_best(worker, kind, row, scan, ntouched, false);
+			find_best(worker, kind, finding, row, ntouched, false);
 		count = write_best(worker, kind, result);
 	}
-	if (scan)
-		memset(worker->counts, 0, (Size) worker->product->ncols * width_of(kind));
-	else
+	if (finding == BY_LIST)
 		clear_touched(worker, kind, ntouched);
+	else
+		memset(worker->counts, 0, ncols * width_of(kind));
+	if (finding == BY_SUM)
+		memset(worker->sums, 0, ncols * sizeof(double));
 	return count;
 }
 
+/* So many bytes of 0, whole lines of the cache. */
 static void *
 alloc_places(Size size)
 {
-	return MemoryContextAllocExtended(CurrentMemoryContext, size, MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
+	return (void *) TYPEALIGN(LINE, MemoryContextAllocExtended(CurrentMemoryContext, size + 2 * LINE,
+															   MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO));
 }
 
 /* The ranges of factors of neighbouring columns. */
@@ -782,7 +813,7 @@ product_begin(const void *shared)
 											  product->row_values);
 	worker->weighted = product->row_values || product->valued || product->weighted;
 	if (!worker->weighted)
-		worker->counts = (void *) TYPEALIGN(LINE, alloc_places(targets * sizeof(uint32) + 2 * LINE));
+		worker->counts = alloc_places(targets * sizeof(uint32));
 	if (targets > (worker->weighted ? FEW_COLUMNS : FEW_BYTES))
 	{
 		worker->table = alloc_places(2 * TABLE_STEPS * sizeof(uint16));
@@ -826,6 +857,19 @@ fits_table(Worker *worker, uint32 row)
 	return true;
 }
 
+/*
+ * Is a look at all columns less than a list of what is touched?  Not where all of
+ * that is wanted.
+ */
+static bool
+looks_at_all(const Worker *worker, uint64 users, uint32 columns_per_step)
+{
+	const Product *product = worker->product;
+
+	return worker->ranges && !worker->settings &&
+		users * product->mean_count * columns_per_step > product->ncols;
+}
+
 /* Works out a row in the smallest accumulator that is large enough. */
 static int
 run_row(Worker *worker, uint32 row, Neighbour *result)
@@ -833,27 +877,41 @@ run_row(Worker *worker, uint32 row, Neighbour *result)
 	const Product *product = worker->product;
 	const uint64 *row_start = PART(product, uint64, row_start);
 	uint64		users = row_start[row + 1] - row_start[row];
-	bool		scan;
+	Size		targets = Max(product->ncols, 1);
 
+	/* a user counts once at most */
+	if (worker->weighted && looks_at_all(worker, users, SUMS_A_STEP))
+	{
+		if (worker->sums == NULL)
+		{
+			worker->sums = alloc_places(targets * sizeof(double));
+			worker->counts = alloc_places(targets * sizeof(uint32));
+		}
+		if (users <= PG_UINT16_MAX)
+			return work_out_row(worker, IN_SHORTS, BY_SUM, row, result);
+		return work_out_row(worker, IN_COUNTS, BY_SUM, row, result);
+	}
 	if (fits_table(worker, row))
-		return work_out_row(worker, IN_TABLE, false, row, result);
+		return work_out_row(worker, IN_TABLE, BY_LIST, row, result);
 	if (worker->weighted)
 	{
 		if (worker->cells == NULL)
-			worker->cells = alloc_places(Max(product->ncols, 1) * sizeof(Cell));
-		return work_out_row(worker, IN_CELLS, false, row, result);
+			worker->cells = alloc_places(targets * sizeof(Cell));
+		return work_out_row(worker, IN_CELLS, BY_LIST, row, result);
 	}
-	/* a user counts once at most */
-	scan = worker->ranges && !worker->settings &&
-		users * product->mean_count * SCAN_COLUMNS > product->ncols;
+	if (looks_at_all(worker, users, COUNTS_A_STEP))
+	{
+		if (users <= PG_UINT8_MAX)
+			return work_out_row(worker, IN_BYTES, BY_COUNT, row, result);
+		if (users <= PG_UINT16_MAX)
+			return work_out_row(worker, IN_SHORTS, BY_COUNT, row, result);
+		return work_out_row(worker, IN_COUNTS, BY_COUNT, row, result);
+	}
 	if (users <= PG_UINT8_MAX)
-		return scan ? work_out_row(worker, IN_BYTES, true, row, result) :
-			work_out_row(worker, IN_BYTES, false, row, result);
+		return work_out_row(worker, IN_BYTES, BY_LIST, row, result);
 	if (users <= PG_UINT16_MAX)
-		return scan ? work_out_row(worker, IN_SHORTS, true, row, result) :
-			work_out_row(worker, IN_SHORTS, false, row, result);
-	return scan ? work_out_row(worker, IN_COUNTS, true, row, result) :
-		work_out_row(worker, IN_COUNTS, false, row, result);
+		return work_out_row(worker, IN_SHORTS, BY_LIST, row, result);
+	return work_out_row(worker, IN_COUNTS, BY_LIST, row, result);
 }
 
 static Size
