@@ -28,18 +28,14 @@
  * and a score has so many less.
  *
  * Most of the time goes into waiting for memory, and the rest into branches that
- * cannot be predicted: what is touched at random is kept small, and the loops
- * have no branches that depend on the data.  Where all that is added is 1 a row
- * of less than 256 users is counted in bytes.  Rows that touch few of very many
- * columns, or of columns with weights, have their sums one after the other in the
- * order in which columns are touched, and a small hash table of their numbers.
- * Columns whose score cannot be among the best are left out before their factor
- * is looked at: those of some neighbouring columns say what it is at least and at
- * most.  How good the best are is first guessed by a sample; what is worse is left
- * alone.  A guess that leaves less than n is found out, and makes no difference.
- * Counts of rows that touch a good part of the columns need no list of what is
- * touched: all are looked at, a line of the cache at a time, for those that are
- * large enough.
+ * cannot be predicted: what is touched at random is kept small (accumulator.h), and
+ * the loops have no branches that depend on the data.  Columns whose score cannot
+ * be among the best are left out before their factor is looked at: those of some
+ * neighbouring columns say what it is at most.  How good the best are is first
+ * guessed by a sample; what is worse is left alone.  A guess that leaves less than
+ * n is found out, and makes no difference.  Rows that touch a good part of the
+ * columns need no list of what is touched: all are looked at, a line of the cache
+ * at a time, for those that have enough.
  *
  *-------------------------------------------------------------------------
  */
@@ -48,39 +44,9 @@
 #include <float.h>
 #include <math.h>
 
-#include "port/pg_bitutils.h"
-
+#include "similarity/accumulator.h"
 #include "similarity/best.h"
-#include "similarity/measure.h"
 #include "similarity/settings.h"
-
-typedef struct Cell
-{
-	double		sum;
-	uint32		count;
-	uint32		target;			/* of a cell that the table leads to */
-} Cell;
-
-/* Where a row is added up: a constant, for a loop of its own for each. */
-typedef enum Accumulator
-{
-	/* numbers for each column */
-	IN_BYTES,
-	IN_SHORTS,
-	IN_COUNTS,
-	/* with weights */
-	IN_CELLS,					/* a cell for each column */
-	/* either way */
-	IN_TABLE					/* a cell for each column that is touched */
-} Accumulator;
-
-/* How columns with anything in them are found again: a constant, too. */
-typedef enum Finding
-{
-	BY_LIST,					/* of those that are touched */
-	BY_COUNT,					/* a look at the counts of all */
-	BY_SUM						/* a look at the sums of all; with weights, where counts are beside them */
-} Finding;
 
 /* Factors other than 0 of a group of columns. */
 typedef struct Range
@@ -93,197 +59,20 @@ typedef struct Range
 typedef struct Worker
 {
 	const Product *product;
-	const uint32 *row_users;
-	const float *row_values;	/* or NULL */
-	bool		weighted;		/* not all that is added is 1 */
-	void	   *counts;			/* all 0 between rows, and so of any width; NULL: not needed yet */
-	double	   *sums;			/* likewise */
-	Cell	   *cells;			/* by column; NULL: not needed yet */
-	uint32	   *touched;		/* columns; not in the table */
-	uint16	   *table;			/* hash table: the cell of a column, 0: none; NULL: too few columns */
-	int			shift;			/* of hashes, for a row */
-	Cell	   *table_cells;	/* from 1 on; all 0 between rows */
+	Accumulators acc;
 	uint32	   *passed;			/* of a chunk: those that may be among the best */
 	Range	   *ranges;			/* of factors, of each GROUP of columns; NULL: they have nothing in common */
 	bool		rising;			/* the last columns have greater factors than the first */
 	Best		best;
 	Best		sample;
 	Settings   *settings;		/* where the row is for all of some settings */
-	uint64		steps;			/* since interrupts were last looked for */
 } Worker;
 
-#define AHEAD 8					/* users whose items are asked for before they are needed */
-#define TABLE_STEPS 16384		/* of a row that the table is used for, at most */
-#define FEW_COLUMNS 16384		/* so many cells fit into a cache */
-#define FEW_BYTES (256 * 1024)	/* and so many bytes */
-#define LINE 64					/* bytes of a line of the cache */
 #define GROUP 64				/* neighbouring columns */
 #define SAMPLE 8				/* one of so many is looked at first */
 #define CHUNK 256				/* touched columns that are scored at a time */
-#define COUNTS_A_STEP 16			/* that can be looked at in the time that a list takes for an addition */
+#define COUNTS_A_STEP 16		/* that can be looked at in the time that a list takes for an addition */
 #define SUMS_A_STEP 2
-
-#define PART(product, type, field) \
-	((product)->field ? (const type *) ((const char *) (product) + (product)->field) : NULL)
-
-#define STEPS_PER_CHECK 1000000
-
-static inline void
-take_steps(Worker *worker, uint64 steps)
-{
-	worker->steps += steps;
-	if (worker->steps > STEPS_PER_CHECK)
-	{
-		parallel_check_interrupts();
-		worker->steps = 0;
-	}
-}
-
-/* Asks for what a user has. */
-static pg_attribute_always_inline void
-prefetch_user(const Product *product, uint32 user)
-{
-	const uint32 *words = product_list_at(product, user);
-
-	__builtin_prefetch(words);
-	__builtin_prefetch(words + 16);
-}
-
-/* Asks for what the first users of the next row have. */
-static void
-prefetch_row(const Worker *worker, uint32 row)
-{
-	const uint64 *row_start = PART(worker->product, uint64, row_start);
-	uint64		k = row_start[Min(row + 1, worker->product->nrows)];
-	uint64		end = Min(row_start[Min(row + 2, worker->product->nrows)], k + 2 * AHEAD);
-
-	for (; k < end; k++)
-		prefetch_user(worker->product, worker->row_users[k]);
-}
-
-/* Counts a target; is it the first time? */
-static pg_attribute_always_inline bool
-count_target(void *counts, Accumulator kind, uint32 target)
-{
-	if (kind == IN_BYTES)
-		return ((uint8 *) counts)[target]++ == 0;
-	if (kind == IN_SHORTS)
-		return ((uint16 *) counts)[target]++ == 0;
-	return ((uint32 *) counts)[target]++ == 0;
-}
-
-/* The place of a target in the table, or the free one where it belongs. */
-static pg_attribute_always_inline uint32
-find_place(const Worker *worker, uint32 target)
-{
-	uint32		mask = PG_UINT32_MAX >> worker->shift;
-	uint32		place = (target * 0x9e3779b1) >> worker->shift;
-	uint32		slot = worker->table[place];
-
-	/* one branch, which is hardly ever taken: is it new is as good as random */
-	while ((slot != 0) & (worker->table_cells[slot].target != target))
-	{
-		place = (place + 1) & mask;
-		slot = worker->table[place];
-	}
-	return place;
-}
-
-/* Adds up what the users of a row have; the number of targets touched. */
-static pg_attribute_always_inline uint32
-accumulate(Worker *worker, Accumulator kind, uint32 row)
-{
-	const Product *product = worker->product;
-	const uint64 *row_start = PART(product, uint64, row_start);
-	const uint32 *row_users = worker->row_users;
-	const float *row_values = worker->row_values;
-	void	   *counts = worker->counts;
-	uint16	   *table = worker->table;
-	Cell	   *cells = kind == IN_TABLE ? worker->table_cells : worker->cells;
-	uint32	   *touched = worker->touched;
-	const double *col_factor = PART(product, double, col_factor);
-	bool		early = col_factor && product->ncols > MANY_ITEMS;
-	uint32		ntouched = 0;
-	uint64		end = row_start[row + 1];
-	uint64		k;
-
-	for (k = row_start[row]; k < end; k++)
-	{
-		UserList	list = product_list(product, row_users[k]);
-		double		factor = row_values ? row_values[k] * list.weight : list.weight;
-		uint32		i;
-
-		if (k + AHEAD < end)
-			prefetch_user(product, row_users[k + AHEAD]);
-		take_steps(worker, list.count);
-		for (i = 0; i < list.count; i++)
-		{
-			uint32		target = list.items[i];
-			Cell	   *cell;
-
-			if (kind == IN_TABLE)
-			{
-				uint32		place = find_place(worker, target);
-				uint32		slot = table[place];
-
-				ntouched += slot == 0;
-				slot = slot == 0 ? ntouched : slot;
-				table[place] = (uint16) slot;
-				cell = &cells[slot];
-				cell->target = target;
-				if (early)
-					__builtin_prefetch(&col_factor[target]);
-			}
-			else
-			{
-				/* the place of a target that is there already is written over */
-				touched[ntouched] = target;
-				if (kind != IN_CELLS)
-				{
-					ntouched += count_target(counts, kind, target);
-					continue;
-				}
-				cell = &cells[target];
-				ntouched += cell->count == 0;
-			}
-			cell->count++;
-			cell->sum += list.values ? factor * list.values[i] : factor;
-		}
-	}
-	return ntouched;
-}
-
-/* Counts what the users of a row have, without a list of it. */
-static pg_attribute_always_inline void
-count_all(Worker *worker, Accumulator kind, Finding finding, uint32 row)
-{
-	const Product *product = worker->product;
-	const uint64 *row_start = PART(product, uint64, row_start);
-	const uint32 *row_users = worker->row_users;
-	void	   *counts = worker->counts;
-	double	   *sums = worker->sums;
-	uint64		end = row_start[row + 1];
-	uint64		k;
-
-	for (k = row_start[row]; k < end; k++)
-	{
-		UserList	list = product_list(product, row_users[k]);
-		double		factor = worker->row_values ? worker->row_values[k] * list.weight : list.weight;
-		uint32		i;
-
-		if (k + AHEAD < end)
-			prefetch_user(product, row_users[k + AHEAD]);
-		take_steps(worker, list.count);
-		for (i = 0; i < list.count; i++)
-		{
-			uint32		target = list.items[i];
-
-			(void) count_target(counts, kind, target);
-			if (finding == BY_SUM)
-				sums[target] += list.values ? factor * list.values[i] : factor;
-		}
-	}
-}
 
 /* The column of the item of a row, which is no neighbour of itself. */
 static inline uint32
@@ -292,76 +81,6 @@ own_column(const Product *product, uint32 row)
 	if (!product->self)
 		return PG_UINT32_MAX;
 	return product->row_col ? PART(product, uint32, row_col)[row] : row;
-}
-
-static pg_attribute_always_inline uint32
-count_of(const Worker *worker, Accumulator kind, uint32 target)
-{
-	switch (kind)
-	{
-		case IN_BYTES:
-			return ((uint8 *) worker->counts)[target];
-		case IN_SHORTS:
-			return ((uint16 *) worker->counts)[target];
-		case IN_COUNTS:
-			return ((uint32 *) worker->counts)[target];
-		case IN_TABLE:
-			return worker->table_cells[worker->table[find_place(worker, target)]].count;
-		case IN_CELLS:
-			break;
-	}
-	return worker->cells[target].count;
-}
-
-/* What was added up for the k-th of the touched targets. */
-static pg_attribute_always_inline Cell
-read_touched(const Worker *worker, Accumulator kind, uint32 k)
-{
-	Cell		cell;
-
-	if (kind == IN_TABLE)
-	{
-		/* one by one, as they were written: a copy of the whole would wait for that */
-		cell.sum = worker->table_cells[k + 1].sum;
-		cell.count = worker->table_cells[k + 1].count;
-		cell.target = worker->table_cells[k + 1].target;
-		return cell;
-	}
-	cell.target = worker->touched[k];
-	cell.count = count_of(worker, kind, cell.target);
-	cell.sum = kind == IN_CELLS ? worker->cells[cell.target].sum : cell.count;
-	return cell;
-}
-
-static pg_attribute_always_inline void
-clear_touched(Worker *worker, Accumulator kind, uint32 ntouched)
-{
-	uint32		k;
-
-	if (kind == IN_TABLE)
-	{
-		memset(worker->table, 0, (((Size) PG_UINT32_MAX >> worker->shift) + 1) * sizeof(uint16));
-		memset(worker->table_cells + 1, 0, ntouched * sizeof(Cell));
-		return;
-	}
-	for (k = 0; k < ntouched; k++)
-	{
-		uint32		target = worker->touched[k];
-
-		if ((k & 0xffff) == 0xffff)
-			take_steps(worker, 0xffff);
-		if (kind == IN_BYTES)
-			((uint8 *) worker->counts)[target] = 0;
-		else if (kind == IN_SHORTS)
-			((uint16 *) worker->counts)[target] = 0;
-		else if (kind == IN_COUNTS)
-			((uint32 *) worker->counts)[target] = 0;
-		else
-		{
-			worker->cells[target].sum = 0;
-			worker->cells[target].count = 0;
-		}
-	}
 }
 
 /* What all scores of a row have in common. */
@@ -449,7 +168,7 @@ pass_touched(Worker *worker, Accumulator kind, const RowScore *row, uint32 k, ui
 
 	for (; k < end; k++)
 	{
-		Cell		cell = read_touched(worker, kind, k);
+		Cell		cell = read_touched(&worker->acc, kind, k);
 
 		passed[npassed] = k;
 		npassed += shrunk(worker->product, cell.sum, cell.count) >=
@@ -471,17 +190,17 @@ score_touched(Worker *worker, Accumulator kind, const RowScore *row, uint32 ntou
 		uint32		end = Min(start + CHUNK, ntouched);
 		uint32		npassed;
 
-		take_steps(worker, end - start);
+		take_steps(&worker->acc, end - start);
 		if (row->by_count || worker->ranges == NULL)
 		{
 			for (k = start; k < end; k++)
-				score_target(worker, row, read_touched(worker, kind, k));
+				score_target(worker, row, read_touched(&worker->acc, kind, k));
 			continue;
 		}
 		npassed = pass_touched(worker, kind, row, start, end);
 		for (k = 0; k < npassed; k++)
 		{
-			uint32		target = read_touched(worker, kind, worker->passed[k]).target;
+			uint32		target = read_touched(&worker->acc, kind, worker->passed[k]).target;
 
 			__builtin_prefetch(PART(product, double, col_factor) + target);
 			if (product->col_rank)
@@ -489,7 +208,7 @@ score_touched(Worker *worker, Accumulator kind, const RowScore *row, uint32 ntou
 		}
 		for (k = 0; k < npassed; k++)
 			score_target(worker, row,
-						 read_touched(worker, kind, worker->passed[k]));
+						 read_touched(&worker->acc, kind, worker->passed[k]));
 	}
 }
 
@@ -514,75 +233,7 @@ sample_touched(Worker *worker, Accumulator kind, const RowScore *row, uint32 nto
 	uint32		k;
 
 	for (k = 0; k < ntouched; k += SAMPLE)
-		guess_target(worker, row, read_touched(worker, kind, k), k);
-}
-
-static pg_attribute_always_inline uint32
-width_of(Accumulator kind)
-{
-	return kind == IN_BYTES ? sizeof(uint8) : kind == IN_SHORTS ? sizeof(uint16) : sizeof(uint32);
-}
-
-/* Takes the first number of which bits are set out of a word of numbers of so many bytes; its place. */
-static pg_attribute_always_inline uint32
-next_place(uint64 *word, uint32 bytes)
-{
-	const uint32 width = 8 * bytes;
-	uint32		place = pg_rightmost_one_pos64(*word) / width;
-
-	*word &= ~(PG_UINT64_MAX >> (64 - width) << (place * width));
-#ifdef WORDS_BIGENDIAN
-	place = 64 / width - 1 - place;
-#endif
-	return place;
-}
-
-static pg_attribute_always_inline Cell
-read_count(const Worker *worker, Accumulator kind, Finding finding, uint32 target)
-{
-	Cell		cell;
-
-	cell.target = target;
-	cell.count = count_of(worker, kind, target);
-	cell.sum = finding == BY_SUM ? worker->sums[target] : cell.count;
-	return cell;
-}
-
-typedef uint8 Bytes __attribute__((vector_size(16)));
-typedef uint16 Shorts __attribute__((vector_size(16)));
-typedef uint32 Counts __attribute__((vector_size(16)));
-typedef double Sums __attribute__((vector_size(16)));
-typedef uint64 Words __attribute__((vector_size(16)));
-
-#define WORDS 8					/* of a line of the cache */
-#define LEAST_SUM 4.9406564584124654e-324	/* the first double above 0 */
-
-#define FIND_LARGE(type, number) \
-	do { \
-		const type *numbers = (const type *) line; \
-		type		wanted = (type) {0} + (number) least; \
-		large[0] = (Words) (numbers[0] >= wanted); \
-		large[1] = (Words) (numbers[1] >= wanted); \
-		large[2] = (Words) (numbers[2] >= wanted); \
-		large[3] = (Words) (numbers[3] >= wanted); \
-	} while (0)
-
-/* Sets all bits of those numbers of a line that are least at least, and none of others; are there any? */
-static pg_attribute_always_inline bool
-find_large(const void *line, Accumulator kind, Finding finding, double least, Words *large)
-{
-	Words		any;
-
-	if (finding == BY_SUM)
-		FIND_LARGE(Sums, double);
-	else if (kind == IN_BYTES)
-		FIND_LARGE(Bytes, uint8);
-	else if (kind == IN_SHORTS)
-		FIND_LARGE(Shorts, uint16);
-	else
-		FIND_LARGE(Counts, uint32);
-	any = large[0] | large[1] | large[2] | large[3];
-	return (any[0] | any[1]) != 0;
+		guess_target(worker, row, read_touched(&worker->acc, kind, k), k);
 }
 
 /* Scores what was added up, by a look at all columns. */
@@ -591,7 +242,7 @@ score_all(Worker *worker, Accumulator kind, Finding finding, const RowScore *row
 {
 	const Product *product = worker->product;
 	const uint32 width = finding == BY_SUM ? sizeof(double) : width_of(kind);
-	const char *numbers = finding == BY_SUM ? (const char *) worker->sums : (const char *) worker->counts;
+	const char *numbers = finding == BY_SUM ? (const char *) worker->acc.sums : (const char *) worker->acc.counts;
 	const double most = finding == BY_SUM ? DBL_MAX :
 		kind == IN_BYTES ? PG_UINT8_MAX : kind == IN_SHORTS ? PG_UINT16_MAX : PG_UINT32_MAX;
 	/* anything, if no more is wanted */
@@ -600,7 +251,7 @@ score_all(Worker *worker, Accumulator kind, Finding finding, const RowScore *row
 	double		sum = least_sum(worker, row);
 	uint32		k;
 
-	take_steps(worker, nlines);
+	take_steps(&worker->acc, nlines);
 	for (k = 0; k < nlines; k++)
 	{
 		uint32		line = worker->rising ? nlines - 1 - k : k;
@@ -622,7 +273,7 @@ score_all(Worker *worker, Accumulator kind, Finding finding, const RowScore *row
 
 			while (word != 0)
 				score_target(worker, row,
-							 read_count(worker, kind, finding, column + next_place(&word, width)));
+							 read_column(&worker->acc, kind, finding, column + next_place(&word, width)));
 		}
 		if (!row->by_count)
 			sum = least_sum(worker, row);
@@ -641,13 +292,13 @@ sample_all(Worker *worker, Accumulator kind, Finding finding, const RowScore *ro
 	/* of a line of the cache one word, another one each time */
 	for (k = 0; k < nwords; k += SAMPLE + 1)
 	{
-		uint64		word = ((const uint64 *) worker->counts)[k];
+		uint64		word = ((const uint64 *) worker->acc.counts)[k];
 
 		while (word != 0)
 		{
 			uint32		target = k * columns + next_place(&word, width);
 
-			guess_target(worker, row, read_count(worker, kind, finding, target), target);
+			guess_target(worker, row, read_column(&worker->acc, kind, finding, target), target);
 		}
 	}
 }
@@ -663,9 +314,9 @@ select_for_settings(Worker *worker, Accumulator kind, uint32 row, uint32 ntouche
 	settings_reset(worker->settings);
 	for (k = 0; k < ntouched; k++)
 	{
-		Cell		cell = read_touched(worker, kind, k);
+		Cell		cell = read_touched(&worker->acc, kind, k);
 
-		take_steps(worker, 1);
+		take_steps(&worker->acc, 1);
 		if (cell.target != same)
 			settings_offer(worker->settings, cell.target, cell.sum, cell.count);
 	}
@@ -728,7 +379,7 @@ write_best(Worker *worker, Accumulator kind, Neighbour *result)
 		result[i].target = rank_col ? rank_col[rank] : rank;
 	}
 	for (i = 0; i < best->count; i++)
-		result[i].together = count_of(worker, kind, result[i].target);
+		result[i].together = count_of(&worker->acc, kind, result[i].target);
 	return best->count;
 }
 
@@ -736,14 +387,14 @@ write_best(Worker *worker, Accumulator kind, Neighbour *result)
 static pg_attribute_always_inline int
 work_out_row(Worker *worker, Accumulator kind, Finding finding, uint32 row, Neighbour *result)
 {
-	Size		ncols = worker->product->ncols;
 	uint32		ntouched = 0;
 	int			count;
 
+	accumulators_need(&worker->acc, kind, finding);
 	if (finding == BY_LIST)
-		ntouched = accumulate(worker, kind, row);
+		ntouched = accumulate(&worker->acc, kind, row);
 	else
-		count_all(worker, kind, finding, row);
+		accumulate_all(&worker->acc, kind, finding, row);
 	row += worker->product->first_row;
 	if (worker->settings)
 		count = select_for_settings(worker, kind, row, ntouched, result);
@@ -755,21 +406,8 @@ work_out_row(Worker *worker, Accumulator kind, Finding finding, uint32 row, Neig
 			find_best(worker, kind, finding, row, ntouched, false);
 		count = write_best(worker, kind, result);
 	}
-	if (finding == BY_LIST)
-		clear_touched(worker, kind, ntouched);
-	else
-		memset(worker->counts, 0, ncols * width_of(kind));
-	if (finding == BY_SUM)
-		memset(worker->sums, 0, ncols * sizeof(double));
+	clear_row(&worker->acc, kind, finding, ntouched);
 	return count;
-}
-
-/* So many bytes of 0, whole lines of the cache. */
-static void *
-alloc_places(Size size)
-{
-	return (void *) TYPEALIGN(LINE, MemoryContextAllocExtended(CurrentMemoryContext, size + 2 * LINE,
-															   MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO));
 }
 
 /* The ranges of factors of neighbouring columns. */
@@ -804,23 +442,9 @@ product_begin(const void *shared)
 {
 	Worker	   *worker = palloc0_object(Worker);
 	const Product *product = (const Product *) shared;
-	Size		targets = Max(product->ncols, 1);
 
 	worker->product = product;
-	worker->row_users = parallel_extension();
-	if (product->row_values)
-		worker->row_values = (const float *) ((const char *) worker->row_users +
-											  product->row_values);
-	worker->weighted = product->row_values || product->valued || product->weighted;
-	if (!worker->weighted)
-		worker->counts = alloc_places(targets * sizeof(uint32));
-	if (targets > (worker->weighted ? FEW_COLUMNS : FEW_BYTES))
-	{
-		worker->table = alloc_places(2 * TABLE_STEPS * sizeof(uint16));
-		worker->table_cells = alloc_places((TABLE_STEPS + 1) * sizeof(Cell));
-	}
-	/* one more: the place of a target that is there already is written too */
-	worker->touched = MemoryContextAllocHuge(CurrentMemoryContext, (targets + 1) * sizeof(uint32));
+	accumulators_begin(&worker->acc, product);
 	worker->passed = palloc_array(uint32, CHUNK + 1);
 	find_ranges(worker);
 	if (product->settings)
@@ -834,27 +458,6 @@ product_begin(const void *shared)
 		best_init(&worker->sample, (int) (expected + 2.5 * sqrt(expected)) + 1);
 	}
 	return worker;
-}
-
-/* Can a row use the table?  If so, sets its size, twice what may be touched. */
-static bool
-fits_table(Worker *worker, uint32 row)
-{
-	const Product *product = worker->product;
-	const uint64 *row_start = PART(product, uint64, row_start);
-	const uint32 *row_users = worker->row_users;
-	uint64		end = row_start[row + 1];
-	uint64		steps = 0;
-	uint64		k;
-
-	if (worker->table == NULL || end - row_start[row] > TABLE_STEPS)
-		return false;
-	for (k = row_start[row]; k < end; k++)
-		steps += product_list_at(product, row_users[k])[0];
-	if (steps > TABLE_STEPS)
-		return false;
-	worker->shift = 31 - pg_leftmost_one_pos32(2 * Max((uint32) steps, 1) - 1);
-	return true;
 }
 
 /*
@@ -877,28 +480,18 @@ run_row(Worker *worker, uint32 row, Neighbour *result)
 	const Product *product = worker->product;
 	const uint64 *row_start = PART(product, uint64, row_start);
 	uint64		users = row_start[row + 1] - row_start[row];
-	Size		targets = Max(product->ncols, 1);
 
 	/* a user counts once at most */
-	if (worker->weighted && looks_at_all(worker, users, SUMS_A_STEP))
+	if (worker->acc.weighted && looks_at_all(worker, users, SUMS_A_STEP))
 	{
-		if (worker->sums == NULL)
-		{
-			worker->sums = alloc_places(targets * sizeof(double));
-			worker->counts = alloc_places(targets * sizeof(uint32));
-		}
 		if (users <= PG_UINT16_MAX)
 			return work_out_row(worker, IN_SHORTS, BY_SUM, row, result);
 		return work_out_row(worker, IN_COUNTS, BY_SUM, row, result);
 	}
-	if (fits_table(worker, row))
+	if (fits_table(&worker->acc, row))
 		return work_out_row(worker, IN_TABLE, BY_LIST, row, result);
-	if (worker->weighted)
-	{
-		if (worker->cells == NULL)
-			worker->cells = alloc_places(targets * sizeof(Cell));
+	if (worker->acc.weighted)
 		return work_out_row(worker, IN_CELLS, BY_LIST, row, result);
-	}
 	if (looks_at_all(worker, users, COUNTS_A_STEP))
 	{
 		if (users <= PG_UINT8_MAX)
@@ -927,7 +520,7 @@ product_run(void *local, uint32 block, void *result)
 	{
 		int			count;
 
-		prefetch_row(worker, row);
+		prefetch_row(&worker->acc, row);
 		count = run_row(worker, row, (Neighbour *) (out + sizeof(uint64)));
 		*(uint64 *) out = count;
 		out += sizeof(uint64) + count * sizeof(Neighbour);

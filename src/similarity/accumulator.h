@@ -1,0 +1,460 @@
+/*-------------------------------------------------------------------------
+ *
+ * accumulator.h
+ *		Inside of product.c: where a row of a product is added up.
+ *
+ *		accumulate		adds up what the users of a row have, and lists what is touched
+ *		accumulate_all	the same without a list
+ *		read_touched	what there is for one of the list
+ *		read_column		for any column
+ *		find_large		which columns of a line of the cache have much
+ *		clear_row		leaves all as it was before
+ *
+ * All are inlined with constants for the kind of accumulator, so that each kind
+ * has loops of its own.  What is touched at random is kept small: where all that is
+ * added is 1, a row of less than 256 users is counted in bytes; where few of very
+ * many columns are touched, or of columns with weights, their sums are one after
+ * the other, and a small hash table has their numbers.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef RECSYS_ACCUMULATOR_H
+#define RECSYS_ACCUMULATOR_H
+
+#include "core/compat.h"
+
+#include "port/pg_bitutils.h"
+
+#include "similarity/measure.h"
+
+typedef struct Cell
+{
+	double		sum;
+	uint32		count;
+	uint32		target;			/* of a cell that the table leads to */
+} Cell;
+
+/* Where a row is added up: a constant, for a loop of its own for each. */
+typedef enum Accumulator
+{
+	/* numbers for each column */
+	IN_BYTES,
+	IN_SHORTS,
+	IN_COUNTS,
+	/* with weights */
+	IN_CELLS,					/* a cell for each column */
+	/* either way */
+	IN_TABLE					/* a cell for each column that is touched */
+} Accumulator;
+
+/* How columns with anything in them are found again: a constant, too. */
+typedef enum Finding
+{
+	BY_LIST,					/* of those that are touched */
+	BY_COUNT,					/* a look at the counts of all */
+	BY_SUM						/* a look at the sums of all; with weights, where counts are beside them */
+} Finding;
+
+/* Those of one process. */
+typedef struct Accumulators
+{
+	const Product *product;
+	const uint32 *row_users;
+	const float *row_values;	/* or NULL */
+	bool		weighted;		/* not all that is added is 1 */
+	void	   *counts;			/* all 0 between rows, and so of any width; NULL: not needed yet */
+	double	   *sums;			/* likewise */
+	Cell	   *cells;			/* by column; NULL: not needed yet */
+	uint32	   *touched;		/* columns; not in the table */
+	uint16	   *table;			/* hash table: the cell of a column, 0: none; NULL: too few columns */
+	int			shift;			/* of hashes, for a row */
+	Cell	   *table_cells;	/* from 1 on; all 0 between rows */
+	uint64		steps;			/* since interrupts were last looked for */
+} Accumulators;
+
+#define AHEAD 8					/* users whose items are asked for before they are needed */
+#define TABLE_STEPS 16384		/* of a row that the table is used for, at most */
+#define FEW_COLUMNS 16384		/* so many cells fit into a cache */
+#define FEW_BYTES (256 * 1024)	/* and so many bytes */
+#define LINE 64					/* bytes of a line of the cache */
+
+#define PART(product, type, field) \
+	((product)->field ? (const type *) ((const char *) (product) + (product)->field) : NULL)
+
+#define STEPS_PER_CHECK 1000000
+
+static inline void
+take_steps(Accumulators *acc, uint64 steps)
+{
+	acc->steps += steps;
+	if (acc->steps > STEPS_PER_CHECK)
+	{
+		parallel_check_interrupts();
+		acc->steps = 0;
+	}
+}
+
+/* Asks for what a user has. */
+static pg_attribute_always_inline void
+prefetch_user(const Product *product, uint32 user)
+{
+	const uint32 *words = product_list_at(product, user);
+
+	__builtin_prefetch(words);
+	__builtin_prefetch(words + 16);
+}
+
+/* Asks for what the first users of the next row have. */
+static void
+prefetch_row(const Accumulators *acc, uint32 row)
+{
+	const uint64 *row_start = PART(acc->product, uint64, row_start);
+	uint64		k = row_start[Min(row + 1, acc->product->nrows)];
+	uint64		end = Min(row_start[Min(row + 2, acc->product->nrows)], k + 2 * AHEAD);
+
+	for (; k < end; k++)
+		prefetch_user(acc->product, acc->row_users[k]);
+}
+
+/* Counts a target; is it the first time? */
+static pg_attribute_always_inline bool
+count_target(void *counts, Accumulator kind, uint32 target)
+{
+	if (kind == IN_BYTES)
+		return ((uint8 *) counts)[target]++ == 0;
+	if (kind == IN_SHORTS)
+		return ((uint16 *) counts)[target]++ == 0;
+	return ((uint32 *) counts)[target]++ == 0;
+}
+
+/* The place of a target in the table, or the free one where it belongs. */
+static pg_attribute_always_inline uint32
+find_place(const Accumulators *acc, uint32 target)
+{
+	uint32		mask = PG_UINT32_MAX >> acc->shift;
+	uint32		place = (target * 0x9e3779b1) >> acc->shift;
+	uint32		slot = acc->table[place];
+
+	/* one branch, which is hardly ever taken: is it new is as good as random */
+	while ((slot != 0) & (acc->table_cells[slot].target != target))
+	{
+		place = (place + 1) & mask;
+		slot = acc->table[place];
+	}
+	return place;
+}
+
+/* Adds up what the users of a row have; the number of targets touched. */
+static pg_attribute_always_inline uint32
+accumulate(Accumulators *acc, Accumulator kind, uint32 row)
+{
+	const Product *product = acc->product;
+	const uint64 *row_start = PART(product, uint64, row_start);
+	const uint32 *row_users = acc->row_users;
+	const float *row_values = acc->row_values;
+	void	   *counts = acc->counts;
+	uint16	   *table = acc->table;
+	Cell	   *cells = kind == IN_TABLE ? acc->table_cells : acc->cells;
+	uint32	   *touched = acc->touched;
+	const double *col_factor = PART(product, double, col_factor);
+	bool		early = col_factor && product->ncols > MANY_ITEMS;
+	uint32		ntouched = 0;
+	uint64		end = row_start[row + 1];
+	uint64		k;
+
+	for (k = row_start[row]; k < end; k++)
+	{
+		UserList	list = product_list(product, row_users[k]);
+		double		factor = row_values ? row_values[k] * list.weight : list.weight;
+		uint32		i;
+
+		if (k + AHEAD < end)
+			prefetch_user(product, row_users[k + AHEAD]);
+		take_steps(acc, list.count);
+		for (i = 0; i < list.count; i++)
+		{
+			uint32		target = list.items[i];
+			Cell	   *cell;
+
+			if (kind == IN_TABLE)
+			{
+				uint32		place = find_place(acc, target);
+				uint32		slot = table[place];
+
+				ntouched += slot == 0;
+				slot = slot == 0 ? ntouched : slot;
+				table[place] = (uint16) slot;
+				cell = &cells[slot];
+				cell->target = target;
+				if (early)
+					__builtin_prefetch(&col_factor[target]);
+			}
+			else
+			{
+				/* the place of a target that is there already is written over */
+				touched[ntouched] = target;
+				if (kind != IN_CELLS)
+				{
+					ntouched += count_target(counts, kind, target);
+					continue;
+				}
+				cell = &cells[target];
+				ntouched += cell->count == 0;
+			}
+			cell->count++;
+			cell->sum += list.values ? factor * list.values[i] : factor;
+		}
+	}
+	return ntouched;
+}
+
+/* The same for numbers by column, and without a list. */
+static pg_attribute_always_inline void
+accumulate_all(Accumulators *acc, Accumulator kind, Finding finding, uint32 row)
+{
+	const Product *product = acc->product;
+	const uint64 *row_start = PART(product, uint64, row_start);
+	const uint32 *row_users = acc->row_users;
+	void	   *counts = acc->counts;
+	double	   *sums = acc->sums;
+	uint64		end = row_start[row + 1];
+	uint64		k;
+
+	for (k = row_start[row]; k < end; k++)
+	{
+		UserList	list = product_list(product, row_users[k]);
+		double		factor = acc->row_values ? acc->row_values[k] * list.weight : list.weight;
+		uint32		i;
+
+		if (k + AHEAD < end)
+			prefetch_user(product, row_users[k + AHEAD]);
+		take_steps(acc, list.count);
+		for (i = 0; i < list.count; i++)
+		{
+			uint32		target = list.items[i];
+
+			(void) count_target(counts, kind, target);
+			if (finding == BY_SUM)
+				sums[target] += list.values ? factor * list.values[i] : factor;
+		}
+	}
+}
+
+static pg_attribute_always_inline uint32
+count_of(const Accumulators *acc, Accumulator kind, uint32 target)
+{
+	switch (kind)
+	{
+		case IN_BYTES:
+			return ((uint8 *) acc->counts)[target];
+		case IN_SHORTS:
+			return ((uint16 *) acc->counts)[target];
+		case IN_COUNTS:
+			return ((uint32 *) acc->counts)[target];
+		case IN_TABLE:
+			return acc->table_cells[acc->table[find_place(acc, target)]].count;
+		case IN_CELLS:
+			break;
+	}
+	return acc->cells[target].count;
+}
+
+/* What was added up for the k-th of the touched targets. */
+static pg_attribute_always_inline Cell
+read_touched(const Accumulators *acc, Accumulator kind, uint32 k)
+{
+	Cell		cell;
+
+	if (kind == IN_TABLE)
+	{
+		/* one by one, as they were written: a copy of the whole would wait for that */
+		cell.sum = acc->table_cells[k + 1].sum;
+		cell.count = acc->table_cells[k + 1].count;
+		cell.target = acc->table_cells[k + 1].target;
+		return cell;
+	}
+	cell.target = acc->touched[k];
+	cell.count = count_of(acc, kind, cell.target);
+	cell.sum = kind == IN_CELLS ? acc->cells[cell.target].sum : cell.count;
+	return cell;
+}
+
+static pg_attribute_always_inline void
+clear_touched(Accumulators *acc, Accumulator kind, uint32 ntouched)
+{
+	uint32		k;
+
+	if (kind == IN_TABLE)
+	{
+		memset(acc->table, 0, (((Size) PG_UINT32_MAX >> acc->shift) + 1) * sizeof(uint16));
+		memset(acc->table_cells + 1, 0, ntouched * sizeof(Cell));
+		return;
+	}
+	for (k = 0; k < ntouched; k++)
+	{
+		uint32		target = acc->touched[k];
+
+		if ((k & 0xffff) == 0xffff)
+			take_steps(acc, 0xffff);
+		if (kind == IN_BYTES)
+			((uint8 *) acc->counts)[target] = 0;
+		else if (kind == IN_SHORTS)
+			((uint16 *) acc->counts)[target] = 0;
+		else if (kind == IN_COUNTS)
+			((uint32 *) acc->counts)[target] = 0;
+		else
+		{
+			acc->cells[target].sum = 0;
+			acc->cells[target].count = 0;
+		}
+	}
+}
+
+static pg_attribute_always_inline uint32
+width_of(Accumulator kind)
+{
+	return kind == IN_BYTES ? sizeof(uint8) : kind == IN_SHORTS ? sizeof(uint16) : sizeof(uint32);
+}
+
+/* Takes the first number of which bits are set out of a word of numbers of so many bytes; its place. */
+static pg_attribute_always_inline uint32
+next_place(uint64 *word, uint32 bytes)
+{
+	const uint32 width = 8 * bytes;
+	uint32		place = pg_rightmost_one_pos64(*word) / width;
+
+	*word &= ~(PG_UINT64_MAX >> (64 - width) << (place * width));
+#ifdef WORDS_BIGENDIAN
+	place = 64 / width - 1 - place;
+#endif
+	return place;
+}
+
+static pg_attribute_always_inline Cell
+read_column(const Accumulators *acc, Accumulator kind, Finding finding, uint32 target)
+{
+	Cell		cell;
+
+	cell.target = target;
+	cell.count = count_of(acc, kind, target);
+	cell.sum = finding == BY_SUM ? acc->sums[target] : cell.count;
+	return cell;
+}
+
+typedef uint8 Bytes __attribute__((vector_size(16)));
+typedef uint16 Shorts __attribute__((vector_size(16)));
+typedef uint32 Counts __attribute__((vector_size(16)));
+typedef double Sums __attribute__((vector_size(16)));
+typedef uint64 Words __attribute__((vector_size(16)));
+
+#define WORDS 8					/* of a line of the cache */
+#define LEAST_SUM 4.9406564584124654e-324	/* the first double above 0 */
+
+#define FIND_LARGE(type, number) \
+	do { \
+		const type *numbers = (const type *) line; \
+		type		wanted = (type) {0} + (number) least; \
+		large[0] = (Words) (numbers[0] >= wanted); \
+		large[1] = (Words) (numbers[1] >= wanted); \
+		large[2] = (Words) (numbers[2] >= wanted); \
+		large[3] = (Words) (numbers[3] >= wanted); \
+	} while (0)
+
+/* Sets all bits of those numbers of a line that are least at least, and none of others; are there any? */
+static pg_attribute_always_inline bool
+find_large(const void *line, Accumulator kind, Finding finding, double least, Words *large)
+{
+	Words		any;
+
+	if (finding == BY_SUM)
+		FIND_LARGE(Sums, double);
+	else if (kind == IN_BYTES)
+		FIND_LARGE(Bytes, uint8);
+	else if (kind == IN_SHORTS)
+		FIND_LARGE(Shorts, uint16);
+	else
+		FIND_LARGE(Counts, uint32);
+	any = large[0] | large[1] | large[2] | large[3];
+	return (any[0] | any[1]) != 0;
+}
+
+/* So many bytes of 0, whole lines of the cache. */
+static void *
+alloc_places(Size size)
+{
+	return (void *) TYPEALIGN(LINE, MemoryContextAllocExtended(CurrentMemoryContext, size + 2 * LINE,
+															   MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO));
+}
+
+/* Can a row use the table?  If so, sets its size, twice what may be touched. */
+static bool
+fits_table(Accumulators *acc, uint32 row)
+{
+	const Product *product = acc->product;
+	const uint64 *row_start = PART(product, uint64, row_start);
+	const uint32 *row_users = acc->row_users;
+	uint64		end = row_start[row + 1];
+	uint64		steps = 0;
+	uint64		k;
+
+	if (acc->table == NULL || end - row_start[row] > TABLE_STEPS)
+		return false;
+	for (k = row_start[row]; k < end; k++)
+		steps += product_list_at(product, row_users[k])[0];
+	if (steps > TABLE_STEPS)
+		return false;
+	acc->shift = 31 - pg_leftmost_one_pos32(2 * Max((uint32) steps, 1) - 1);
+	return true;
+}
+
+/* Leaves the accumulator as it was before the row. */
+static pg_attribute_always_inline void
+clear_row(Accumulators *acc, Accumulator kind, Finding finding, uint32 ntouched)
+{
+	Size		ncols = acc->product->ncols;
+
+	if (finding == BY_LIST)
+		clear_touched(acc, kind, ntouched);
+	else
+		memset(acc->counts, 0, ncols * width_of(kind));
+	if (finding == BY_SUM)
+		memset(acc->sums, 0, ncols * sizeof(double));
+}
+
+/* In the current memory context; users of rows are those of the process. */
+static inline void
+accumulators_begin(Accumulators *acc, const Product *product)
+{
+	Size		targets = Max(product->ncols, 1);
+
+	acc->product = product;
+	acc->row_users = parallel_extension();
+	if (product->row_values)
+		acc->row_values = (const float *) ((const char *) acc->row_users + product->row_values);
+	acc->weighted = product->row_values || product->valued || product->weighted;
+	if (targets > (acc->weighted ? FEW_COLUMNS : FEW_BYTES))
+	{
+		acc->table = alloc_places(2 * TABLE_STEPS * sizeof(uint16));
+		acc->table_cells = alloc_places((TABLE_STEPS + 1) * sizeof(Cell));
+	}
+	/* one more: the place of a target that is there already is written too */
+	acc->touched = MemoryContextAllocHuge(CurrentMemoryContext, (targets + 1) * sizeof(uint32));
+}
+
+/* What the next row needs, as not every process comes to need all. */
+static inline void
+accumulators_need(Accumulators *acc, Accumulator kind, Finding finding)
+{
+	Size		targets = Max(acc->product->ncols, 1);
+
+	if (kind == IN_TABLE)
+		return;
+	if (kind == IN_CELLS && acc->cells == NULL)
+		acc->cells = alloc_places(targets * sizeof(Cell));
+	if (kind != IN_CELLS && acc->counts == NULL)
+		acc->counts = alloc_places(targets * sizeof(uint32));
+	if (finding == BY_SUM && acc->sums == NULL)
+		acc->sums = alloc_places(targets * sizeof(double));
+}
+
+#endif							/* RECSYS_ACCUMULATOR_H */
