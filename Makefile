@@ -61,6 +61,9 @@ ISOLATION_OPTS = --inputdir=$(here)test --load-extension=recsys
 PG_CPPFLAGS += -I$(here)src
 PG_CFLAGS += -Wall -Wextra -Wno-unused-parameter -Wno-sign-compare -Wno-missing-field-initializers \
 	-fvisibility=hidden -MMD -MP -DRECSYS_VERSION='"$(EXTVERSION)"'
+# Equal formulas have equal bits wherever they stand: a processor that multiplies and
+# adds in one step would round some of them once less.
+PG_CFLAGS += -ffp-contract=off
 # clang does not know all flags of a server that gcc built
 ifneq (,$(findstring clang,$(CC)))
 PG_CFLAGS += -Wno-ignored-optimization-argument -Wno-unknown-warning-option -Wno-unused-command-line-argument -Wno-ignored-attributes \
