@@ -32,8 +32,10 @@ find_container(const Audience *audience, int64 id, Container *c)
 
 	cursor_start(&cursor, audience);
 	cursor_seek(&cursor, id_key(id));
+	if (cursor.done || cursor.key != id_key(id))
+		return false;
 	*c = cursor.c;
-	return !cursor.done && cursor.key == id_key(id);
+	return true;
 }
 
 bool
