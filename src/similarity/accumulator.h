@@ -10,8 +10,8 @@
  *		find_large		which columns of a line of the cache have much
  *		clear_row		leaves all as it was before
  *
- * All are inlined with constants for the kind of accumulator, so that each kind
- * has loops of its own.  What is touched at random is kept small: where all that is
+ * What takes time is inlined with constants for the kind of accumulator, so that
+ * each kind has loops of its own.  What is touched at random is kept small: where all that is
  * added is 1, a row of less than 256 users is counted in bytes; where few of very
  * many columns are touched, or of columns with weights, their sums are one after
  * the other, and a small hash table has their numbers.
@@ -31,19 +31,17 @@ typedef struct Cell
 {
 	double		sum;
 	uint32		count;
-	uint32		target;			/* of a cell that the table leads to */
+	uint32		target;			/* not in the cell of a column */
 } Cell;
 
 /* Where a row is added up: a constant, for a loop of its own for each. */
 typedef enum Accumulator
 {
-	/* numbers for each column */
+	/* a number for each column, with weights and a sum beside it */
 	IN_BYTES,
 	IN_SHORTS,
 	IN_COUNTS,
-	/* with weights */
-	IN_CELLS,					/* a cell for each column */
-	/* either way */
+	IN_CELLS,					/* with weights: a cell for each column */
 	IN_TABLE					/* a cell for each column that is touched */
 } Accumulator;
 
@@ -350,14 +348,15 @@ typedef uint64 Words __attribute__((vector_size(16)));
 #define WORDS 8					/* of a line of the cache */
 #define LEAST_SUM 4.9406564584124654e-324	/* the first double above 0 */
 
+/* The body of find_large() for numbers of a type, and vectors of them. */
 #define FIND_LARGE(type, number) \
 	do { \
 		const type *numbers = (const type *) line; \
-		type		wanted = (type) {0} + (number) least; \
-		large[0] = (Words) (numbers[0] >= wanted); \
-		large[1] = (Words) (numbers[1] >= wanted); \
-		large[2] = (Words) (numbers[2] >= wanted); \
-		large[3] = (Words) (numbers[3] >= wanted); \
+		type		bound = (type) {0} + (number) least; \
+		large[0] = (Words) (numbers[0] >= bound); \
+		large[1] = (Words) (numbers[1] >= bound); \
+		large[2] = (Words) (numbers[2] >= bound); \
+		large[3] = (Words) (numbers[3] >= bound); \
 	} while (0)
 
 /* Sets all bits of those numbers of a line that are least at least, and none of others; are there any? */

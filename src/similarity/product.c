@@ -61,7 +61,7 @@ typedef struct Worker
 	const Product *product;
 	Accumulators acc;
 	uint32	   *passed;			/* of a chunk: those that may be among the best */
-	Range	   *ranges;			/* of factors, of each GROUP of columns; NULL: they have nothing in common */
+	Range	   *ranges;			/* of factors, of each GROUP of columns; NULL: they tell nothing */
 	bool		rising;			/* the last columns have greater factors than the first */
 	Best		best;
 	Best		sample;
@@ -247,7 +247,7 @@ score_all(Worker *worker, Accumulator kind, Finding finding, const RowScore *row
 		kind == IN_BYTES ? PG_UINT8_MAX : kind == IN_SHORTS ? PG_UINT16_MAX : PG_UINT32_MAX;
 	/* anything, if no more is wanted */
 	const double least = finding == BY_SUM ? LEAST_SUM : Max(product->min_together, 1);
-	uint32		nlines = (uint32) (((uint64) product->ncols * width + LINE - 1) / LINE);
+	uint32		nlines = (uint32) (((Size) product->ncols * width + LINE - 1) / LINE);
 	double		sum = least_sum(worker, row);
 	uint32		k;
 
@@ -267,6 +267,7 @@ score_all(Worker *worker, Accumulator kind, Finding finding, const RowScore *row
 		if (wanted > most ||
 			!find_large(numbers + (Size) line * LINE, kind, finding, wanted, large))
 			continue;
+		take_steps(&worker->acc, LINE / width);
 		for (i = 0; i < WORDS; i++, column += sizeof(uint64) / width)
 		{
 			uint64		word = large[i / 2][i % 2];
@@ -286,7 +287,7 @@ sample_all(Worker *worker, Accumulator kind, Finding finding, const RowScore *ro
 {
 	const uint32 width = width_of(kind);
 	const uint32 columns = sizeof(uint64) / width;
-	uint32		nwords = (worker->product->ncols - 1) / columns + 1;
+	uint32		nwords = (worker->product->ncols + columns - 1) / columns;
 	uint32		k;
 
 	/* of a line of the cache one word, another one each time */
@@ -419,7 +420,8 @@ find_ranges(Worker *worker)
 	uint32		ngroups = product->ncols / GROUP + 1;
 	uint32		i;
 
-	if (product->ncols > MANY_ITEMS)
+	/* where scores are near the least of numbers, they are not in proportion */
+	if (product->ncols > MANY_ITEMS || product->shrink > 1e100)
 		return;
 	worker->ranges = palloc0_array(Range, ngroups);
 	for (i = 0; i < product->ncols && col_factor; i++)
@@ -454,7 +456,7 @@ product_begin(const void *shared)
 		double		expected = (double) product->n / SAMPLE;
 
 		best_init(&worker->best, product->n);
-		/* that more of the sample are among the best is as likely as one of 100 */
+		/* a guess too high takes twice the time: one of 100, if the sample is like the rest */
 		best_init(&worker->sample, (int) (expected + 2.5 * sqrt(expected)) + 1);
 	}
 	return worker;
