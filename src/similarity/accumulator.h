@@ -3,8 +3,7 @@
  * accumulator.h
  *		Inside of product.c: where a row of a product is added up.
  *
- *		accumulate		adds up what the users of a row have, and lists what is touched
- *		accumulate_all	the same without a list
+ *		accumulate		adds up what the users of a row have, and may list what is touched
  *		read_touched	what there is for one of the list
  *		read_column		for any column
  *		find_large		which columns of a line of the cache have much
@@ -142,15 +141,16 @@ find_place(const Accumulators *acc, uint32 target)
 	return place;
 }
 
-/* Adds up what the users of a row have; the number of targets touched. */
+/* Adds up what the users of a row have; the number of targets touched, if there is a list of them. */
 static pg_attribute_always_inline uint32
-accumulate(Accumulators *acc, Accumulator kind, uint32 row)
+accumulate(Accumulators *acc, Accumulator kind, Finding finding, uint32 row)
 {
 	const Product *product = acc->product;
 	const uint64 *row_start = PART(product, uint64, row_start);
 	const uint32 *row_users = acc->row_users;
 	const float *row_values = acc->row_values;
 	void	   *counts = acc->counts;
+	double	   *sums = acc->sums;
 	uint16	   *table = acc->table;
 	Cell	   *cells = kind == IN_TABLE ? acc->table_cells : acc->cells;
 	uint32	   *touched = acc->touched;
@@ -174,6 +174,13 @@ accumulate(Accumulators *acc, Accumulator kind, uint32 row)
 			uint32		target = list.items[i];
 			Cell	   *cell;
 
+			if (finding != BY_LIST)
+			{
+				(void) count_target(counts, kind, target);
+				if (finding == BY_SUM)
+					sums[target] += list.values ? factor * list.values[i] : factor;
+				continue;
+			}
 			if (kind == IN_TABLE)
 			{
 				uint32		place = find_place(acc, target);
@@ -204,38 +211,6 @@ accumulate(Accumulators *acc, Accumulator kind, uint32 row)
 		}
 	}
 	return ntouched;
-}
-
-/* The same for numbers by column, and without a list. */
-static pg_attribute_always_inline void
-accumulate_all(Accumulators *acc, Accumulator kind, Finding finding, uint32 row)
-{
-	const Product *product = acc->product;
-	const uint64 *row_start = PART(product, uint64, row_start);
-	const uint32 *row_users = acc->row_users;
-	void	   *counts = acc->counts;
-	double	   *sums = acc->sums;
-	uint64		end = row_start[row + 1];
-	uint64		k;
-
-	for (k = row_start[row]; k < end; k++)
-	{
-		UserList	list = product_list(product, row_users[k]);
-		double		factor = acc->row_values ? acc->row_values[k] * list.weight : list.weight;
-		uint32		i;
-
-		if (k + AHEAD < end)
-			prefetch_user(product, row_users[k + AHEAD]);
-		take_steps(acc, list.count);
-		for (i = 0; i < list.count; i++)
-		{
-			uint32		target = list.items[i];
-
-			(void) count_target(counts, kind, target);
-			if (finding == BY_SUM)
-				sums[target] += list.values ? factor * list.values[i] : factor;
-		}
-	}
 }
 
 static pg_attribute_always_inline uint32

@@ -388,14 +388,11 @@ write_best(Worker *worker, Accumulator kind, Neighbour *result)
 static pg_attribute_always_inline int
 work_out_row(Worker *worker, Accumulator kind, Finding finding, uint32 row, Neighbour *result)
 {
-	uint32		ntouched = 0;
+	uint32		ntouched;
 	int			count;
 
 	accumulators_need(&worker->acc, kind, finding);
-	if (finding == BY_LIST)
-		ntouched = accumulate(&worker->acc, kind, row);
-	else
-		accumulate_all(&worker->acc, kind, finding, row);
+	ntouched = accumulate(&worker->acc, kind, finding, row);
 	row += worker->product->first_row;
 	if (worker->settings)
 		count = select_for_settings(worker, kind, row, ntouched, result);
