@@ -96,10 +96,7 @@ keyspool_free(KeySpool *spool)
 static void
 seek(KeySpool *spool, uint64 row)
 {
-	if (BufFileSeek(spool->file, 0, row * spool->width * sizeof(uint64), SEEK_SET) != 0)
-		ereport(ERROR,
-				(errcode_for_file_access(),
-				 errmsg("could not seek in a temporary file of recsys: %m")));
+	temp_file_seek(spool->file, 0, row * spool->width * sizeof(uint64));
 }
 
 /* Moves the rows in memory to the end of the file. */
@@ -180,14 +177,8 @@ keyspool_chunk(KeySpool *spool, uint64 *nrows)
 		return NULL;
 	if (spool->file)
 	{
-		size_t		size;
-
 		n = Min(n, FILE_CHUNK_ROWS);
-		size = n * spool->width * sizeof(uint64);
-		if (BufFileRead(spool->file, spool->keys, size) != size)
-			ereport(ERROR,
-					(errcode_for_file_access(),
-					 errmsg("could not read a temporary file of recsys: %m")));
+		temp_file_read(spool->file, spool->keys, n * spool->width * sizeof(uint64));
 		*nrows = n;
 		spool->position += n;
 		return spool->keys;

@@ -14,7 +14,8 @@
  *		workers: attach both, take blocks, write results into their slots
  *
  * A worker waits when it is a whole ring ahead of the caller, so the memory
- * for results is bounded however large their sum.
+ * for results is bounded however large their sum.  It also waits for blocks that
+ * prepare something for all others.
  *
  * Where a process has to prepare something for blocks that lie together, and
  * results may come in any order, the blocks are divided into ranges.  Two
@@ -85,6 +86,7 @@ typedef struct Control
 	bool		extended;
 	dsm_handle	more;
 	uint32		nblocks;
+	uint32		prepare;		/* the first blocks, that others wait for */
 	uint32		nslots;
 	Size		result_size;	/* of a slot, aligned */
 	uint32		nranges;		/* 0: blocks are taken in order */
@@ -434,6 +436,16 @@ take_from_ranges(Control *control, uint32 process, uint32 *range)
 	}
 }
 
+/* Blocks from here on cannot be begun yet. */
+static uint32
+end_of_blocks(Control *control)
+{
+	uint32		emitted = pg_atomic_read_u32(&control->emitted);
+	uint32		end = emitted < control->prepare ? control->prepare : control->nblocks;
+
+	return (uint32) Min((uint64) end, (uint64) emitted + control->nslots);
+}
+
 static void
 worker_loop(Control *control, dsm_segment *data)
 {
@@ -452,7 +464,7 @@ worker_loop(Control *control, dsm_segment *data)
 		if (block >= control->nblocks)
 			break;
 		worker_block = block;
-		while (block >= pg_atomic_read_u32(&control->emitted) + control->nslots)
+		while (block >= end_of_blocks(control))
 		{
 			parallel_check_interrupts();
 			ConditionVariableSleep(&control->changed, PG_WAIT_EXTENSION);
@@ -578,6 +590,7 @@ create_control(ParallelArea *area, const ParallelRun *run, dsm_segment **segment
 	if (control->extended)
 		control->more = dsm_segment_handle(area->more_segment);
 	control->nblocks = run->nblocks;
+	control->prepare = run->prepare;
 	control->nslots = nslots;
 	control->result_size = slot_size;
 	control->nranges = run->nranges;
@@ -604,8 +617,7 @@ static uint32
 take_block(Control *control, uint32 *range)
 {
 	uint32		block = pg_atomic_read_u32(&control->next);
-	uint32		limit = Min(control->nblocks,
-							pg_atomic_read_u32(&control->emitted) + control->nslots);
+	uint32		limit = end_of_blocks(control);
 
 	if (control->nranges > 0)
 		return take_from_ranges(control, 0, range);

@@ -34,6 +34,7 @@ typedef struct ParallelRun
 	const char *name;			/* of the constant that is the kernel */
 	const ParallelKernel *kernel;
 	uint32		nblocks;
+	uint32		prepare;		/* so many blocks are done before others are begun; where results come in order */
 	uint32		nranges;		/* 0: results come in the order of blocks; else in any, see parallel_ranges() */
 	Size		result_size;	/* in bytes, of a block at most */
 	ParallelResult emit;

@@ -42,6 +42,7 @@ typedef enum
 {
 	CONVERT_NONE,				/* same bits */
 	CONVERT_FUNCTION,			/* a cast function of one to three arguments */
+	CONVERT_WIDEN,				/* an integer to a bigint */
 	CONVERT_INTEGER,			/* a cast function, where the value is a whole number */
 	CONVERT_TEXT				/* through the text form */
 } ConversionKind;
@@ -133,6 +134,8 @@ init_conversion(Conversion *conversion, const QueryColumn *columns, int ncolumns
 			conversion->kind = CONVERT_FUNCTION;
 			fmgr_info(function, &conversion->function);
 			conversion->nargs = get_func_nargs(function);
+			if (column->type == INT8OID && from == INT4OID)
+				conversion->kind = CONVERT_WIDEN;
 			if ((column->type == INT8OID || column->type == INT4OID || column->type == INT2OID) &&
 				(from == NUMERICOID || from == FLOAT8OID || from == FLOAT4OID))
 			{
@@ -446,6 +449,8 @@ convert(Conversion *conversion, Datum value)
 	{
 		case CONVERT_NONE:
 			return value;
+		case CONVERT_WIDEN:
+			return Int64GetDatum((int64) DatumGetInt32(value));
 		case CONVERT_INTEGER:
 			check_whole(conversion, value);
 			return FunctionCall1(&conversion->function, value);

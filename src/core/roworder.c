@@ -1,18 +1,24 @@
 /*-------------------------------------------------------------------------
  *
  * roworder.c
- *		The rows of a sparse matrix in the order of what is in them.
+ *		Puts the rows of a sparse matrix into the order of what is in them.
  *
- * The first two columns of a row, as far as they fit beside its number into 64
- * bits, are sorted digit by digit, which calls no function and takes a few
- * nanoseconds a row; only rows that have the same are compared in whole.
+ *		sort_rows		the first columns of a row, as many as fit beside its number
+ *						into 64 bits, are sorted digit by digit, which calls no function
+ *						and takes a few nanoseconds a row; only rows that have the same
+ *						are compared in whole
+ *		move_rows		moves what is in them, so that who goes through the rows gets at
+ *						memory in its order; where there is none for a copy, by way of
+ *						a temporary file
  *
  *-------------------------------------------------------------------------
  */
 #include "core/compat.h"
 
+#include "core/large.h"
 #include "core/numbers.h"
 #include "core/sparse.h"
+#include "core/tempfile.h"
 
 #define RADIX_SORT radix_sort_keys
 #define RADIX_ELEMENT uint64
@@ -61,40 +67,42 @@ compare_rows(const void *a, const void *b, void *arg)
 	return result;
 }
 
-/* The first two columns of each row, and its number in the last row_bits; how many bits columns take. */
-static int
+/*
+ * The first columns of each row, of the last of which the first bits, and its number in
+ * the last row_bits.
+ */
+static void
 make_keys(const SparseMatrix *matrix, uint64 *keys, int row_bits)
 {
 	int			col_bits = bits_of(matrix->ncols);
-	int			surplus = Max(2 * col_bits - (64 - row_bits), 0);
 	uint32		row;
 
 	for (row = 0; row < matrix->nrows; row++)
 	{
 		uint64		start = matrix->start[row];
 		uint64		length = matrix->start[row + 1] - start;
-		uint64		key;
+		/* empty rows come last */
+		uint64		key = length > 0 ? matrix->cols[start] : matrix->ncols;
+		int			left = 64 - row_bits - col_bits;
+		uint64		i;
 
 		if ((row & 0xffff) == 0)
 			CHECK_FOR_INTERRUPTS();
-		/* empty rows come last */
-		key = (uint64) (length > 0 ? matrix->cols[start] : matrix->ncols) << col_bits |
-			(length > 1 ? matrix->cols[start + 1] : 0);
-		keys[row] = key >> surplus << row_bits | row;
+		/* columns ascend: where there is none, 0 is less than any */
+		for (i = 1; left > 0; i++, left -= col_bits)
+		{
+			uint64		col = i < length ? matrix->cols[start + i] : 0;
+			int			bits = Min(left, col_bits);
+
+			key = key << bits | col >> (col_bits - bits);
+		}
+		keys[row] = key << row_bits | row;
 	}
-	return 2 * col_bits - surplus;
 }
 
-/*
- * The rows in the order of what is in them, which depends neither on their
- * numbers nor on the order of entries: rows that compare equal have the same
- * content, so that sums over the rows in this order always have the same bits.
- * It also puts rows with the same columns next to each other in memory.
- * With a second matrix of the same rows, what is in that counts too.
- * Allocated in the current memory context.
- */
-uint32 *
-sparse_row_order(const SparseMatrix *matrix, const SparseMatrix *second)
+/* The rows in the order of what is in them, in the current memory context. */
+static uint32 *
+sort_rows(const SparseMatrix *matrix, const SparseMatrix *second)
 {
 	Size		count = Max(matrix->nrows, 1);
 	uint64	   *keys = MemoryContextAllocHuge(CurrentMemoryContext, count * sizeof(uint64));
@@ -103,11 +111,11 @@ sparse_row_order(const SparseMatrix *matrix, const SparseMatrix *second)
 	uint32	   *order;
 	RowOrder	context = {matrix, second};
 	int			row_bits = bits_of(matrix->nrows);
-	int			key_bits = make_keys(matrix, keys, row_bits);
 	uint32		start;
 	uint32		i;
 
-	sorted = radix_sort_keys(keys, other, matrix->nrows, row_bits, row_bits + key_bits);
+	make_keys(matrix, keys, row_bits);
+	sorted = radix_sort_keys(keys, other, matrix->nrows, row_bits, 64);
 	pfree(sorted == keys ? other : keys);
 	order = MemoryContextAllocHuge(CurrentMemoryContext, count * sizeof(uint32));
 	for (i = 0; i < matrix->nrows; i++)
@@ -121,4 +129,106 @@ sparse_row_order(const SparseMatrix *matrix, const SparseMatrix *second)
 	}
 	pfree(sorted);
 	return order;
+}
+
+#define AHEAD 16				/* rows that are asked for before they are needed */
+
+/* The entries of rows in another order, in a copy. */
+static uint32 *
+copy_entries(const SparseMatrix *matrix, const uint32 *order, uint32 *entries)
+{
+	uint64		count = matrix->start[matrix->nrows];
+	uint32	   *copy = MemoryContextAllocHuge(GetMemoryChunkContext(entries),
+											  large_array_size(Max(count, 1), sizeof(uint32)));
+	uint32	   *out = copy;
+	uint32		i;
+
+	for (i = 0; i < matrix->nrows; i++)
+	{
+		uint64		start = matrix->start[order[i]];
+		uint64		end = matrix->start[order[i] + 1];
+		uint64		k;
+
+		CHECK_FOR_INTERRUPTS();
+		if (i + 2 * AHEAD < matrix->nrows)
+			__builtin_prefetch(&matrix->start[order[i + 2 * AHEAD]]);
+		if (i + AHEAD < matrix->nrows)
+			__builtin_prefetch(&entries[matrix->start[order[i + AHEAD]]]);
+		/* most are short */
+		for (k = start; k < end; k++)
+			*out++ = entries[k];
+	}
+	pfree(entries);
+	return copy;
+}
+
+/* The same where they are. */
+static uint32 *
+refile_entries(const SparseMatrix *matrix, const uint32 *order, uint32 *entries)
+{
+	BufFile    *file = BufFileCreateTemp(false);
+	uint32		i;
+
+	for (i = 0; i < matrix->nrows; i++)
+	{
+		uint64		start = matrix->start[order[i]];
+
+		CHECK_FOR_INTERRUPTS();
+		BufFileWrite(file, entries + start, (matrix->start[order[i] + 1] - start) * sizeof(uint32));
+	}
+	temp_file_seek(file, 0, 0);
+	for (i = 0; i < matrix->nrows; i++)
+	{
+		uint64		start = matrix->start[i];
+
+		CHECK_FOR_INTERRUPTS();
+		temp_file_read(file, entries + start, (matrix->start[i + 1] - start) * sizeof(uint32));
+	}
+	BufFileClose(file);
+	return entries;
+}
+
+/* Puts rows into an order. */
+static void
+move_rows(SparseMatrix *matrix, const uint32 *order, Size memory)
+{
+	Size		starts = large_array_size((uint64) matrix->nrows + 2, sizeof(uint64));
+	uint64	   *start = MemoryContextAllocHuge(GetMemoryChunkContext(matrix->start), starts);
+	Size		entries = matrix->start[matrix->nrows] * sizeof(uint32);
+	uint32	   *(*move) (const SparseMatrix *matrix, const uint32 *order, uint32 *entries) =
+		starts < memory && entries <= memory - starts ? copy_entries : refile_entries;
+	uint32		i;
+
+	matrix->cols = move(matrix, order, matrix->cols);
+	/* a float takes as much */
+	if (matrix->values)
+		matrix->values = (float *) move(matrix, order, (uint32 *) matrix->values);
+	start[0] = 0;
+	for (i = 0; i < matrix->nrows; i++)
+	{
+		if ((i & 0xffff) == 0)
+			CHECK_FOR_INTERRUPTS();
+		start[i + 1] = start[i] + matrix->start[order[i] + 1] - matrix->start[order[i]];
+	}
+	pfree(matrix->start);
+	matrix->start = start;
+}
+
+/*
+ * Puts rows into the order of what is in them, which depends neither on their
+ * numbers nor on the order of entries: rows that compare equal have the same
+ * content, so that sums over the rows always have the same bits.  It also puts
+ * rows with the same columns next to each other.  With a second matrix of the
+ * same rows, what is in that counts too, and is moved likewise.  Beside 20 bytes a row a
+ * copy of one of the columns and values may be made, in so many bytes of memory.
+ */
+void
+sparse_sort_rows(SparseMatrix *matrix, SparseMatrix *second, Size memory)
+{
+	uint32	   *order = sort_rows(matrix, second);
+
+	move_rows(matrix, order, memory);
+	if (second)
+		move_rows(second, order, memory);
+	pfree(order);
 }

@@ -3,6 +3,7 @@
  * sparse.c
  *		A matrix of compressed rows, made of entries in any order.
  *
+ *		group_rows			puts entries of neighbouring rows together
  *		count_rows			reads what was collected (triples.c): how many entries
  *							each row has, thereby where it starts
  *		fill_rows			reads it again and puts each entry into its row
@@ -27,13 +28,18 @@
 #include <math.h>
 
 #include "core/large.h"
+#include "core/numbers.h"
 #include "core/sparse.h"
 
 /* A sum that is less than this share of the sum of absolute values is 0. */
 #define ROUNDING 1e-6
 
-/* Bytes of rows that are filled at a time. */
+/* Bytes of rows that are filled at a time: where all is in memory, or where it has to be read for each. */
+#define GROUP_BYTES ((Size) 256 * 1024)
 #define FILL_BYTES ((Size) 4 * 1024 * 1024)
+#define MAX_GROUPS 256
+
+#define SHORT 32				/* columns that are sorted by insertion */
 
 /* The matrix is made in so many parts at most. */
 #define MAX_PARTS 64
@@ -117,6 +123,29 @@ key_float(uint32 key)
 
 #define NEEDS_VALUES ((Size) -1)
 
+/* Sorts a short row without values; false where there are equal columns. */
+static bool
+sort_short(uint32 *cols, Size count)
+{
+	bool		differ = true;
+	Size		i;
+
+	for (i = 1; i < count; i++)
+	{
+		uint32		col = cols[i];
+		Size		k = i;
+
+		while (k > 0 && cols[k - 1] > col)
+		{
+			cols[k] = cols[k - 1];
+			k--;
+		}
+		cols[k] = col;
+		differ = differ && (k == 0 || cols[k - 1] < col);
+	}
+	return differ;
+}
+
 /*
  * Sorts a row and puts entries of the same column together; the number of
  * those that are left.  NEEDS_VALUES, and nothing done, where entries without
@@ -129,6 +158,8 @@ merge_row(uint32 *cols, float *values, Size count, uint64 **keys)
 	Size		kept = 0;
 	Size		i;
 
+	if (values == NULL && count <= SHORT)
+		return sort_short(cols, count) ? count : NEEDS_VALUES;
 	for (i = 0; i < count; i++)
 	{
 		if ((i & 0xffff) == 0)
@@ -210,9 +241,23 @@ count_rows(Triples *triples, uint64 *start, uint32 *places, uint32 nrows)
 	return longest;
 }
 
+/*
+ * Entries come at random, and what they are counted in and written to should fit into
+ * a cache.  False where they are not in memory.
+ */
+static bool
+group_rows(Triples *triples, uint32 nrows, bool valued)
+{
+	uint64		size = triples_count(triples) * (valued ? 8 : 4);
+	uint32		groups = (uint32) Min(size / GROUP_BYTES, MAX_GROUPS);
+
+	return groups < 2 || triples_group(triples, nrows, bits_of(nrows / groups));
+}
+
 /* Rows first to end - 1 being filled; places are of the next entry of each row, shift before where it goes. */
 typedef struct Filling
 {
+	bool		grouped;		/* entries of neighbouring rows lie together */
 	const uint32 *colmap;
 	TripleValue value;
 	void	   *arg;
@@ -252,15 +297,14 @@ fill_range(SparseMatrix *matrix, const TripleBatch *batch, const Filling *fillin
 }
 
 /*
- * Fills rows of so many entries, a range of them after the other, as entries come at
- * random and what they are written to should fit into a cache: reading all of them
- * some times takes less.
+ * Fills rows of so many entries, a range of them after the other where they are not grouped:
+ * reading all of them some times takes less than writing at random.
  */
 static void
 fill_rows(SparseMatrix *matrix, Triples *triples, const Filling *filling, uint64 entries)
 {
 	uint64		size = entries * (matrix->values ? 8 : 4);
-	uint32		ranges = (uint32) Max(Min(size / FILL_BYTES, 8), 1);
+	uint32		ranges = filling->grouped ? 1 : (uint32) Max(Min(size / FILL_BYTES, 8), 1);
 	uint64		nrows = filling->end - filling->first;
 	TripleBatch batch;
 	uint32		range;
@@ -420,6 +464,7 @@ make_matrix(MemoryContext cxt, Triples *triples, Size memory, uint32 nrows, uint
 	if (count <= PG_UINT32_MAX)
 		filling->places = MemoryContextAllocExtended(cxt, large_array_size(Max(nrows, 1), sizeof(uint32)),
 													 MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
+	filling->grouped = group_rows(triples, nrows, *valued);
 	longest = count_rows(triples, matrix->start, filling->places, nrows);
 	longest = Max(longest, 1);
 	memory -= Min(memory, 2 * longest * sizeof(uint64));
@@ -457,7 +502,7 @@ sparse_create(MemoryContext cxt, Triples *triples, Size memory, uint32 nrows, ui
 			  const uint32 *colmap, TripleValue value, void *arg)
 {
 	MemoryContext old = MemoryContextSwitchTo(cxt);
-	Filling		filling = {colmap, value, arg};
+	Filling		filling = {false, colmap, value, arg};
 	bool		valued = value || triples_have_values(triples);
 	SparseMatrix *matrix = make_matrix(cxt, triples, memory, nrows, ncols, &filling, &valued);
 

@@ -38,6 +38,6 @@ extern Size sparse_memory(const SparseMatrix *matrix);
 extern void sparse_compact(SparseMatrix *matrix);
 
 /* roworder.c */
-extern uint32 *sparse_row_order(const SparseMatrix *matrix, const SparseMatrix *second);
+extern void sparse_sort_rows(SparseMatrix *matrix, SparseMatrix *second, Size memory);
 
 #endif							/* RECSYS_SPARSE_H */

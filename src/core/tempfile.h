@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * tempfile.h
- *		Temporary files that go away with a memory context.
+ *		Temporary files: they may go away with a memory context, and errors are thrown.
  *
  *-------------------------------------------------------------------------
  */
@@ -26,6 +26,25 @@ temp_file_close(BufFile **file)
 	*file = NULL;
 	if (open && IsTransactionState())
 		BufFileClose(open);
+}
+
+static inline void
+temp_file_seek(BufFile *file, int part, off_t offset)
+{
+	if (BufFileSeek(file, part, offset, SEEK_SET) != 0)
+		ereport(ERROR,
+				(errcode_for_file_access(),
+				 errmsg("could not seek in a temporary file: %m")));
+}
+
+/* Reads exactly so many bytes. */
+static inline void
+temp_file_read(BufFile *file, void *buffer, Size size)
+{
+	if (BufFileRead(file, buffer, size) != size)
+		ereport(ERROR,
+				(errcode_for_file_access(),
+				 errmsg("could not read from a temporary file")));
 }
 
 #endif							/* RECSYS_TEMPFILE_H */

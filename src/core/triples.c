@@ -10,6 +10,7 @@
  *							file, in batches
  *		triples_next		gives the batches of the file back and then what is in
  *							memory, in the order in which it came, as often as wanted
+ *		triples_group		puts entries of neighbouring rows together, if all are in memory
  *		triples_renumber	gives rows and columns their final numbers, in memory in
  *							their place, else from one file into another
  *
@@ -30,6 +31,9 @@
 
 /* Entries of a batch in the file, at most. */
 #define FILE_BATCH ((Size) 256 * 1024)
+
+/* Entries of a group that are asked for before they are needed. */
+#define GROUP_AHEAD 32
 
 /* Entries that are shown at a time. */
 #define VISIT_ENTRIES 65536
@@ -102,15 +106,6 @@ grow(MemoryContext cxt, void *array, Size capacity, Size size)
 		MemoryContextAllocHuge(cxt, large_array_size(capacity, size));
 }
 
-static void
-seek_file(Triples *triples, int file, off_t offset)
-{
-	if (BufFileSeek(triples->file, file, offset, SEEK_SET) != 0)
-		ereport(ERROR,
-				(errcode_for_file_access(),
-				 errmsg("could not seek in a temporary file")));
-}
-
 /* Appends all that is in memory to the file. */
 static void
 spill(Triples *triples)
@@ -125,7 +120,7 @@ spill(Triples *triples)
 		MemoryContextSwitchTo(old);
 	}
 	else
-		seek_file(triples, triples->end_file, triples->end_offset);
+		temp_file_seek(triples->file, triples->end_file, triples->end_offset);
 	for (start = 0; start < triples->count; start += triples->file_batch)
 	{
 		BatchHeader header = {0};
@@ -261,6 +256,26 @@ triples_add(Triples *triples, uint32 row, uint32 col, float value, int64 time)
 	triples->count++;
 }
 
+/* Adds some entries. */
+void
+triples_add_many(Triples *triples, const uint32 *rows, const uint32 *cols, const float *values,
+				 const int64 *times, Size count)
+{
+	bool		plain = !triples->has_values && !triples->has_times &&
+		triples->capacity - triples->count >= count;
+	Size		i;
+
+	for (i = 0; i < count && plain; i++)
+		plain = values[i] == 1 && times[i] == 0;
+	for (i = 0; i < count && !plain; i++)
+		triples_add(triples, rows[i], cols[i], values[i], times[i]);
+	if (!plain)
+		return;
+	memcpy(triples->rows + triples->count, rows, count * sizeof(uint32));
+	memcpy(triples->cols + triples->count, cols, count * sizeof(uint32));
+	triples->count += count;
+}
+
 uint64
 triples_count(const Triples *triples)
 {
@@ -304,16 +319,7 @@ triples_rewind(Triples *triples)
 		return;
 	spill(triples);
 	free_memory(triples);
-	seek_file(triples, 0, 0);
-}
-
-static void
-read_exact(BufFile *file, void *buffer, Size size)
-{
-	if (BufFileRead(file, buffer, size) != size)
-		ereport(ERROR,
-				(errcode_for_file_access(),
-				 errmsg("could not read from a temporary file")));
+	temp_file_seek(triples->file, 0, 0);
 }
 
 /* Next batch, valid until the next call; false at the end. */
@@ -338,14 +344,14 @@ triples_next(Triples *triples, TripleBatch *batch)
 			buffer->times = grow(triples->cxt, NULL, triples->file_batch, sizeof(int64));
 		*batch = *buffer;
 		batch->count = header.count;
-		read_exact(triples->file, (void *) batch->rows, header.count * sizeof(uint32));
-		read_exact(triples->file, (void *) batch->cols, header.count * sizeof(uint32));
+		temp_file_read(triples->file, (void *) batch->rows, header.count * sizeof(uint32));
+		temp_file_read(triples->file, (void *) batch->cols, header.count * sizeof(uint32));
 		if (header.has_values)
-			read_exact(triples->file, (void *) batch->values, header.count * sizeof(float));
+			temp_file_read(triples->file, (void *) batch->values, header.count * sizeof(float));
 		else
 			batch->values = NULL;
 		if (header.has_times)
-			read_exact(triples->file, (void *) batch->times, header.count * sizeof(int64));
+			temp_file_read(triples->file, (void *) batch->times, header.count * sizeof(int64));
 		else
 			batch->times = NULL;
 		return true;
@@ -411,6 +417,96 @@ triples_renumber(Triples **triples, TripleNumbers numbers, void *arg)
 						batch.times ? batch.times[i] : 0);
 	}
 	triples_free(old);
+}
+
+/* An entry on its way to where it belongs. */
+typedef struct Entry
+{
+	uint32		row;
+	uint32		col;
+	float		value;
+	int64		time;
+} Entry;
+
+/* Puts an entry into a place, and takes the one that was there. */
+static pg_attribute_always_inline void
+exchange_entry(Triples *triples, Size place, Entry *entry)
+{
+	Entry		there = *entry;
+
+	entry->row = triples->rows[place];
+	entry->col = triples->cols[place];
+	triples->rows[place] = there.row;
+	triples->cols[place] = there.col;
+	if (triples->values)
+	{
+		entry->value = triples->values[place];
+		triples->values[place] = there.value;
+	}
+	if (triples->times)
+	{
+		entry->time = triples->times[place];
+		triples->times[place] = there.time;
+	}
+	/* the next one of these */
+	__builtin_prefetch(&triples->rows[place + GROUP_AHEAD]);
+	__builtin_prefetch(&triples->cols[place + GROUP_AHEAD]);
+}
+
+/*
+ * Changes the order of entries so that those whose rows are the same but for the last
+ * bits lie together, in their place (American flag sort).  False, and nothing done,
+ * where not all are in memory.
+ */
+bool
+triples_group(Triples *triples, uint32 nrows, int bits)
+{
+	uint32		ngroups = (Max(nrows, 1) - 1) / ((uint32) 1 << bits) + 1;
+	Size	   *next;			/* place of a group that does not have its entry yet */
+	Size	   *end;
+	Size		place = 0;
+	uint32		group;
+	Size		i;
+
+	if (triples->file || triples->visited)
+		return false;
+	next = MemoryContextAllocExtended(triples->cxt, large_array_size(2 * (uint64) ngroups, sizeof(Size)),
+									  MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
+	end = next + ngroups;
+	for (i = 0; i < triples->count; i++)
+	{
+		if ((i & 0xffff) == 0)
+			CHECK_FOR_INTERRUPTS();
+		end[triples->rows[i] >> bits]++;
+	}
+	for (group = 0; group < ngroups; group++)
+	{
+		next[group] = place;
+		place += end[group];
+		end[group] = place;
+	}
+	for (group = 0; group < ngroups; group++)
+	{
+		CHECK_FOR_INTERRUPTS();
+		for (; next[group] < end[group]; next[group]++)
+		{
+			Entry		entry = {0};
+
+			if (triples->rows[next[group]] >> bits == group)
+				continue;
+			/* around, until the one comes that belongs here */
+			exchange_entry(triples, next[group], &entry);
+			while (entry.row >> bits != group)
+			{
+				if ((++i & 0xffff) == 0)
+					CHECK_FOR_INTERRUPTS();
+				exchange_entry(triples, next[entry.row >> bits]++, &entry);
+			}
+			exchange_entry(triples, next[group], &entry);
+		}
+	}
+	pfree(next);
+	return true;
 }
 
 /* Takes all entries out. */

@@ -31,6 +31,8 @@ typedef void (*TripleNumbers) (void *arg, uint32 *rows, uint32 *cols, Size count
 
 extern Triples *triples_create(MemoryContext cxt, Size memory_limit);
 extern void triples_add(Triples *triples, uint32 row, uint32 col, float value, int64 time);
+extern void triples_add_many(Triples *triples, const uint32 *rows, const uint32 *cols,
+							 const float *values, const int64 *times, Size count);
 extern uint64 triples_count(const Triples *triples);
 extern bool triples_have_values(const Triples *triples);
 extern uint64 triples_size(const Triples *triples);
@@ -39,6 +41,7 @@ extern void triples_limit(Triples *triples, Size memory_limit);
 extern void triples_rewind(Triples *triples);
 extern bool triples_next(Triples *triples, TripleBatch *batch);
 extern void triples_visit(Triples *triples, TripleNumbers numbers, void *arg);
+extern bool triples_group(Triples *triples, uint32 nrows, int bits);
 extern void triples_renumber(Triples **triples, TripleNumbers numbers, void *arg);
 extern void triples_clear(Triples *triples);
 extern void triples_free(Triples *triples);

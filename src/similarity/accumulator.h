@@ -98,7 +98,7 @@ prefetch_user(const Product *product, uint32 user)
 	const uint32 *words = product_list_at(product, user);
 
 	__builtin_prefetch(words);
-	__builtin_prefetch(words + 16);
+	__builtin_prefetch(words + product->list_ahead);
 }
 
 /* Asks for what the first users of the next row have. */
@@ -126,19 +126,84 @@ count_target(void *counts, Accumulator kind, uint32 target)
 
 /* The place of a target in the table, or the free one where it belongs. */
 static pg_attribute_always_inline uint32
-find_place(const Accumulators *acc, uint32 target)
+find_place(const uint16 *table, const Cell *cells, int shift, uint32 target)
 {
-	uint32		mask = PG_UINT32_MAX >> acc->shift;
-	uint32		place = (target * 0x9e3779b1) >> acc->shift;
-	uint32		slot = acc->table[place];
+	uint32		mask = PG_UINT32_MAX >> shift;
+	uint32		place = (target * 0x9e3779b1) >> shift;
+	uint32		slot = table[place];
 
 	/* one branch, which is hardly ever taken: is it new is as good as random */
-	while ((slot != 0) & (acc->table_cells[slot].target != target))
+	while ((slot != 0) & (cells[slot].target != target))
 	{
 		place = (place + 1) & mask;
-		slot = acc->table[place];
+		slot = table[place];
 	}
 	return place;
+}
+
+/* Where a row is being added up, so that nothing has to be looked up for each addition. */
+typedef struct Adding
+{
+	void	   *counts;
+	double	   *sums;
+	uint16	   *table;
+	int			shift;
+	Cell	   *cells;			/* by column, or those of the table */
+	uint32	   *touched;
+	const double *factors;		/* of columns, to be asked for early; or NULL */
+	uint32		item_bytes;
+} Adding;
+
+/* Adds up what a user has; the new length of the list. */
+static pg_attribute_always_inline uint32
+add_list(const Adding *adding, Accumulator kind, Finding finding, const UserList *list,
+		 const float *values, double factor, uint32 ntouched)
+{
+	const char *item = list->items;
+	const char *end = item + (Size) list->count * adding->item_bytes;
+
+	for (; item < end; item += adding->item_bytes)
+	{
+		uint32		target = list_item(item, adding->item_bytes);
+		double		add = values ? factor * *values++ : factor;
+		Cell	   *cell;
+
+		if (finding != BY_LIST)
+		{
+			(void) count_target(adding->counts, kind, target);
+			if (finding == BY_SUM)
+				adding->sums[target] += add;
+			continue;
+		}
+		if (kind == IN_TABLE)
+		{
+			uint32		place = find_place(adding->table, adding->cells, adding->shift, target);
+			uint32		slot = adding->table[place];
+
+			ntouched += slot == 0;
+			slot = slot == 0 ? ntouched : slot;
+			adding->table[place] = (uint16) slot;
+			cell = &adding->cells[slot];
+			cell->target = target;
+			if (adding->factors)
+				__builtin_prefetch(&adding->factors[target]);
+		}
+		else
+		{
+			/* the place of a target that is there already is written over */
+			adding->touched[ntouched] = target;
+			if (kind != IN_CELLS)
+			{
+				ntouched += count_target(adding->counts, kind, target);
+				continue;
+			}
+			cell = &adding->cells[target];
+			ntouched += cell->count == 0;
+		}
+		cell->count++;
+		cell->sum += add;
+	}
+	return ntouched;
 }
 
 /* Adds up what the users of a row have; the number of targets touched, if there is a list of them. */
@@ -149,13 +214,11 @@ accumulate(Accumulators *acc, Accumulator kind, Finding finding, uint32 row)
 	const uint64 *row_start = PART(product, uint64, row_start);
 	const uint32 *row_users = acc->row_users;
 	const float *row_values = acc->row_values;
-	void	   *counts = acc->counts;
-	double	   *sums = acc->sums;
-	uint16	   *table = acc->table;
-	Cell	   *cells = kind == IN_TABLE ? acc->table_cells : acc->cells;
-	uint32	   *touched = acc->touched;
-	const double *col_factor = PART(product, double, col_factor);
-	bool		early = col_factor && product->ncols > MANY_ITEMS;
+	const Adding adding = {
+		acc->counts, acc->sums, acc->table, acc->shift,
+		kind == IN_TABLE ? acc->table_cells : acc->cells, acc->touched,
+		product->ncols > MANY_ITEMS ? PART(product, double, col_factor) : NULL, product->item_bytes
+	};
 	uint32		ntouched = 0;
 	uint64		end = row_start[row + 1];
 	uint64		k;
@@ -164,51 +227,15 @@ accumulate(Accumulators *acc, Accumulator kind, Finding finding, uint32 row)
 	{
 		UserList	list = product_list(product, row_users[k]);
 		double		factor = row_values ? row_values[k] * list.weight : list.weight;
-		uint32		i;
 
 		if (k + AHEAD < end)
 			prefetch_user(product, row_users[k + AHEAD]);
 		take_steps(acc, list.count);
-		for (i = 0; i < list.count; i++)
-		{
-			uint32		target = list.items[i];
-			Cell	   *cell;
-
-			if (finding != BY_LIST)
-			{
-				(void) count_target(counts, kind, target);
-				if (finding == BY_SUM)
-					sums[target] += list.values ? factor * list.values[i] : factor;
-				continue;
-			}
-			if (kind == IN_TABLE)
-			{
-				uint32		place = find_place(acc, target);
-				uint32		slot = table[place];
-
-				ntouched += slot == 0;
-				slot = slot == 0 ? ntouched : slot;
-				table[place] = (uint16) slot;
-				cell = &cells[slot];
-				cell->target = target;
-				if (early)
-					__builtin_prefetch(&col_factor[target]);
-			}
-			else
-			{
-				/* the place of a target that is there already is written over */
-				touched[ntouched] = target;
-				if (kind != IN_CELLS)
-				{
-					ntouched += count_target(counts, kind, target);
-					continue;
-				}
-				cell = &cells[target];
-				ntouched += cell->count == 0;
-			}
-			cell->count++;
-			cell->sum += list.values ? factor * list.values[i] : factor;
-		}
+		/* a loop of its own for each */
+		if (list.values)
+			ntouched = add_list(&adding, kind, finding, &list, list.values, factor, ntouched);
+		else
+			ntouched = add_list(&adding, kind, finding, &list, NULL, factor, ntouched);
 	}
 	return ntouched;
 }
@@ -225,7 +252,7 @@ count_of(const Accumulators *acc, Accumulator kind, uint32 target)
 		case IN_COUNTS:
 			return ((uint32 *) acc->counts)[target];
 		case IN_TABLE:
-			return acc->table_cells[acc->table[find_place(acc, target)]].count;
+			return acc->table_cells[acc->table[find_place(acc->table, acc->table_cells, acc->shift, target)]].count;
 		case IN_CELLS:
 			break;
 	}

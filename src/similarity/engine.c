@@ -125,15 +125,13 @@ flush_side(SimilarityBuild *build, Side *side)
 {
 	uint32		users[PENDING];
 	uint32		items[PENDING];
-	int			i;
 
 	while (!ids_put(&build->users, side->pending_users, users, side->npending))
 		ids_hash(build, &build->users);
 	while (!ids_put(&side->ids, side->pending_items, items, side->npending))
 		ids_hash(build, &side->ids);
-	for (i = 0; i < side->npending; i++)
-		triples_add(side->triples, users[i], items[i], side->pending_weights[i],
-					side->pending_times[i]);
+	triples_add_many(side->triples, users, items, side->pending_weights, side->pending_times,
+					 side->npending);
 	side->npending = 0;
 }
 
@@ -328,9 +326,14 @@ static void
 receive_block(void *arg, uint32 block, const void *result, Size size)
 {
 	SimilarityBuild *build = (SimilarityBuild *) arg;
-	uint32		row = build->first_row + block * build->block_rows;
-	uint32		end = Min(row + build->block_rows, build->first_row + build->nrows);
+	uint32		row;
+	uint32		end;
 	char	   *in = (char *) result;
+
+	if (block < build->fill_blocks)
+		return;
+	row = build->first_row + (block - build->fill_blocks) * build->block_rows;
+	end = Min(row + build->block_rows, build->first_row + build->nrows);
 
 	for (; row < end; row++)
 	{
@@ -406,8 +409,6 @@ free_matrix(SimilarityBuild *build, Side *side)
 	side->matrix = NULL;
 	side->count = NULL;
 	side->total = side->square = NULL;
-	pfree(build->order);
-	build->order = NULL;
 	if (build->user_weights)
 		pfree(build->user_weights);
 	build->user_weights = NULL;
@@ -427,8 +428,7 @@ similarity_multiply(SimilarityBuild *build)
 	bool		last = build->validation == NULL && rows == cols;
 	bool		valued = rows->matrix->values != NULL;
 	Product		layout = {0};
-	Size		size = similarity_lay_out(build, &layout, rows, cols, extent.entries,
-												   extent.users);
+	Size		size = similarity_lay_out(build, &layout, rows, cols, &extent);
 	uint64		budget = row_budget(build, rows, starts, extent.row_entries, size,
 									last ? sparse_memory(cols->matrix) : 0);
 	/* what this process has as one of those at work, for each part anew */
@@ -444,6 +444,7 @@ similarity_multiply(SimilarityBuild *build)
 	product = parallel_area_data(area);
 	*product = layout;
 	product->mean_count = extent.steps / Max(extent.row_entries, 1);
+	product->list_ahead = (uint32) Min(product_list_words(product, (uint64) product->mean_count), 16);
 	similarity_fill_product(build, product, rows, cols);
 	if (last)
 		free_matrix(build, cols);
@@ -466,7 +467,8 @@ similarity_multiply(SimilarityBuild *build)
 		similarity_fill_rows(build, product, rows, starts, first,
 							 similarity_rows_that_fit(starts, first, rows->nitems, budget),
 							 row_area);
-		run.nblocks = (build->nrows - 1) / build->block_rows + 1;
+		build->fill_blocks = run.prepare = product->fill_blocks;
+		run.nblocks = product->fill_blocks + (build->nrows - 1) / build->block_rows + 1;
 		old = MemoryContextSwitchTo(work);
 		parallel_area_run(area, &run);
 		MemoryContextSwitchTo(old);

@@ -77,7 +77,6 @@ struct SimilarityBuild
 	TimestampTz newest;			/* DT_NOBEGIN: no time seen */
 	bool		passed_on;		/* there are no interactions any more */
 	/* while finishing */
-	uint32	   *order;			/* of users */
 	double	   *user_weights;	/* by user; NULL: all 1 */
 	uint64		nusers;			/* with any interaction */
 	SimilarityEmit emit;
@@ -89,6 +88,7 @@ struct SimilarityBuild
 	uint32		first_row;		/* of the part of the rows that is being worked on */
 	uint32		nrows;
 	uint32		block_rows;
+	uint32		fill_blocks;	/* that come before those with rows */
 	uint64		rows_done;
 	Lists	   *lists;			/* rows are kept until all are there */
 	Size		product_memory; /* of the product, shared or not, while rows come */
@@ -110,6 +110,8 @@ typedef struct Extent
 	uint64		entries;		/* in the columns' matrix, of users who count */
 	uint64		row_entries;	/* in the rows' matrix */
 	uint32		users;
+	uint64		longest;		/* columns of a user */
+	bool		count_weights;	/* users with as many have the same weight */
 	double		steps;			/* additions */
 } Extent;
 
@@ -197,7 +199,7 @@ extern bool similarity_choose_rows(SimilarityBuild *build);
 extern Extent similarity_measure_extent(SimilarityBuild *build, const Side *rows, const Side *cols,
 										uint64 *starts);
 extern Size similarity_lay_out(const SimilarityBuild *build, Product *product, const Side *rows,
-							   const Side *cols, uint64 entries, uint32 nusers);
+							   const Side *cols, const Extent *extent);
 extern void similarity_fill_product(SimilarityBuild *build, Product *product, const Side *rows,
 									const Side *cols);
 extern uint32 similarity_rows_that_fit(const uint64 *starts, uint32 first, uint32 nrows,

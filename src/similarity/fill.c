@@ -7,7 +7,9 @@
  *		similarity_lay_out			places for the arrays of a product (measure.h)
  *		similarity_fill_product		all of them but for the rows: factors, counts,
  *									and the lists of users in their order
- *		similarity_fill_rows		the users of as many rows as there is memory for
+ *		similarity_fill_rows		the users of as many rows as there is memory for; or
+ *									the processes of the product have them from
+ *		similarity_fill_block		for a part of them
  *
  *-------------------------------------------------------------------------
  */
@@ -19,22 +21,14 @@
 /* Places for the arrays of a product, but for the users of rows; the size of all. */
 Size
 similarity_lay_out(const SimilarityBuild *build, Product *product, const Side *rows,
-				   const Side *cols, uint64 entries, uint32 nusers)
+				   const Side *cols, const Extent *extent)
 {
 	Size		end = MAXALIGN(sizeof(Product));
 	Size		words;
 
 	product->weighted = build->user_weights != NULL;
 	product->valued = cols->matrix->values != NULL;
-	/* places of lists have 32 bits */
-	for (product->list_shift = 0;; product->list_shift++)
-	{
-		words = entries * (product->valued ? 2 : 1) +
-			nusers * (product_list_words(product, 0) + ((Size) 1 << product->list_shift) - 1);
-		if (words >> product->list_shift < PG_UINT32_MAX)
-			break;
-	}
-
+	product->item_bytes = cols->nitems <= 1 << 16 ? 2 : cols->nitems <= 1 << 24 ? 3 : 4;
 #define PLACE(field, count, type) \
 	do { \
 		product->field = end; \
@@ -59,7 +53,17 @@ similarity_lay_out(const SimilarityBuild *build, Product *product, const Side *r
 		if (rows != cols)
 			PLACE(rank_col, cols->nitems, uint32);
 	}
-	PLACE(lists, words, uint32);
+	if (extent->count_weights)
+		PLACE(count_weight, extent->longest + 1, double);
+	/* places of lists have 32 bits */
+	for (product->list_shift = 0;; product->list_shift++)
+	{
+		words = product_item_words(product, extent->entries) + (product->valued ? extent->entries : 0) +
+			extent->users * (product_list_head(product) + ((Size) 1 << product->list_shift));
+		if (words >> product->list_shift < PG_UINT32_MAX)
+			break;
+	}
+	PLACE(lists, words + 1, uint32);
 	if (build->validation)
 		PLACE(settings, similarity_settings_size(build), char);
 #undef PLACE
@@ -109,30 +113,30 @@ static void
 fill_lists(SimilarityBuild *build, Product *product, const SparseMatrix *matrix)
 {
 	uint32	   *words = PART(product, uint32, lists);
-	uint32		i;
+	uint32		user;
 
-	for (i = 0; i < matrix->nrows; i++)
+	for (user = 0; user < matrix->nrows; user++)
 	{
-		uint32		user = build->order[i];
 		uint64		start = matrix->start[user];
 		Size		count = matrix->start[user + 1] - start;
 		uint32	   *list = words;
+		Size		k;
 
-		if ((i & 0xfff) == 0)
-			CHECK_FOR_INTERRUPTS();
-		if (i + 8 < matrix->nrows)
-			__builtin_prefetch(matrix->cols + matrix->start[build->order[i + 8]]);
+		CHECK_FOR_INTERRUPTS();
 		if (!similarity_user_counts(build, user))
 			continue;
-		*list++ = (uint32) count;
-		if (product->weighted)
-		{
-			memcpy(list, &build->user_weights[user], sizeof(double));
-			list += 2;
-		}
-		memcpy(list, matrix->cols + start, count * sizeof(uint32));
+		list[0] = (uint32) count;
+		if (product->count_weight)
+			PART(product, double, count_weight)[count] = build->user_weights[user];
+		else if (product->weighted)
+			memcpy(list + 1, &build->user_weights[user], sizeof(double));
+		list += product_list_head(product);
+		for (k = 0; k < count; k++)
+			set_list_item((char *) list + k * product->item_bytes, product->item_bytes,
+						  matrix->cols[start + k]);
 		if (product->valued)
-			memcpy(list + count, matrix->values + start, count * sizeof(float));
+			memcpy(list + product_item_words(product, count), matrix->values + start,
+				   count * sizeof(float));
 		words += product_list_words(product, count);
 		product->nusers++;
 	}
@@ -161,6 +165,35 @@ similarity_fill_product(SimilarityBuild *build, Product *product, const Side *ro
 	fill_lists(build, product, cols->matrix);
 }
 
+/* Do users who count and have as many columns also have the same weight?  One takes 8 bytes, each user's too. */
+static bool
+weights_by_count(const SimilarityBuild *build, const SparseMatrix *matrix, const Extent *extent)
+{
+	double	   *weights;
+	bool		same = true;
+	uint64		count;
+	uint32		user;
+
+	if (build->user_weights == NULL || extent->longest >= extent->users)
+		return false;
+	weights = MemoryContextAllocHuge(build->cxt, (Size) (extent->longest + 1) * sizeof(double));
+	for (count = 0; count <= extent->longest; count++)
+		weights[count] = -1;
+	for (user = 0; user < matrix->nrows && same; user++)
+	{
+		double	   *weight = &weights[matrix->start[user + 1] - matrix->start[user]];
+
+		CHECK_FOR_INTERRUPTS();
+		if (!similarity_user_counts(build, user))
+			continue;
+		if (*weight < 0)
+			*weight = build->user_weights[user];
+		same = *weight == build->user_weights[user];
+	}
+	pfree(weights);
+	return same;
+}
+
 /*
  * Also sets starts[rank] to the number of entries of rows before: of all, less those
  * of users who do not count, where that are few.
@@ -185,6 +218,7 @@ similarity_measure_extent(SimilarityBuild *build, const Side *rows, const Side *
 		if (similarity_user_counts(build, i))
 		{
 			extent.entries += cols_count;
+			extent.longest = Max(extent.longest, cols_count);
 			extent.users++;
 			if (all)
 			{
@@ -215,41 +249,31 @@ similarity_measure_extent(SimilarityBuild *build, const Side *rows, const Side *
 			CHECK_FOR_INTERRUPTS();
 		starts[i + 1] += starts[i];
 	}
+	extent.count_weights = weights_by_count(build, cols->matrix, &extent);
 	return extent;
 }
 
-/* Entries of rows that are filled at a time, at least. */
+/* So many times all users are looked at to fill rows, or less where those have not so many entries. */
+#define FILL_BLOCKS 4
 #define FILL_ENTRIES 1000000
 
-/* The part of the rows that is being filled. */
-typedef struct Filling
-{
-	const uint32 *rank;			/* of rows, by number; NULL: the number is */
-	const bool *wanted;			/* by number, or NULL */
-	uint32		first;
-	uint32		low;			/* those at hand, from first on */
-	uint32		high;
-	uint64	   *places;			/* of the next user of a row: one of the two */
-	uint32	   *small_places;	/* more of these fit into a cache */
-	uint32	   *row_users;
-	float	   *row_values;		/* or NULL */
-} Filling;
-
 static inline void
-fill_user(Filling *filling, uint32 place, const uint32 *items, const float *values, uint64 count)
+fill_user(Filling *filling, uint32 place, const void *items, uint32 bytes, const float *values,
+		  uint64 count)
 {
 	uint64		k;
 
 	for (k = 0; k < count; k++)
 	{
 		uint64		next;
+		uint32		item = list_item((const char *) items + k * bytes, bytes);
 		/* below first it wraps around */
-		uint32		row = (filling->rank ? filling->rank[items[k]] : items[k]) - filling->first;
+		uint32		row = (filling->rank ? filling->rank[item] : item) - filling->first;
 
 		if (row - filling->low >= filling->high - filling->low ||
-			(filling->wanted && !filling->wanted[items[k]]))
+			(filling->wanted && !filling->wanted[item]))
 			continue;
-		next = filling->places ? filling->places[row]++ : filling->small_places[row]++;
+		next = filling->base + filling->places[row - filling->low]++;
 		if (filling->row_values)
 			filling->row_values[next] = values[k];
 		filling->row_users[next] = place;
@@ -275,51 +299,104 @@ similarity_rows_that_fit(const uint64 *starts, uint32 first, uint32 nrows, uint6
 	return low - first;
 }
 
-/* Fills rows low to high - 1 of the part. */
+/*
+ * Turns to the rows of a block, as many as have its number of entries: what is written
+ * to at random should fit into a cache, and places into 32 bits.
+ */
 static void
-fill_row_range(SimilarityBuild *build, Product *product, const Side *rows, Filling *filling)
+begin_block(Filling *filling, uint32 block)
 {
-	SparseMatrix *matrix = rows->matrix;
-	Size		place = 0;
-	uint32		user;
+	const Product *product = filling->product;
+	const uint64 *row_start = PART(product, const uint64, row_start);
 	uint32		i;
 
-	for (user = 0, i = 0; user < product->nusers; user++)
+	filling->high = 0;
+	for (i = 0; i <= block; i++)
+	{
+		filling->low = filling->high;
+		filling->high += similarity_rows_that_fit(row_start, filling->low, product->nrows,
+												  product->fill_entries);
+	}
+	filling->base = row_start[filling->low];
+	filling->places = MemoryContextAllocHuge(CurrentMemoryContext,
+											 ((Size) filling->high - filling->low) * sizeof(uint32));
+	for (i = filling->low; i < filling->high; i++)
+		filling->places[i - filling->low] = (uint32) (row_start[i] - filling->base);
+}
+
+/* Fills the rows of a block where columns are the same items, which tell who their users are. */
+void
+similarity_fill_block(Filling *filling, uint32 block)
+{
+	const Product *product = filling->product;
+	Size		place = 0;
+	uint32		user;
+
+	begin_block(filling, block);
+	for (user = 0; user < product->nusers; user++)
 	{
 		UserList	list = product_list(product, (uint32) place);
 
-		CHECK_FOR_INTERRUPTS();
-		if (product->self)
-			fill_user(filling, (uint32) place, list.items, list.values, list.count);
-		else
-		{
-			uint32		from;
-			uint64		start;
-
-			while (!similarity_user_counts(build, build->order[i]))
-				i++;
-			from = build->order[i++];
-			start = matrix->start[from];
-			fill_user(filling, (uint32) place, matrix->cols + start,
-					  matrix->values ? matrix->values + start : NULL,
-					  matrix->start[from + 1] - start);
-		}
+		if ((user & 0xff) == 0)
+			parallel_check_interrupts();
+		fill_user(filling, (uint32) place, list.items, product->item_bytes, list.values, list.count);
 		place += product_list_words(product, list.count) >> product->list_shift;
 	}
+	pfree(filling->places);
+}
+
+/* Fills those of a matrix of other items. */
+static void
+fill_block_of(const SimilarityBuild *build, const SparseMatrix *matrix, Filling *filling, uint32 block)
+{
+	const Product *product = filling->product;
+	Size		place = 0;
+	uint32		user;
+
+	begin_block(filling, block);
+	for (user = 0; user < matrix->nrows; user++)
+	{
+		uint64		start = matrix->start[user];
+
+		CHECK_FOR_INTERRUPTS();
+		if (!similarity_user_counts(build, user))
+			continue;
+		fill_user(filling, (uint32) place, matrix->cols + start, sizeof(uint32),
+				  matrix->values ? matrix->values + start : NULL, matrix->start[user + 1] - start);
+		place += product_list_words(product, product_list(product, (uint32) place).count) >>
+			product->list_shift;
+	}
+	pfree(filling->places);
+}
+
+/* Fills all rows here and now. */
+static void
+fill_all(SimilarityBuild *build, const Product *product, const Side *rows, uint32 nblocks,
+		 void *row_area)
+{
+	Filling		filling = {product, rows->rank, build->wanted, product->first_row};
+	uint32		block;
+
+	filling.row_users = row_area;
+	if (product->row_values)
+		filling.row_values = (float *) ((char *) row_area + product->row_values);
+	for (block = 0; block < nblocks; block++)
+		if (product->self)
+			similarity_fill_block(&filling, block);
+		else
+			fill_block_of(build, rows->matrix, &filling, block);
 }
 
 /*
- * Fills rows first to first + nrows - 1 with their users, ascending.  Where
- * columns are the same items it is they that tell who the users are.  A range of
- * rows is filled after the other, so that what is written to fits into a cache.
+ * Turns to rows first to first + nrows - 1, and gets them their users, ascending; or
+ * has that done by the run of the product, as its first blocks.
  */
 void
 similarity_fill_rows(SimilarityBuild *build, Product *product, const Side *rows,
 					 const uint64 *starts, uint32 first, uint32 nrows, void *row_area)
 {
 	uint64	   *row_start = PART(product, uint64, row_start);
-	Filling		filling = {rows->rank, build->wanted, first};
-	uint64		entries = Max((starts[first + nrows] - starts[first]) / 3, FILL_ENTRIES);
+	uint32		nblocks = 0;
 	uint32		i;
 
 	for (i = 0; i <= nrows; i++)
@@ -328,31 +405,19 @@ similarity_fill_rows(SimilarityBuild *build, Product *product, const Side *rows,
 			CHECK_FOR_INTERRUPTS();
 		row_start[i] = starts[first + i] - starts[first];
 	}
-	if (row_start[nrows] > PG_UINT32_MAX)
-	{
-		filling.places = MemoryContextAllocHuge(build->cxt, (Size) nrows * sizeof(uint64));
-		memcpy(filling.places, row_start, (Size) nrows * sizeof(uint64));
-	}
-	else
-		filling.small_places = MemoryContextAllocHuge(build->cxt, (Size) nrows * sizeof(uint32));
-	for (i = 0; i < nrows && filling.small_places; i++)
-		filling.small_places[i] = (uint32) row_start[i];
-	filling.row_users = row_area;
-	if (product->row_values)
-		filling.row_values = (float *) ((char *) row_area + product->row_values);
-	while (filling.low < nrows)
-	{
-		filling.high = filling.low + similarity_rows_that_fit(starts, first + filling.low, first + nrows,
-												entries);
-		fill_row_range(build, product, rows, &filling);
-		filling.low = filling.high;
-	}
 	build->product_memory = Max(build->product_memory, product->size +
 								row_start[nrows] * (product->row_values ? 8 : 4));
-	pfree(filling.places ? (void *) filling.places : filling.small_places);
 	product->first_row = first;
 	product->nrows = nrows;
 	product->block_rows = build->block_rows;
+	product->fill_entries = Min(Max(row_start[nrows] / FILL_BLOCKS, FILL_ENTRIES), PG_INT32_MAX);
+	for (i = 0; i < nrows; nblocks++)
+		i += similarity_rows_that_fit(row_start, i, nrows, product->fill_entries);
 	build->first_row = first;
 	build->nrows = nrows;
+	/* who is wanted, and other items, nobody else knows */
+	if (product->self && !build->wanted)
+		product->fill_blocks = nblocks;
+	else
+		fill_all(build, product, rows, nblocks, row_area);
 }

@@ -155,6 +155,7 @@ fingerprint_rows(SimilarityBuild *build)
 	uint64	   *users = hash_users(build);
 	uint64	   *result = MemoryContextAllocHuge(build->cxt,
 												Max(rows->nitems, 1) * sizeof(uint64));
+	uint32		user;
 	uint32		i;
 
 	for (i = 0; i < rows->nitems; i++)
@@ -168,9 +169,8 @@ fingerprint_rows(SimilarityBuild *build)
 		if (similarity_decays(build))
 			result[i] = hash_double(result[i], side_item_weight(rows, i));
 	}
-	for (i = 0; i < matrix->nrows; i++)
+	for (user = 0; user < matrix->nrows; user++)
 	{
-		uint32		user = build->order[i];
 		uint64		k;
 
 		CHECK_FOR_INTERRUPTS();

@@ -138,14 +138,13 @@ limit_users(SimilarityBuild *build, SparseMatrix *matrix, const uint64 *hashes)
 
 /* Samples of items first to end - 1; places are where the next one of an item goes, or PG_UINT64_MAX. */
 static void
-take_samples(SimilarityBuild *build, const SparseMatrix *matrix, const uint64 *hashes,
+take_samples(const SparseMatrix *matrix, const uint64 *hashes,
 			 uint32 first, uint32 end, uint64 *places, Sample *samples)
 {
-	uint32		row;
+	uint32		user;
 
-	for (row = 0; row < matrix->nrows; row++)
+	for (user = 0; user < matrix->nrows; user++)
 	{
-		uint32		user = build->order[row];
 		uint64		k;
 
 		CHECK_FOR_INTERRUPTS();
@@ -164,11 +163,7 @@ take_samples(SimilarityBuild *build, const SparseMatrix *matrix, const uint64 *h
 	}
 }
 
-/*
- * Users are taken in their order, so that the place of a sample among equal
- * hashes does not depend on the order of rows either.  Of as many items at a time
- * as there is room for, one at least.
- */
+/* Of as many items at a time as there is room for, one at least. */
 static void
 limit_items(SimilarityBuild *build, SparseMatrix *matrix, const uint64 *hashes)
 {
@@ -218,7 +213,7 @@ limit_items(SimilarityBuild *build, SparseMatrix *matrix, const uint64 *hashes)
 		}
 		if (start == 0)
 			continue;
-		take_samples(build, matrix, hashes, first, end, counts, samples);
+		take_samples(matrix, hashes, first, end, counts, samples);
 		start = 0;
 		for (item = first; item < end; item++)
 		{

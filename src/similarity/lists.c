@@ -58,7 +58,7 @@ static Size
 matrix_memory(const SimilarityBuild *build)
 {
 	const Side *side = &build->targets;
-	Size		user = sizeof(*build->order) + (build->user_weights ? sizeof(*build->user_weights) : 0);
+	Size		user = build->user_weights ? sizeof(*build->user_weights) : 0;
 	Size		item = sizeof(*side->count) + sizeof(*side->total) + sizeof(*side->square);
 
 	if (build->sources != side)

@@ -20,6 +20,9 @@
 #include "core/progress.h"
 #include "similarity/engine.h"
 
+/* Numbers of a user's items of which the weight is kept. */
+#define KNOWN_WEIGHTS 256
+
 /* Items with so many interactions are equally popular. */
 #define POPULAR 1000000
 
@@ -135,13 +138,12 @@ decayed(void *arg, float value, int64 time)
 	return (float) (value * exp2(-((double) decay->as_of - (double) time) / decay->half_life));
 }
 
-/* Numbers of users and sums of weights, over users in their order; sums may be NULL where there are no values. */
+/* Numbers of users and sums of weights; sums may be NULL where there are no values. */
 static void
-sum_side(SimilarityBuild *build, Side *side, uint32 *counts, double *sums)
+sum_side(Side *side, uint32 *counts, double *sums)
 {
 	SparseMatrix *matrix = side->matrix;
 	uint64		entries = matrix->start[matrix->nrows];
-	uint32		row;
 	uint32		i;
 	uint64		k;
 
@@ -158,17 +160,12 @@ sum_side(SimilarityBuild *build, Side *side, uint32 *counts, double *sums)
 			CHECK_FOR_INTERRUPTS();
 		sums[i] = counts[i];
 	}
-	for (row = 0; matrix->values && row < matrix->nrows; row++)
+	for (k = 0; matrix->values && k < entries; k++)
 	{
-		uint32		user = build->order[row];
-		uint64		end = matrix->start[user + 1];
-
-		CHECK_FOR_INTERRUPTS();
-		for (k = matrix->start[user]; k < end; k++)
-		{
-			counts[matrix->cols[k]]++;
-			sums[matrix->cols[k]] += matrix->values[k];
-		}
+		if ((k & 0xffff) == 0)
+			CHECK_FOR_INTERRUPTS();
+		counts[matrix->cols[k]]++;
+		sums[matrix->cols[k]] += matrix->values[k];
 	}
 }
 
@@ -178,7 +175,7 @@ count_side(SimilarityBuild *build, Side *side)
 {
 	if (side->matrix->values)
 		side->weight = alloc_zero(build->cxt, side->nitems, sizeof(double));
-	sum_side(build, side, side->users, side->weight);
+	sum_side(side, side->users, side->weight);
 }
 
 /* What a matrix takes beside its entries, while it is made. */
@@ -188,14 +185,14 @@ users_memory(uint32 nusers)
 	return (uint64) nusers * 12;
 }
 
-/* What is left for the entries of a matrix: a part in any case. */
+/* What is left of memory, with so many bytes for each user. */
 static Size
-entry_memory(const SimilarityBuild *build, uint32 nusers)
+memory_left(const SimilarityBuild *build, uint64 users)
 {
 	Size		limit = similarity_memory_limit();
-	uint64		used = MemoryContextMemAllocated(build->cxt, true) + users_memory(nusers);
+	uint64		used = MemoryContextMemAllocated(build->cxt, true) + users;
 
-	return Max(limit - (Size) Min(used, limit), limit / 8);
+	return limit - (Size) Min(used, limit);
 }
 
 static void
@@ -248,6 +245,7 @@ make_side(SimilarityBuild *build, Side *side, uint32 nusers)
 {
 	Decay		decay;
 	uint32	   *numbers;
+	Size		memory;
 
 	decay.as_of = build->options.as_of == DT_NOBEGIN ? build->newest : build->options.as_of;
 	decay.half_life = build->options.half_life;
@@ -256,9 +254,10 @@ make_side(SimilarityBuild *build, Side *side, uint32 nusers)
 	numbers = number_items(build, side);
 	if (numbers)
 		iddict_renumber(side->ids.dict, numbers);
-	/* what goes to a file leaves memory before that is counted */
+	/* what goes to a file leaves memory before that is counted; a part of it there is in any case */
 	triples_rewind(side->triples);
-	side->matrix = sparse_create(build->cxt, side->triples, entry_memory(build, nusers), nusers,
+	memory = Max(memory_left(build, users_memory(nusers)), similarity_memory_limit() / 8);
+	side->matrix = sparse_create(build->cxt, side->triples, memory, nusers,
 								 side->nitems, numbers, decay.half_life > 0 ? decayed : NULL, &decay);
 	if (side->matrix == NULL)
 		matrix_memory_error(build, side, nusers);
@@ -299,7 +298,7 @@ similarity_make_matrices(SimilarityBuild *build)
 		make_side(build, &build->other, nusers);
 	targets = build->targets.matrix;
 	sources = build->sources->matrix;
-	build->order = sparse_row_order(targets, cross ? sources : NULL);
+	sparse_sort_rows(targets, cross ? sources : NULL, memory_left(build, (uint64) nusers * 20));
 
 	count_side(build, &build->targets);
 	if (cross)
@@ -392,6 +391,17 @@ side_weight(const SimilarityOptions *options, const Side *side, uint64 count)
 	return weight;
 }
 
+/* The same, for any count worked out once where it is small. */
+static double
+known_weight(const SimilarityOptions *options, const Side *side, uint64 count, double *known)
+{
+	if (count >= KNOWN_WEIGHTS)
+		return side_weight(options, side, count);
+	if (known[count] == 0)
+		known[count] = side_weight(options, side, count);
+	return known[count];
+}
+
 /* Weights of users; of a step of a random walk where that is the measure. */
 static void
 weigh_users(SimilarityBuild *build)
@@ -399,6 +409,8 @@ weigh_users(SimilarityBuild *build)
 	const SimilarityOptions *options = &build->options;
 	SparseMatrix *targets = build->targets.matrix;
 	SparseMatrix *sources = build->sources->matrix;
+	double		known_targets[KNOWN_WEIGHTS] = {0};
+	double		known_sources[KNOWN_WEIGHTS] = {0};
 	uint32		user;
 
 	if (options->user_power == 0 && !is_walk(options) &&
@@ -414,8 +426,9 @@ weigh_users(SimilarityBuild *build)
 		double		weight;
 
 		CHECK_FOR_INTERRUPTS();
-		weight = side_weight(options, &build->targets, count) *
-			side_weight(options, build->sources, sources->start[user + 1] - sources->start[user]);
+		weight = known_weight(options, &build->targets, count, known_targets) *
+			known_weight(options, build->sources, sources->start[user + 1] - sources->start[user],
+						 known_sources);
 		if (is_walk(options) && count > 0)
 		{
 			double		sum = 0;
@@ -471,27 +484,27 @@ weigh_values(SimilarityBuild *build, Side *side)
 	}
 }
 
-/* C_ii, over users in their order. */
+/* C_ii. */
 static void
 square_side(SimilarityBuild *build, Side *side)
 {
 	SparseMatrix *matrix = side->matrix;
-	uint32		row;
+	uint32		user;
+	uint32		i;
 
 	if (matrix->values == NULL && build->user_weights == NULL)
 	{
-		for (row = 0; row < side->nitems; row++)
+		for (i = 0; i < side->nitems; i++)
 		{
-			if ((row & 0xffff) == 0)
+			if ((i & 0xffff) == 0)
 				CHECK_FOR_INTERRUPTS();
-			side->square[row] = side->count[row];
+			side->square[i] = side->count[i];
 		}
 		return;
 	}
 	memset(side->square, 0, side->nitems * sizeof(double));
-	for (row = 0; row < matrix->nrows; row++)
+	for (user = 0; user < matrix->nrows; user++)
 	{
-		uint32		user = build->order[row];
 		double		weight = build->user_weights ? build->user_weights[user] : 1;
 		uint64		end = matrix->start[user + 1];
 		uint64		k;
@@ -541,7 +554,7 @@ similarity_weigh(SimilarityBuild *build)
 		side->square = alloc_zero(build->cxt, side->nitems, sizeof(double));
 		if (side->matrix->values || build->validation ||
 			build->options.max_per_user > 0 || build->options.max_per_item > 0)
-			sum_side(build, side, side->count, side->total);
+			sum_side(side, side->count, side->total);
 		else
 			copy_counts(side);
 	}

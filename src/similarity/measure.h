@@ -45,16 +45,21 @@ typedef struct Product
 	double		mean_count;		/* of columns of a user of a row */
 	bool		self;			/* rows and columns are the same items */
 	bool		swapped;		/* rows are targets, columns sources */
-	bool		weighted;		/* users have weights */
+	bool		weighted;		/* users have weights: each list has one, or ... */
+	Size		count_weight;	/* double [longest list + 1]: of all users with so many columns */
 	bool		valued;			/* columns of a user have values */
 	uint32		first_row;		/* rows of this run: first_row and on */
 	uint32		nrows;
 	uint32		ncols;
 	uint32		nusers;			/* who add to any pair */
 	uint32		block_rows;
+	uint32		fill_blocks;	/* of the run, that get rows their users; 0: they have them */
+	uint64		fill_entries;	/* of such a block, but for one row, at most */
 	Size		row_start;		/* uint64 [nrows + 1]: into the users of rows, ascending */
 	Size		row_values;		/* float: in the extension */
+	uint32		item_bytes;		/* that a column takes in a list: 2 to 4 */
 	Size		lists;			/* uint32: of all users, see UserList */
+	uint32		list_ahead;		/* words that are asked for ahead: of a list of usual length */
 	int			list_shift;		/* the place of a list is in units of 1 << list_shift */
 	Size		row_factor;		/* double [all rows] */
 	Size		row_count;		/* uint32 [all rows]: users, where scores depend on it */
@@ -68,23 +73,39 @@ typedef struct Product
 } Product;
 
 /*
- * What a user adds, in one piece, as lists are read at random: uint32 count,
- * double weight where users have any, uint32 columns [count], float values
- * [count] where there are any.
+ * What a user adds, in one piece, as lists are read at random, and small, as that
+ * means waiting for memory: uint32 count, double weight unless the count says it,
+ * columns [count] of as few bytes as they fit into, and from the next word on
+ * float values [count] where there are any.
  */
 typedef struct UserList
 {
 	uint32		count;
 	double		weight;
-	const uint32 *items;		/* columns */
+	const char *items;			/* columns: see list_item() */
 	const float *values;		/* NULL: all 1 */
 } UserList;
+
+/* Words of a list before its columns. */
+static inline Size
+product_list_head(const Product *product)
+{
+	return product->weighted && !product->count_weight ? 3 : 1;
+}
+
+/* Words of count columns. */
+static inline Size
+product_item_words(const Product *product, uint64 count)
+{
+	return (count * product->item_bytes + sizeof(uint32) - 1) / sizeof(uint32);
+}
 
 /* Words of a list of count columns. */
 static inline Size
 product_list_words(const Product *product, uint64 count)
 {
-	Size		words = (product->weighted ? 3 : 1) + count * (product->valued ? 2 : 1);
+	Size		words = product_list_head(product) + product_item_words(product, count) +
+		(product->valued ? count : 0);
 	Size		unit = (Size) 1 << product->list_shift;
 
 	return (words + unit - 1) & ~(unit - 1);
@@ -105,11 +126,39 @@ product_list(const Product *product, uint32 place)
 
 	list.count = words[0];
 	list.weight = 1;
-	if (product->weighted)
+	if (product->count_weight)
+		list.weight = ((const double *) ((const char *) product + product->count_weight))[list.count];
+	else if (product->weighted)
 		memcpy(&list.weight, words + 1, sizeof(double));
-	list.items = words + (product->weighted ? 3 : 1);
-	list.values = product->valued ? (const float *) (list.items + list.count) : NULL;
+	words += product_list_head(product);
+	list.items = (const char *) words;
+	list.values = product->valued ?
+		(const float *) (words + product_item_words(product, list.count)) : NULL;
 	return list;
+}
+
+/* A column of so many bytes; the word that it is in is read, and so one behind the last list may be. */
+static pg_attribute_always_inline uint32
+list_item(const char *item, uint32 bytes)
+{
+	uint32		word;
+
+	memcpy(&word, item, sizeof(word));
+#ifdef WORDS_BIGENDIAN
+	return word >> (32 - 8 * bytes);
+#else
+	return word & (PG_UINT32_MAX >> (32 - 8 * bytes));
+#endif
+}
+
+/* Writes it: the word, and so what follows comes later. */
+static pg_attribute_always_inline void
+set_list_item(char *item, uint32 bytes, uint32 column)
+{
+#ifdef WORDS_BIGENDIAN
+	column <<= 32 - 8 * bytes;
+#endif
+	memcpy(item, &column, sizeof(column));
 }
 
 /* Of a block's result: for each row the number of neighbours, then these. */
@@ -119,6 +168,24 @@ typedef struct Neighbour
 	uint32		target;
 	uint32		together;
 } Neighbour;
+
+/* Of the rows from low to high - 1 the users, while they come. */
+typedef struct Filling
+{
+	const Product *product;
+	const uint32 *rank;			/* of rows, by number; NULL: the number is */
+	const bool *wanted;			/* by number, or NULL */
+	uint32		first;			/* row of the product */
+	uint32		low;			/* from that on */
+	uint32		high;
+	uint64		base;			/* place of the first user of these rows */
+	uint32	   *places;			/* from there on, of the next user of a row */
+	uint32	   *row_users;
+	float	   *row_values;		/* or NULL */
+} Filling;
+
+/* fill.c */
+extern void similarity_fill_block(Filling *filling, uint32 block);
 
 /* measure.c */
 extern double similarity_llr(double both, double a, double b, double all);

@@ -66,6 +66,7 @@ typedef struct Worker
 	Best		best;
 	Best		sample;
 	Settings   *settings;		/* where the row is for all of some settings */
+	Filling		filling;
 } Worker;
 
 #define GROUP 64				/* neighbouring columns */
@@ -444,6 +445,11 @@ product_begin(const void *shared)
 
 	worker->product = product;
 	accumulators_begin(&worker->acc, product);
+	worker->filling.product = product;
+	worker->filling.rank = PART(product, uint32, col_rank);
+	worker->filling.first = product->first_row;
+	worker->filling.row_users = (uint32 *) worker->acc.row_users;
+	worker->filling.row_values = (float *) worker->acc.row_values;
 	worker->passed = palloc_array(uint32, CHUNK + 1);
 	find_ranges(worker);
 	if (product->settings)
@@ -511,9 +517,17 @@ product_run(void *local, uint32 block, void *result)
 {
 	Worker	   *worker = (Worker *) local;
 	const Product *product = worker->product;
-	uint32		row = block * product->block_rows;
-	uint32		end = Min(row + product->block_rows, product->nrows);
+	uint32		row;
+	uint32		end;
 	char	   *out = (char *) result;
+
+	if (block < product->fill_blocks)
+	{
+		similarity_fill_block(&worker->filling, block);
+		return 0;
+	}
+	row = (block - product->fill_blocks) * product->block_rows;
+	end = Min(row + product->block_rows, product->nrows);
 
 	for (; row < end; row++)
 	{

@@ -37,7 +37,6 @@
 typedef struct SampleUser
 {
 	uint64		hash;
-	uint32		position;		/* in the order of users */
 	uint32		user;
 	uint32		places;			/* of items of this user and those before */
 } SampleUser;
@@ -101,7 +100,7 @@ compare_users(const void *a, const void *b)
 	CHECK_FOR_INTERRUPTS();
 	if (x->hash != y->hash)
 		return x->hash < y->hash ? -1 : 1;
-	return (x->position > y->position) - (x->position < y->position);
+	return (x->user > y->user) - (x->user < y->user);
 }
 
 /* Users with enough items, least hash first. */
@@ -112,21 +111,18 @@ draw_sample(Validation *validation, uint32 max_users)
 	SparseMatrix *matrix = build->targets.matrix;
 	uint64	   *hashes = similarity_user_hashes(build, false);
 	uint32		count = 0;
-	uint32		i;
+	uint32		user;
 
 	validation->users = MemoryContextAllocHuge(validation->cxt,
 											   Max(matrix->nrows, 1) * sizeof(SampleUser));
-	for (i = 0; i < matrix->nrows; i++)
+	for (user = 0; user < matrix->nrows; user++)
 	{
-		uint32		user = build->order[i];
-
-		if ((i & 0xfff) == 0)
+		if ((user & 0xfff) == 0)
 			CHECK_FOR_INTERRUPTS();
 		if (matrix->start[user + 1] - matrix->start[user] < TUNE_MIN_ITEMS)
 			continue;
 		validation->users[count].user = user;
-		validation->users[count].hash = hashes[user];
-		validation->users[count++].position = i;
+		validation->users[count++].hash = hashes[user];
 	}
 	pfree(hashes);
 	qsort(validation->users, count, sizeof(SampleUser), compare_users);
