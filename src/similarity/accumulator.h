@@ -71,7 +71,7 @@ typedef struct Accumulators
 
 #define AHEAD 8					/* users whose items are asked for before they are needed */
 #define TABLE_STEPS 16384		/* of a row that the table is used for, at most */
-#define FEW_COLUMNS 16384		/* so many cells fit into a cache */
+#define FEW_COLUMNS 24576		/* so many cells fit into a cache */
 #define FEW_BYTES (256 * 1024)	/* and so many bytes */
 #define LINE 64					/* bytes of a line of the cache */
 
