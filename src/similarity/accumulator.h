@@ -78,8 +78,6 @@ typedef struct Accumulators
 #define PART(product, type, field) \
 	((product)->field ? (const type *) ((const char *) (product) + (product)->field) : NULL)
 
-#define STEPS_PER_CHECK 1000000
-
 static inline void
 take_steps(Accumulators *acc, uint64 steps)
 {

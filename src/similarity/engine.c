@@ -19,7 +19,7 @@
  *
  * Memory, bounded by maintenance_work_mem: dictionaries; then per interaction
  * 8 bytes while they are collected (half of the limit at most), 4 for the
- * matrix, 4 for its rearranged form and 4 for the other direction, for as many
+ * matrix, 2 to 4 for its rearranged form and 4 for the other direction, for as many
  * items as there is room for.  Weights take the same again.
  *
  *-------------------------------------------------------------------------

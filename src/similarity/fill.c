@@ -330,6 +330,7 @@ similarity_fill_block(Filling *filling, uint32 block)
 {
 	const Product *product = filling->product;
 	Size		place = 0;
+	uint64		steps = 0;
 	uint32		user;
 
 	begin_block(filling, block);
@@ -337,8 +338,12 @@ similarity_fill_block(Filling *filling, uint32 block)
 	{
 		UserList	list = product_list(product, (uint32) place);
 
-		if ((user & 0xff) == 0)
+		steps += list.count + 1;
+		if (steps > STEPS_PER_CHECK)
+		{
 			parallel_check_interrupts();
+			steps = 0;
+		}
 		fill_user(filling, (uint32) place, list.items, product->item_bytes, list.values, list.count);
 		place += product_list_words(product, list.count) >> product->list_shift;
 	}

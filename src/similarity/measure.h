@@ -23,6 +23,9 @@ score_rank_bits(uint32 ncolumns)
 	return Max(SCORE_LOW_BITS, bits_of(ncolumns));
 }
 
+/* Additions, or the like, between two looks for interrupts. */
+#define STEPS_PER_CHECK 1000000
+
 /* More items than that are numbered by value: neighbouring ones have nothing in common. */
 #define MANY_ITEMS 250000
 
@@ -45,8 +48,8 @@ typedef struct Product
 	double		mean_count;		/* of columns of a user of a row */
 	bool		self;			/* rows and columns are the same items */
 	bool		swapped;		/* rows are targets, columns sources */
-	bool		weighted;		/* users have weights: each list has one, or ... */
-	Size		count_weight;	/* double [longest list + 1]: of all users with so many columns */
+	bool		weighted;		/* users have weights */
+	Size		count_weight;	/* double [longest list + 1]: that of a list of so many columns; none: it is in the list */
 	bool		valued;			/* columns of a user have values */
 	uint32		first_row;		/* rows of this run: first_row and on */
 	uint32		nrows;
