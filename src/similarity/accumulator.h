@@ -348,11 +348,11 @@ typedef uint64 Words __attribute__((vector_size(16)));
 #define WORDS 8					/* of a line of the cache */
 #define LEAST_SUM 4.9406564584124654e-324	/* the first double above 0 */
 
-/* The body of find_large() for numbers of a type, and vectors of them. */
-#define FIND_LARGE(type, number) \
+/* The body of find_large() for vectors of a type, and one of the least. */
+#define FIND_LARGE(type, all_least) \
 	do { \
 		const type *numbers = (const type *) line; \
-		type		bound = (type) {0} + (number) least; \
+		type		bound = all_least; \
 		large[0] = (Words) (numbers[0] >= bound); \
 		large[1] = (Words) (numbers[1] >= bound); \
 		large[2] = (Words) (numbers[2] >= bound); \
@@ -366,13 +366,13 @@ find_large(const void *line, Accumulator kind, Finding finding, double least, Wo
 	Words		any;
 
 	if (finding == BY_SUM)
-		FIND_LARGE(Sums, double);
+		FIND_LARGE(Sums, ((Sums) {least, least}));
 	else if (kind == IN_BYTES)
-		FIND_LARGE(Bytes, uint8);
+		FIND_LARGE(Bytes, (Bytes) {0} + (uint8) least);
 	else if (kind == IN_SHORTS)
-		FIND_LARGE(Shorts, uint16);
+		FIND_LARGE(Shorts, (Shorts) {0} + (uint16) least);
 	else
-		FIND_LARGE(Counts, uint32);
+		FIND_LARGE(Counts, (Counts) {0} + (uint32) least);
 	any = large[0] | large[1] | large[2] | large[3];
 	return (any[0] | any[1]) != 0;
 }
