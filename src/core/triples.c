@@ -261,7 +261,8 @@ void
 triples_add_many(Triples *triples, const uint32 *rows, const uint32 *cols, const float *values,
 				 const int64 *times, Size count)
 {
-	bool		plain = !triples->has_values && !triples->has_times &&
+	/* nothing may come before there are arrays */
+	bool		plain = count > 0 && !triples->has_values && !triples->has_times &&
 		triples->capacity - triples->count >= count;
 	Size		i;
 
