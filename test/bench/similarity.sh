@@ -74,6 +74,7 @@ watch() { # pid, file
 }
 
 # Seconds and peak memory of a statement, in a session of its own: SECONDS_TAKEN, PEAK_MB.
+# What fails, or is given up, takes 0.00 seconds, which meets no goal.
 timed() { # label, settings, statement
 	local out pidfile=$WORK/tmp/pid peakfile=$WORK/tmp/peak watcher
 	rm -f "$pidfile"
@@ -91,7 +92,7 @@ timed() { # label, settings, statement
 		\\timing on
 		$3 \\g /dev/null
 	SQL
-	) || true
+	) || out='Time: 0 ms'
 	wait "$watcher" || true
 	SECONDS_TAKEN=$(sed -n 's/^Time: \([0-9.]*\) ms.*/\1/p' <<<"$out" | awk '{printf "%.2f", $1 / 1000}')
 	PEAK_MB=$(awk '{printf "%.0f", $1 / 1024}' "$peakfile")
@@ -102,7 +103,7 @@ timed() { # label, settings, statement
 goals=()
 goal() { # what, measured, at-most|at-least, goal, unit
 	goals+=("$(awk -v what="$1" -v m="$2" -v how="$3" -v g="$4" -v unit="$5" 'BEGIN {
-		met = how == "at-most" ? m <= g : m >= g
+		met = m > 0 && (how == "at-most" ? m <= g : m >= g)
 		printf "%-58s %9s  %-8s %6s %-12s %s", what, m, how, g, unit, met ? "met" : "NOT MET" }')")
 }
 print_goals() {
