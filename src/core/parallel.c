@@ -688,7 +688,8 @@ run_parallel(ParallelArea *area, const ParallelRun *run)
 		run_alone(area, run);
 		return;
 	}
-	start_workers(Min((uint32) area->nworkers, run->nblocks - 1), segment);
+	Assert(run->prepare == 0 || run->nranges == 0);
+	start_workers(Min((uint32) area->nworkers, Max(run->prepare, run->nblocks - run->prepare) - 1), segment);
 	local = run->kernel->begin(area->data);
 	while (emitted < run->nblocks)
 	{

@@ -196,7 +196,7 @@ move_rows(SparseMatrix *matrix, const uint32 *order, Size memory)
 	uint64	   *start = MemoryContextAllocHuge(GetMemoryChunkContext(matrix->start), starts);
 	Size		entries = matrix->start[matrix->nrows] * sizeof(uint32);
 	uint32	   *(*move) (const SparseMatrix *matrix, const uint32 *order, uint32 *entries) =
-		starts < memory && entries <= memory - starts ? copy_entries : refile_entries;
+		entries <= memory ? copy_entries : refile_entries;
 	uint32		i;
 
 	matrix->cols = move(matrix, order, matrix->cols);
@@ -219,8 +219,8 @@ move_rows(SparseMatrix *matrix, const uint32 *order, Size memory)
  * numbers nor on the order of entries: rows that compare equal have the same
  * content, so that sums over the rows always have the same bits.  It also puts
  * rows with the same columns next to each other.  With a second matrix of the
- * same rows, what is in that counts too, and is moved likewise.  Beside 20 bytes a row a
- * copy of one of the columns and values may be made, in so many bytes of memory.
+ * same rows, what is in that counts too, and is moved likewise.  Beside 16 bytes a row a
+ * copy of the columns, and then of the values, may be made in so many bytes of memory.
  */
 void
 sparse_sort_rows(SparseMatrix *matrix, SparseMatrix *second, Size memory)

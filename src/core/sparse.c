@@ -148,7 +148,7 @@ sort_short(uint32 *cols, Size count)
 
 /*
  * Sorts a row and puts entries of the same column together; the number of
- * those that are left.  NEEDS_VALUES, and nothing done, where entries without
+ * those that are left.  NEEDS_VALUES, and all still there, where entries without
  * values would have to be added up.
  */
 static Size
@@ -243,7 +243,7 @@ count_rows(Triples *triples, uint64 *start, uint32 *places, uint32 nrows)
 
 /*
  * Entries come at random, and what they are counted in and written to should fit into
- * a cache.  False where they are not in memory.
+ * a cache.  False where it does not, as they are not in memory.
  */
 static bool
 group_rows(Triples *triples, uint32 nrows, bool valued)

@@ -471,6 +471,8 @@ triples_group(Triples *triples, uint32 nrows, int bits)
 
 	if (triples->file || triples->visited)
 		return false;
+	if (ngroups == 1)
+		return true;
 	next = MemoryContextAllocExtended(triples->cxt, large_array_size(2 * (uint64) ngroups, sizeof(Size)),
 									  MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
 	end = next + ngroups;
@@ -493,6 +495,8 @@ triples_group(Triples *triples, uint32 nrows, int bits)
 		{
 			Entry		entry = {0};
 
+			if ((++i & 0xffff) == 0)
+				CHECK_FOR_INTERRUPTS();
 			if (triples->rows[next[group]] >> bits == group)
 				continue;
 			/* around, until the one comes that belongs here */

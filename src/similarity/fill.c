@@ -59,7 +59,8 @@ similarity_lay_out(const SimilarityBuild *build, Product *product, const Side *r
 	for (product->list_shift = 0;; product->list_shift++)
 	{
 		words = product_item_words(product, extent->entries) + (product->valued ? extent->entries : 0) +
-			extent->users * (product_list_head(product) + ((Size) 1 << product->list_shift));
+			extent->users * (product_list_head(product) + (product->item_bytes < sizeof(uint32)) +
+							 ((Size) 1 << product->list_shift) - 1);
 		if (words >> product->list_shift < PG_UINT32_MAX)
 			break;
 	}
@@ -253,12 +254,12 @@ similarity_measure_extent(SimilarityBuild *build, const Side *rows, const Side *
 	return extent;
 }
 
-/* So many times all users are looked at to fill rows, or less where those have not so many entries. */
+/* About so many times all users are looked at to fill rows, or less where those have not so many entries for each. */
 #define FILL_BLOCKS 4
 #define FILL_ENTRIES 1000000
 
 static inline void
-fill_user(Filling *filling, uint32 place, const void *items, uint32 bytes, const float *values,
+fill_user(RowFilling *filling, uint32 place, const void *items, uint32 bytes, const float *values,
 		  uint64 count)
 {
 	uint64		k;
@@ -304,7 +305,7 @@ similarity_rows_that_fit(const uint64 *starts, uint32 first, uint32 nrows, uint6
  * to at random should fit into a cache, and places into 32 bits.
  */
 static void
-begin_block(Filling *filling, uint32 block)
+begin_block(RowFilling *filling, uint32 block)
 {
 	const Product *product = filling->product;
 	const uint64 *row_start = PART(product, const uint64, row_start);
@@ -326,7 +327,7 @@ begin_block(Filling *filling, uint32 block)
 
 /* Fills the rows of a block where columns are the same items, which tell who their users are. */
 void
-similarity_fill_block(Filling *filling, uint32 block)
+similarity_fill_block(RowFilling *filling, uint32 block)
 {
 	const Product *product = filling->product;
 	Size		place = 0;
@@ -352,7 +353,7 @@ similarity_fill_block(Filling *filling, uint32 block)
 
 /* Fills those of a matrix of other items. */
 static void
-fill_block_of(const SimilarityBuild *build, const SparseMatrix *matrix, Filling *filling, uint32 block)
+fill_block_of(const SimilarityBuild *build, const SparseMatrix *matrix, RowFilling *filling, uint32 block)
 {
 	const Product *product = filling->product;
 	Size		place = 0;
@@ -379,7 +380,7 @@ static void
 fill_all(SimilarityBuild *build, const Product *product, const Side *rows, uint32 nblocks,
 		 void *row_area)
 {
-	Filling		filling = {product, rows->rank, build->wanted, product->first_row};
+	RowFilling		filling = {product, rows->rank, build->wanted, product->first_row};
 	uint32		block;
 
 	filling.row_users = row_area;
@@ -402,6 +403,7 @@ similarity_fill_rows(SimilarityBuild *build, Product *product, const Side *rows,
 {
 	uint64	   *row_start = PART(product, uint64, row_start);
 	uint32		nblocks = 0;
+	uint64		wanted;
 	uint32		i;
 
 	for (i = 0; i <= nrows; i++)
@@ -415,7 +417,9 @@ similarity_fill_rows(SimilarityBuild *build, Product *product, const Side *rows,
 	product->first_row = first;
 	product->nrows = nrows;
 	product->block_rows = build->block_rows;
-	product->fill_entries = Min(Max(row_start[nrows] / FILL_BLOCKS, FILL_ENTRIES), PG_INT32_MAX);
+	wanted = Max(Min(row_start[nrows] / FILL_ENTRIES, FILL_BLOCKS), 1);
+	/* blocks end before a row that does not fit: there should be none for what is left of them */
+	product->fill_entries = Min(row_start[nrows] / wanted * 17 / 16 + 1, PG_INT32_MAX);
 	for (i = 0; i < nrows; nblocks++)
 		i += similarity_rows_that_fit(row_start, i, nrows, product->fill_entries);
 	build->first_row = first;

@@ -298,7 +298,7 @@ similarity_make_matrices(SimilarityBuild *build)
 		make_side(build, &build->other, nusers);
 	targets = build->targets.matrix;
 	sources = build->sources->matrix;
-	sparse_sort_rows(targets, cross ? sources : NULL, memory_left(build, (uint64) nusers * 20));
+	sparse_sort_rows(targets, cross ? sources : NULL, memory_left(build, (uint64) nusers * 16));
 
 	count_side(build, &build->targets);
 	if (cross)

@@ -57,7 +57,7 @@ typedef struct Product
 	uint32		nusers;			/* who add to any pair */
 	uint32		block_rows;
 	uint32		fill_blocks;	/* of the run, that get rows their users; 0: they have them */
-	uint64		fill_entries;	/* of such a block, but for one row, at most */
+	uint64		fill_entries;	/* of such a block, unless it is a single row, at most */
 	Size		row_start;		/* uint64 [nrows + 1]: into the users of rows, ascending */
 	Size		row_values;		/* float: in the extension */
 	uint32		item_bytes;		/* that a column takes in a list: 2 to 4 */
@@ -173,7 +173,7 @@ typedef struct Neighbour
 } Neighbour;
 
 /* Of the rows from low to high - 1 the users, while they come. */
-typedef struct Filling
+typedef struct RowFilling
 {
 	const Product *product;
 	const uint32 *rank;			/* of rows, by number; NULL: the number is */
@@ -185,10 +185,10 @@ typedef struct Filling
 	uint32	   *places;			/* from there on, of the next user of a row */
 	uint32	   *row_users;
 	float	   *row_values;		/* or NULL */
-} Filling;
+} RowFilling;
 
 /* fill.c */
-extern void similarity_fill_block(Filling *filling, uint32 block);
+extern void similarity_fill_block(RowFilling *filling, uint32 block);
 
 /* measure.c */
 extern double similarity_llr(double both, double a, double b, double all);
