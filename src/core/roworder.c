@@ -192,8 +192,7 @@ refile_entries(const SparseMatrix *matrix, const uint32 *order, uint32 *entries)
 static void
 move_rows(SparseMatrix *matrix, const uint32 *order, Size memory)
 {
-	Size		starts = large_array_size((uint64) matrix->nrows + 2, sizeof(uint64));
-	uint64	   *start = MemoryContextAllocHuge(GetMemoryChunkContext(matrix->start), starts);
+	uint64	   *start;
 	Size		entries = matrix->start[matrix->nrows] * sizeof(uint32);
 	uint32	   *(*move) (const SparseMatrix *matrix, const uint32 *order, uint32 *entries) =
 		entries <= memory ? copy_entries : refile_entries;
@@ -203,6 +202,9 @@ move_rows(SparseMatrix *matrix, const uint32 *order, Size memory)
 	/* a float takes as much */
 	if (matrix->values)
 		matrix->values = (float *) move(matrix, order, (uint32 *) matrix->values);
+	/* not before there is one copy less */
+	start = MemoryContextAllocHuge(GetMemoryChunkContext(matrix->start),
+								   large_array_size((uint64) matrix->nrows + 2, sizeof(uint64)));
 	start[0] = 0;
 	for (i = 0; i < matrix->nrows; i++)
 	{

@@ -380,7 +380,7 @@ static void
 fill_all(SimilarityBuild *build, const Product *product, const Side *rows, uint32 nblocks,
 		 void *row_area)
 {
-	RowFilling		filling = {product, rows->rank, build->wanted, product->first_row};
+	RowFilling	filling = {product, rows->rank, build->wanted, product->first_row};
 	uint32		block;
 
 	filling.row_users = row_area;

@@ -66,7 +66,7 @@ typedef struct Worker
 	Best		best;
 	Best		sample;
 	Settings   *settings;		/* where the row is for all of some settings */
-	RowFilling		filling;
+	RowFilling	filling;
 } Worker;
 
 #define GROUP 64				/* neighbouring columns */
