@@ -15,6 +15,7 @@ DISTVERSION = $(shell sed -n 's/^  "version": "\(.*\)".*/\1/p' $(here)META.json)
 
 SQL_PARTS = \
 	src/install_head.sql \
+	src/core/stream.sql \
 	$(SQL_RFM) \
 	$(SQL_LIFECYCLE) \
 	$(SQL_TAGS) \

@@ -12,6 +12,8 @@
 
 #include "utils/guc.h"
 
+#include "core/stream.h"
+
 #if PG_VERSION_NUM >= 180000
 PG_MODULE_MAGIC_EXT(.name = "recsys", .version = RECSYS_VERSION);
 #else
@@ -24,4 +26,5 @@ void
 _PG_init(void)
 {
 	MarkGUCPrefixReserved("recsys");
+	stream_load();
 }

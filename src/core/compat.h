@@ -72,8 +72,10 @@ extern void recsys_materialized_srf(FunctionCallInfo fcinfo);
 /* one function for all kinds of objects since 16 */
 #if PG_VERSION_NUM < 160000
 #define relation_ownercheck(relid, roleid) pg_class_ownercheck(relid, roleid)
+#define function_aclcheck(funcid, roleid, mode) pg_proc_aclcheck(funcid, roleid, mode)
 #else
 #define relation_ownercheck(relid, roleid) object_ownercheck(RelationRelationId, relid, roleid)
+#define function_aclcheck(funcid, roleid, mode) object_aclcheck(ProcedureRelationId, funcid, roleid, mode)
 #endif
 
 /* a second argument since 18: shall a deferrable key do? */
@@ -144,6 +146,11 @@ extern void recsys_materialized_srf(FunctionCallInfo fcinfo);
 #if PG_VERSION_NUM < 150000
 #define parse_analyze_fixedparams(parsetree, text, types, ntypes, environment) \
 	parse_analyze(parsetree, text, types, ntypes, environment)
+#endif
+
+/* until 15 whoever offers a scan of his own is expected to project */
+#if PG_VERSION_NUM < 150000
+#define CUSTOMPATH_SUPPORT_PROJECTION 0
 #endif
 
 /* soft errors came with 16: before that the same call throws */

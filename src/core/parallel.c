@@ -7,15 +7,17 @@
  * form without pointers, and says how many blocks there are and what is done
  * with one of them.  Blocks are numbered; each process takes the next one
  * that is free, and the results come back in the order of their numbers, so
- * that who did what makes no difference.
+ * that who did what makes no difference.  The caller asks for one result after
+ * the other, and may stop before the last.
  *
  *		caller:	 area (dynamic shared memory)  ->  run: control segment with a ring
- *				 of result slots; takes blocks itself; hands over results in order
+ *				 of result slots; takes blocks itself while no result is there
  *		workers: attach both, take blocks, write results into their slots
  *
  * A worker waits when it is a whole ring ahead of the caller, so the memory
- * for results is bounded however large their sum.  It also waits for blocks that
- * prepare something for all others.
+ * for results is bounded however large their sum.  Where something is prepared
+ * for all blocks, that is done by the first blocks of the run, which have no
+ * result, and which all others wait for.
  *
  * Where a process has to prepare something for blocks that lie together, and
  * results may come in any order, the blocks are divided into ranges.  Two
@@ -73,6 +75,7 @@ struct ParallelArea
 static const void *extension = NULL;
 static ResourceOwner run_owner = NULL;
 
+/* Where a block's result goes. */
 typedef struct Slot
 {
 	pg_atomic_uint32 ready;		/* block + 1 when its result is there */
@@ -85,8 +88,8 @@ typedef struct Control
 	dsm_handle	data;
 	bool		extended;
 	dsm_handle	more;
-	uint32		nblocks;
-	uint32		prepare;		/* the first blocks, that others wait for */
+	uint32		nblocks;		/* with those that prepare */
+	uint32		nparts;			/* the first blocks, which prepare what others wait for */
 	uint32		nslots;
 	Size		result_size;	/* of a slot, aligned */
 	uint32		nranges;		/* 0: blocks are taken in order */
@@ -100,6 +103,20 @@ typedef struct Control
 	int			sqlstate;
 	char		message[512];
 } Control;
+
+struct ParallelRun
+{
+	ParallelArea *area;
+	ParallelTask task;
+	MemoryContext cxt;			/* what the kernel has in this process */
+	void	   *local;
+	dsm_segment *segment;		/* NULL: this process works alone */
+	Control    *control;	/* what is in the segment */
+	uint32		range;			/* that this process takes blocks of */
+	void	   *result;			/* alone: room for a result */
+	uint32		done;			/* blocks, those that prepare among them */
+	Slot	   *slot;		/* whose result was handed over last */
+};
 
 /* In a worker: what it is doing. */
 static Control *worker_control = NULL;
@@ -349,12 +366,22 @@ parallel_check_interrupts(void)
 	}
 }
 
+/* Works on a block, or prepares a part; the size of the result. */
+static Size
+work_on(const ParallelKernel *kernel, void *local, uint32 nparts, uint32 block, void *result)
+{
+	if (block >= nparts)
+		return kernel->run(local, block - nparts, result);
+	kernel->prepare(local, block);
+	return 0;
+}
+
 static void
 run_block(Control *control, const ParallelKernel *kernel, void *local, uint32 block)
 {
 	Slot	   *slot = slot_of(control, block);
 
-	slot->size = kernel->run(local, block, result_of(control, block));
+	slot->size = work_on(kernel, local, control->nparts, block, result_of(control, block));
 	Assert(slot->size <= control->result_size);
 	pg_write_barrier();
 	pg_atomic_write_u32(&slot->ready, block + 1);
@@ -441,7 +468,7 @@ static uint32
 end_of_blocks(Control *control)
 {
 	uint32		emitted = pg_atomic_read_u32(&control->emitted);
-	uint32		end = emitted < control->prepare ? control->prepare : control->nblocks;
+	uint32		end = emitted < control->nparts ? control->nparts : control->nblocks;
 
 	return (uint32) Min((uint64) end, (uint64) emitted + control->nslots);
 }
@@ -570,17 +597,17 @@ start_workers(int nworkers, dsm_segment *segment)
 
 /* NULL where there is not enough shared memory. */
 static Control *
-create_control(ParallelArea *area, const ParallelRun *run, dsm_segment **segment)
+create_control(ParallelArea *area, const ParallelTask *task, dsm_segment **segment)
 {
 	Control    *control;
-	Size		slot_size = MAXALIGN(run->result_size);
-	uint32		nslots = run->nranges > 0 ? run->nblocks :
+	Size		slot_size = MAXALIGN(task->result_size);
+	uint32		nslots = task->nranges > 0 ? task->nblocks :
 		Max(Min(RING_BYTES / Max(slot_size, 1), MAX_SLOTS), MIN_SLOTS);
 	Size		size;
 	uint32		i;
 
 	size = PART_SIZE(sizeof(Control)) + PART_SIZE(nslots * sizeof(Slot)) +
-		PART_SIZE(run->nranges * sizeof(pg_atomic_uint64)) + nslots * slot_size;
+		PART_SIZE(task->nranges * sizeof(pg_atomic_uint64)) + nslots * slot_size;
 	*segment = create_segment(area->owner, size);
 	if (*segment == NULL)
 		return NULL;
@@ -589,13 +616,13 @@ create_control(ParallelArea *area, const ParallelRun *run, dsm_segment **segment
 	control->extended = area->more_segment != NULL;
 	if (control->extended)
 		control->more = dsm_segment_handle(area->more_segment);
-	control->nblocks = run->nblocks;
-	control->prepare = run->prepare;
+	control->nblocks = task->nparts + task->nblocks;
+	control->nparts = task->nparts;
 	control->nslots = nslots;
 	control->result_size = slot_size;
-	control->nranges = run->nranges;
+	control->nranges = task->nranges;
 	control->message[0] = '\0';
-	strlcpy(control->kernel, run->name, sizeof(control->kernel));
+	strlcpy(control->kernel, task->name, sizeof(control->kernel));
 	pg_atomic_init_u32(&control->joined, 0);
 	pg_atomic_init_u32(&control->next, 0);
 	pg_atomic_init_u32(&control->emitted, 0);
@@ -604,10 +631,10 @@ create_control(ParallelArea *area, const ParallelRun *run, dsm_segment **segment
 	ConditionVariableInit(&control->changed);
 	for (i = 0; i < nslots; i++)
 		pg_atomic_init_u32(&slot_of(control, i)->ready, 0);
-	for (i = 0; i < run->nranges; i++)
+	for (i = 0; i < task->nranges; i++)
 		pg_atomic_init_u64(range_left(control, i),
-						   (uint64) parallel_range_start(run->nblocks, run->nranges, i + 1) << 32 |
-						   parallel_range_start(run->nblocks, run->nranges, i));
+						   (uint64) parallel_range_start(task->nblocks, task->nranges, i + 1) << 32 |
+						   parallel_range_start(task->nblocks, task->nranges, i));
 	on_dsm_detach(*segment, caller_gone, (Datum) 0);
 	return control;
 }
@@ -659,78 +686,124 @@ throw_failure(Control *control)
 			 errcontext("parallel worker")));
 }
 
+/* To be called before a kernel works: others may have had runs since. */
 static void
-run_alone(ParallelArea *area, const ParallelRun *run)
+enter_run(const ParallelRun *run)
 {
-	void	   *local = run->kernel->begin(area->data);
-	void	   *result = MemoryContextAllocHuge(CurrentMemoryContext, Max(run->result_size, 1));
+	extension = run->area->more;
+	run_owner = run->area->owner;
+}
+
+/*
+ * Begins to work on a task; kernels work in the memory context that is current
+ * here.  There may be several runs of an area, one after the other.
+ */
+ParallelRun *
+parallel_begin(ParallelArea *area, const ParallelTask *task)
+{
+	ParallelRun *run = palloc0_object(ParallelRun);
+	uint32		most = Max(task->nparts, task->nblocks);
+
+	Assert(task->nparts == 0 || task->nranges == 0);
+	run->area = area;
+	run->task = *task;
+	run->cxt = CurrentMemoryContext;
+	if (area->nworkers > 0 && most > 1)
+		run->control = create_control(area, task, &run->segment);
+	if (run->control)
+		start_workers((int) Min((uint32) area->nworkers, most - 1), run->segment);
+	else
+		run->result = MemoryContextAllocHuge(run->cxt, Max(task->result_size, 1));
+	enter_run(run);
+	run->local = task->kernel->begin(area->data);
+	return run;
+}
+
+/* The next block, done here and now. */
+static void
+do_next(ParallelRun *run, ParallelResult *result)
+{
+	CHECK_FOR_INTERRUPTS();
+	result->block = run->done++;
+	result->data = run->result;
+	result->size = work_on(run->task.kernel, run->local, run->task.nparts, result->block, run->result);
+}
+
+/* Gives the room of the last result to another. */
+static void
+release_slot(ParallelRun *run)
+{
+	pg_atomic_write_u32(&run->slot->ready, 0);
+	/* what was read of the slot, too, comes before it is given away */
+	pg_memory_barrier();
+	pg_atomic_write_u32(&run->control->emitted, run->done);
+	ConditionVariableBroadcast(&run->control->changed);
+	run->slot = NULL;
+}
+
+/* The next block that is done; works, or waits, where none is. */
+static void
+wait_for_next(ParallelRun *run, ParallelResult *result)
+{
+	Control    *control = run->control;
 	uint32		block;
 
-	for (block = 0; block < run->nblocks; block++)
+	if (run->slot)
+		release_slot(run);
+	for (;;)
 	{
-		CHECK_FOR_INTERRUPTS();
-		run->emit(run->arg, block, result, run->kernel->run(local, block, result));
-	}
-	pfree(result);
-}
-
-static void
-run_parallel(ParallelArea *area, const ParallelRun *run)
-{
-	dsm_segment *segment;
-	Control    *control = create_control(area, run, &segment);
-	void	   *local;
-	uint32		range = 0;
-	uint32		emitted = 0;
-
-	if (control == NULL)
-	{
-		run_alone(area, run);
-		return;
-	}
-	Assert(run->prepare == 0 || run->nranges == 0);
-	start_workers(Min((uint32) area->nworkers, Max(run->prepare, run->nblocks - run->prepare) - 1), segment);
-	local = run->kernel->begin(area->data);
-	while (emitted < run->nblocks)
-	{
-		uint32		block;
-
 		CHECK_FOR_INTERRUPTS();
 		if ((block = find_ready(control)) != NO_BLOCK)
-		{
-			Slot	   *slot = slot_of(control, block);
-
-			pg_read_barrier();
-			run->emit(run->arg, block, result_of(control, block), slot->size);
-			pg_atomic_write_u32(&slot->ready, 0);
-			/* what was read of the slot, too, comes before it is given away */
-			pg_memory_barrier();
-			pg_atomic_write_u32(&control->emitted, ++emitted);
-			ConditionVariableBroadcast(&control->changed);
-		}
-		else if (pg_atomic_read_u32(&control->failed))
+			break;
+		if (pg_atomic_read_u32(&control->failed))
 			throw_failure(control);
-		else if ((block = take_block(control, &range)) != NO_BLOCK)
-			run_block(control, run->kernel, local, block);
-		else
+		if ((block = take_block(control, &run->range)) != NO_BLOCK)
 		{
-			ConditionVariablePrepareToSleep(&control->changed);
-			while (find_ready(control) == NO_BLOCK && !pg_atomic_read_u32(&control->failed))
-				ConditionVariableSleep(&control->changed, PG_WAIT_EXTENSION);
-			ConditionVariableCancelSleep();
+			run_block(control, run->task.kernel, run->local, block);
+			continue;
 		}
+		ConditionVariablePrepareToSleep(&control->changed);
+		while (find_ready(control) == NO_BLOCK && !pg_atomic_read_u32(&control->failed))
+			ConditionVariableSleep(&control->changed, PG_WAIT_EXTENSION);
+		ConditionVariableCancelSleep();
 	}
-	dsm_detach(segment);
+	pg_read_barrier();
+	run->done++;
+	run->slot = slot_of(control, block);
+	result->block = block;
+	result->data = result_of(control, block);
+	result->size = run->slot->size;
 }
 
-/* May be called several times for an area. */
-void
-parallel_area_run(ParallelArea *area, const ParallelRun *run)
+/* Gets the next result; false where there is none any more. */
+bool
+parallel_next(ParallelRun *run, ParallelResult *result)
 {
-	extension = area->more;
-	run_owner = area->owner;
-	if (area->nworkers > 0 && run->nblocks > 1)
-		run_parallel(area, run);
-	else if (run->nblocks > 0)
-		run_alone(area, run);
+	MemoryContext old = MemoryContextSwitchTo(run->cxt);
+	uint32		end = run->task.nparts + run->task.nblocks;
+	bool		found = false;
+
+	enter_run(run);
+	while (!found && run->done < end)
+	{
+		if (run->control)
+			wait_for_next(run, result);
+		else
+			do_next(run, result);
+		found = result->block >= run->task.nparts;
+	}
+	result->block -= found ? run->task.nparts : 0;
+	MemoryContextSwitchTo(old);
+	return found;
+}
+
+/* Ends a run, be it before the last result. */
+void
+parallel_end(ParallelRun *run)
+{
+	if (run->segment)
+		dsm_detach(run->segment);
+	else
+		pfree(run->result);
+	pfree(run);
 }

@@ -19,29 +19,35 @@
  */
 typedef struct ParallelKernel
 {
-	/* makes the state of one process, in the current memory context */
+	/* makes the state of one process, in the memory context that is current in parallel_begin() */
 	void	   *(*begin) (const void *shared);
 	/* works on a block, writes its result and returns the size of that in bytes */
 	Size		(*run) (void *local, uint32 block, void *result);
+	/* makes a part of what all blocks need, without a result; NULL: nothing like that */
+	void		(*prepare) (void *local, uint32 part);
 } ParallelKernel;
 
-/* Gets the results, in the process that called. */
-typedef void (*ParallelResult) (void *arg, uint32 block, const void *result, Size size);
-
-/* Runs a kernel on blocks 0 to nblocks - 1. */
-typedef struct ParallelRun
+/* What there is to do: prepare a number of parts, and then run a number of blocks. */
+typedef struct ParallelTask
 {
 	const char *name;			/* of the constant that is the kernel */
 	const ParallelKernel *kernel;
+	uint32		nparts;			/* 0 unless results come in order */
 	uint32		nblocks;
-	uint32		prepare;		/* so many blocks are done before others are begun; where results come in order */
 	uint32		nranges;		/* 0: results come in the order of blocks; else in any, see parallel_ranges() */
 	Size		result_size;	/* in bytes, of a block at most */
-	ParallelResult emit;
-	void	   *arg;
-} ParallelRun;
+} ParallelTask;
+
+/* The result of a block, which is there until the next one is asked for. */
+typedef struct ParallelResult
+{
+	uint32		block;
+	const void *data;
+	Size		size;
+} ParallelResult;
 
 typedef struct ParallelArea ParallelArea;
+typedef struct ParallelRun ParallelRun;
 
 extern int	parallel_workers(double work);
 extern ParallelArea *parallel_area_create(Size size, int nworkers);
@@ -51,9 +57,11 @@ extern struct dsm_segment *parallel_area_segment(const ParallelArea *area);
 extern void *parallel_area_extend(ParallelArea *area, Size size);
 extern struct dsm_segment *parallel_area_extension_segment(const ParallelArea *area);
 extern const void *parallel_extension(void);
-extern void parallel_area_run(ParallelArea *area, const ParallelRun *run);
 extern dsa_pointer parallel_allocate(dsa_area *area, Size size);
 extern void parallel_area_free(ParallelArea *area);
+extern ParallelRun *parallel_begin(ParallelArea *area, const ParallelTask *task);
+extern bool parallel_next(ParallelRun *run, ParallelResult *result);
+extern void parallel_end(ParallelRun *run);
 extern void parallel_check_interrupts(void);
 
 /*

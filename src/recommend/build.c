@@ -166,12 +166,10 @@ hash_content(const Datum *values)
 
 /* Writes the row of one item, unless it is there already as it should be. */
 static void
-write_item(void *arg, Datum item, int n, const Datum *neighbours, const double *scores,
-		   const int64 *together)
+write_item(Build *build, const SimilarityRow *row)
 {
-	Build	   *build = (Build *) arg;
 	IdType	   *type = &build->item;
-	OldRow	   *old_row = find_old(build, item);
+	OldRow	   *old_row = find_old(build, row->item);
 	MemoryContext old;
 	Datum		values[6];
 	Datum	   *reals;
@@ -185,10 +183,10 @@ write_item(void *arg, Datum item, int n, const Datum *neighbours, const double *
 	build->nitems++;
 	MemoryContextReset(build->row_cxt);
 	old = MemoryContextSwitchTo(build->row_cxt);
-	reals = palloc_array(Datum, Max(n, 1));
-	for (i = 0; i < n; i++)
+	reals = palloc_array(Datum, Max(row->n, 1));
+	for (i = 0; i < row->n; i++)
 	{
-		float4		score = (float4) scores[i];
+		float4		score = (float4) row->scores[i];
 
 		if (isinf(score))
 			ereport(ERROR,
@@ -198,13 +196,13 @@ write_item(void *arg, Datum item, int n, const Datum *neighbours, const double *
 		build->max_score = Max(build->max_score, score);
 		reals[i] = Float4GetDatum(score);
 	}
-	values[0] = item;
+	values[0] = row->item;
 	values[1] = Int64GetDatum(users);
 	values[2] = Float8GetDatum(similarity_decays(build->similarity) ?
 							   similarity_item_weight(build->similarity) : (double) users);
-	values[3] = PointerGetDatum(model_array(neighbours, n, type->type, type->typlen,
+	values[3] = PointerGetDatum(model_array(row->neighbours, row->n, type->type, type->typlen,
 											type->typbyval, type->typalign));
-	values[4] = PointerGetDatum(model_array(reals, n, FLOAT4OID, sizeof(float4), true,
+	values[4] = PointerGetDatum(model_array(reals, row->n, FLOAT4OID, sizeof(float4), true,
 											TYPALIGN_INT));
 	values[5] = Int64GetDatum(fingerprint);
 	MemoryContextSwitchTo(old);
@@ -217,6 +215,16 @@ write_item(void *arg, Datum item, int n, const Datum *neighbours, const double *
 	else if (SPI_execute_plan(build->upsert, values, NULL, false, 0) != SPI_OK_INSERT)
 		elog(ERROR, "could not write the model");
 	build->nchanged++;
+}
+
+static void
+write_items(Build *build)
+{
+	SimilarityRow row;
+
+	similarity_start(build->similarity);
+	while (similarity_next(build->similarity, &row))
+		write_item(build, &row);
 }
 
 /* Takes down a row of the old model. */
@@ -369,7 +377,7 @@ write_model(Build *build, Oid oid, const char *model)
 		build->load = model_load_begin(oid, MODEL_COLUMNS);
 	if (build->load)
 	{
-		similarity_finish(build->similarity, write_item, build);
+		write_items(build);
 		model_load_end(build->load);
 		progress_begin("recommender");
 		progress_phase("indexes", 0);
@@ -380,7 +388,7 @@ write_model(Build *build, Oid oid, const char *model)
 		index_model(model);
 	prepare_upsert(build, model);
 	read_old_model(build, model);
-	similarity_finish(build->similarity, write_item, build);
+	write_items(build);
 	delete_gone(build, model);
 }
 
@@ -422,7 +430,7 @@ build_model(Build *build, const char *text, const SimilarityOptions *options, Oi
 										 query_column_collation(query, 0),
 										 item_type, item_collation, options);
 	build->fingerprints = similarity_fingerprint(build->similarity,
-												 build->incremental ? wants_item : NULL);
+												 build->incremental ? wants_item : NULL, build);
 	if (build->incremental && !build->fingerprints)
 	{
 		build->incremental = false;

@@ -161,10 +161,8 @@ add_tag(void *arg, const Datum *values, const bool *nulls)
 }
 
 static void
-write_crowd(void *arg, Datum tag, int n, const Datum *items, const double *scores,
-			const int64 *together)
+write_crowd(ListsBuild *build, const SimilarityRow *row)
 {
-	ListsBuild *build = (ListsBuild *) arg;
 	const IdType *type = build->item;
 	MemoryContext old;
 	Datum		values[3];
@@ -172,19 +170,19 @@ write_crowd(void *arg, Datum tag, int n, const Datum *items, const double *score
 	int64		users = similarity_item_users(build->similarity);
 	int			i;
 
-	if (n == 0 || users < MIN_CROWD)
+	if (row->n == 0 || users < MIN_CROWD)
 		return;
-	build->tags = accumArrayResult(build->tags, tag, false, TEXTOID, CurrentMemoryContext);
+	build->tags = accumArrayResult(build->tags, row->item, false, TEXTOID, CurrentMemoryContext);
 	MemoryContextReset(build->row_cxt);
 	old = MemoryContextSwitchTo(build->row_cxt);
-	parts = palloc_array(Datum, n);
-	for (i = 0; i < n; i++)
+	parts = palloc_array(Datum, row->n);
+	for (i = 0; i < row->n; i++)
 		/* the same as the score, and not rounded */
-		parts[i] = Float8GetDatum((double) together[i] / (double) users);
-	values[0] = tag;
-	values[1] = PointerGetDatum(construct_array((Datum *) items, n, type->type, type->typlen,
-												type->typbyval, type->typalign));
-	values[2] = PointerGetDatum(construct_array(parts, n, FLOAT8OID, sizeof(float8),
+		parts[i] = Float8GetDatum((double) row->together[i] / (double) users);
+	values[0] = row->item;
+	values[1] = PointerGetDatum(construct_array(unconstify(Datum *, row->neighbours), row->n, type->type,
+												type->typlen, type->typbyval, type->typalign));
+	values[2] = PointerGetDatum(construct_array(parts, row->n, FLOAT8OID, sizeof(float8),
 												FLOAT8PASSBYVAL, TYPALIGN_DOUBLE));
 	MemoryContextSwitchTo(old);
 	if (SPI_execute_plan(build->upsert, values, NULL, false, 0) != SPI_OK_INSERT)
@@ -199,6 +197,7 @@ write_crowds(const char *lists, const char *text, const char *users_query, const
 	QueryColumn columns[4];
 	QueryColumn tag_columns[2] = {{"user", InvalidOid, false}, {"tag", TEXTOID, false}};
 	SimilarityOptions options;
+	SimilarityRow row;
 	Oid			types[3] = {TEXTOID, item->array_type, FLOAT8ARRAYOID};
 	Oid			tags_type = TEXTARRAYOID;
 	Datum		tags;
@@ -231,7 +230,9 @@ write_crowds(const char *lists, const char *text, const char *users_query, const
 		query_run(query, NULL, NULL, add_interaction, &build);
 		query_run(query_prepare(users_query, tag_columns, 2, 0, NULL), NULL, NULL, add_tag, &build);
 		progress_phase("building crowds", 0);
-		similarity_finish(build.similarity, write_crowd, &build);
+		similarity_start(build.similarity);
+		while (similarity_next(build.similarity, &row))
+			write_crowd(&build, &row);
 	}
 
 	tags = makeArrayResult(build.tags, CurrentMemoryContext);

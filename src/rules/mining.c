@@ -377,11 +377,9 @@ add_sets(Collector *collector, const Itemset *found, uint32 nsets, int64 nbeyond
 }
 
 static void
-collect_sets(void *arg, uint32 block, const void *result, Size size)
+collect_sets(Collector *collector, uint32 block, const BlockSets *found)
 {
-	Collector  *collector = arg;
 	const MiningJob *job = collector->job;
-	const BlockSets *found = result;
 	uint32		last = collector->first_item[block + 1] - 1;
 	uint32		item;
 
@@ -544,20 +542,20 @@ mine_shared(const MiningJob *job, Miner *miner, SharedMining *shared, uint32 fir
 {
 	ParallelArea *area = job->db->area;
 	Collector	collector = {0};
-	ParallelRun run = {0};
+	ParallelTask task = {0};
+	ParallelRun *run;
+	ParallelResult result;
 	uint32	   *first_item = shared_array(shared, shared->first_item);
 
 	shared->nblocks = divide_items(first, end, job->db, total,
 								   BLOCKS_PER_PROCESS * (parallel_area_workers(area) + 1),
 								   first_item);
 	shared->nranges = bar_rises(job) ? 0 : parallel_ranges(parallel_area_workers(area));
-	run.name = "recsys_mining_kernel";
-	run.kernel = &recsys_mining_kernel;
-	run.nblocks = shared->nblocks;
-	run.nranges = shared->nranges;
-	run.result_size = sizeof(BlockSets);
-	run.emit = collect_sets;
-	run.arg = &collector;
+	task.name = "recsys_mining_kernel";
+	task.kernel = &recsys_mining_kernel;
+	task.nblocks = shared->nblocks;
+	task.nranges = shared->nranges;
+	task.result_size = sizeof(BlockSets);
 	collector.job = job;
 	collector.first_item = first_item;
 	collector.nitems = first;
@@ -567,7 +565,10 @@ mine_shared(const MiningJob *job, Miner *miner, SharedMining *shared, uint32 fir
 										 LWTRANCHE_PARALLEL_QUERY_DSA,
 										 parallel_area_extension_segment(area));
 	dsa_set_size_limit(caller_results, RESULTS_MEMORY(job->budget->limit));
-	parallel_area_run(area, &run);
+	run = parallel_begin(area, &task);
+	while (parallel_next(run, &result))
+		collect_sets(&collector, result.block, result.data);
+	parallel_end(run);
 	MemoryContextDelete(caller_mining->budget.cxt);
 	caller_mining = NULL;
 	caller_job = NULL;

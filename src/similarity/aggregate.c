@@ -252,13 +252,11 @@ append_row(RowArray *array, HeapTuple tuple)
 }
 
 static void
-append_neighbours(void *arg, Datum item, int n, const Datum *neighbours,
-				  const double *scores, const int64 *together)
+append_neighbours(RowArray *array, const SimilarityRow *row)
 {
-	RowArray   *array = (RowArray *) arg;
 	int			i;
 
-	for (i = 0; i < n; i++)
+	for (i = 0; i < row->n; i++)
 	{
 		if (array->pattern)
 		{
@@ -266,11 +264,11 @@ append_neighbours(void *arg, Datum item, int n, const Datum *neighbours,
 			char	   *columns = (char *) header + header->t_hoff;
 			int64		ids[2];
 
-			ids[0] = DatumGetInt64(item);
-			ids[1] = DatumGetInt64(neighbours[i]);
+			ids[0] = DatumGetInt64(row->item);
+			ids[1] = DatumGetInt64(row->neighbours[i]);
 			memcpy(columns, ids, sizeof(ids));
-			memcpy(columns + 16, &scores[i], sizeof(double));
-			memcpy(columns + 24, &together[i], sizeof(int64));
+			memcpy(columns + 16, &row->scores[i], sizeof(double));
+			memcpy(columns + 24, &row->together[i], sizeof(int64));
 			append_row(array, array->pattern);
 		}
 		else
@@ -279,10 +277,10 @@ append_neighbours(void *arg, Datum item, int n, const Datum *neighbours,
 			bool		nulls[4] = {false, false, false, false};
 			HeapTuple	tuple;
 
-			values[0] = item;
-			values[1] = neighbours[i];
-			values[2] = Float8GetDatum(scores[i]);
-			values[3] = Int64GetDatum(together[i]);
+			values[0] = row->item;
+			values[1] = row->neighbours[i];
+			values[2] = Float8GetDatum(row->scores[i]);
+			values[3] = Int64GetDatum(row->together[i]);
 			tuple = heap_form_tuple(array->tupdesc, values, nulls);
 			append_row(array, tuple);
 			pfree(tuple);
@@ -309,6 +307,7 @@ recsys_similarity_final(PG_FUNCTION_ARGS)
 	SimilarityBuild *build = PG_ARGISNULL(0) ? NULL : (SimilarityBuild *) PG_GETARG_POINTER(0);
 	Oid			rowtype = get_element_type(get_fn_expr_rettype(fcinfo->flinfo));
 	RowArray	array = {0};
+	SimilarityRow row;
 	ArrayType  *result;
 
 	aggregate_context(fcinfo);
@@ -328,7 +327,9 @@ recsys_similarity_final(PG_FUNCTION_ARGS)
 	/* better now than after the work: a row takes 48 bytes at the very least */
 	similarity_limit_rows(build, MaxAllocSize / (array.pattern ? MAXALIGN(array.pattern->t_len) : 48),
 						  array_too_large);
-	similarity_finish(build, append_neighbours, &array);
+	similarity_start(build);
+	while (similarity_next(build, &row))
+		append_neighbours(&array, &row);
 	if (array.count == 0)
 		PG_RETURN_ARRAYTYPE_P(construct_empty_array(rowtype));
 

@@ -5,11 +5,12 @@
  *
  *		similarity_add		(user, item, weight, ts) get numbers (ids.c) and are
  *							collected, on disk where there are many (triples.c)
- *		similarity_finish	users x items matrix, weighed (matrix.c); both of its
+ *		similarity_start	users x items matrix, weighed (matrix.c); both of its
  *							directions into an area of shared memory, for as many
  *							items at a time as memory allows; the product
- *							(measure.c), by all processes (parallel.c); the
- *							caller gets items in the order of their values
+ *							(measure.c) begins, by all processes (parallel.c)
+ *		similarity_next		items in the order of their values, as they come; or
+ *							from lists, where all have to be known (lists.c)
  *
  * Items that neighbours are looked for are sources, the neighbours targets.
  * They are the same unless similarity_add_source() is used.
@@ -267,46 +268,46 @@ normalize_list(SimilarityBuild *build, Neighbour *list, int count)
 	}
 }
 
-/* Hands the neighbours of the source of a rank over to the caller; list is changed. */
-void
-similarity_emit_row(SimilarityBuild *build, uint32 rank, Neighbour *list, int count)
+/* Makes the row of a source of its list, which is changed; false where it has none. */
+static bool
+make_row(SimilarityBuild *build, NeighbourList *list, SimilarityRow *row)
 {
 	const Side *sources = build->sources;
 	const IdDict *targets = build->targets.ids.dict;
-	MemoryContext old;
+	const Neighbour *neighbours = list->neighbours;
 	int			i;
 
-	build->current_item = side_item(sources, rank);
+	build->current_item = side_item(sources, list->rank);
 	if (sources->users[build->current_item] == 0 ||
 		(build->wanted && !build->wanted[build->current_item]))
-		return;
+		return false;
 	if (build->options.normalize == NORMALIZE_ITEM)
-		normalize_list(build, list, count);
-	if (count > build->max_neighbours)
+		normalize_list(build, list->neighbours, list->count);
+	if (list->count > build->max_neighbours)
 	{
-		build->max_neighbours = Max(count, 2 * build->max_neighbours);
+		build->max_neighbours = Max(list->count, 2 * build->max_neighbours);
 		if (build->neighbours)
 		{
 			pfree(build->neighbours);
 			pfree(build->scores);
 			pfree(build->together);
 		}
-		old = MemoryContextSwitchTo(build->cxt);
 		build->neighbours = palloc_array(Datum, build->max_neighbours);
 		build->scores = palloc_array(double, build->max_neighbours);
 		build->together = palloc_array(int64, build->max_neighbours);
-		MemoryContextSwitchTo(old);
 	}
-	for (i = 0; i < count; i++)
+	for (i = 0; i < list->count; i++)
 	{
-		build->neighbours[i] = iddict_value(targets, list[i].target);
-		build->scores[i] = list[i].score;
-		build->together[i] = list[i].together;
+		build->neighbours[i] = iddict_value(targets, neighbours[i].target);
+		build->scores[i] = neighbours[i].score;
+		build->together[i] = neighbours[i].together;
 	}
-	old = MemoryContextSwitchTo(build->emit_cxt);
-	build->emit(build->emit_arg, iddict_value(sources->ids.dict, build->current_item), count,
-				build->neighbours, build->scores, build->together);
-	MemoryContextSwitchTo(old);
+	row->item = iddict_value(sources->ids.dict, build->current_item);
+	row->n = list->count;
+	row->neighbours = build->neighbours;
+	row->scores = build->scores;
+	row->together = build->together;
+	return true;
 }
 
 /* Asks for the values of the neighbours of a row to come. */
@@ -319,40 +320,6 @@ prefetch_values(const SimilarityBuild *build, const char *in)
 
 	for (i = 0; i < count; i++)
 		iddict_prefetch(build->targets.ids.dict, list[i].target);
-}
-
-/* Takes the result of a block. */
-static void
-receive_block(void *arg, uint32 block, const void *result, Size size)
-{
-	SimilarityBuild *build = (SimilarityBuild *) arg;
-	uint32		row;
-	uint32		end;
-	char	   *in = (char *) result;
-
-	if (block < build->fill_blocks)
-		return;
-	row = build->first_row + (block - build->fill_blocks) * build->block_rows;
-	end = Min(row + build->block_rows, build->first_row + build->nrows);
-
-	for (; row < end; row++)
-	{
-		int			count = (int) *(const uint64 *) in;
-		Neighbour  *list = (Neighbour *) (in + sizeof(uint64));
-
-		in += sizeof(uint64) + count * sizeof(Neighbour);
-		if (row + 1 < end && !build->lists && !build->validation)
-			prefetch_values(build, in);
-		build->rows_done++;
-		if (build->validation)
-			similarity_validation_row(build, row, list, count);
-		else if (build->lists)
-			similarity_keep_list(build, row, list, count);
-		else
-			similarity_emit_row(build, row, list, count);
-	}
-	Assert(in == (const char *) result + size);
-	progress_update(build->rows_done);
 }
 
 /* Thrown where so many bytes of maintenance_work_mem are needed; detail, which may be NULL, says for what. */
@@ -414,12 +381,31 @@ free_matrix(SimilarityBuild *build, Side *side)
 	build->user_weights = NULL;
 }
 
-/* Works out all rows; each goes to the caller, or into the lists. */
+/* The product while its lists are handed over one by one, for one part of the rows after the other. */
+struct Multiplication
+{
+	const Side *rows;
+	uint64	   *starts;			/* of rows, in entries */
+	uint64		budget;			/* entries of a part */
+	ParallelArea *area;
+	Product    *product;
+	void	   *row_area;
+	MemoryContext part_cxt;		/* what this process has as one of those at work, for each part anew */
+	ParallelTask task;
+	ParallelRun *run;			/* NULL: no part has begun */
+	/* of the block that came last, what was not handed over yet */
+	uint32		row;
+	uint32		end;
+	char	   *next;
+};
+
+/* Works out all lists, which similarity_next_list() gets. */
 void
-similarity_multiply(SimilarityBuild *build)
+similarity_begin_product(SimilarityBuild *build)
 {
 	Side	   *rows = rows_are_targets(build) ? &build->targets : build->sources;
 	Side	   *cols = rows_are_targets(build) ? build->sources : &build->targets;
+	Multiplication *run = MemoryContextAllocZero(build->cxt, sizeof(Multiplication));
 	uint64	   *starts = MemoryContextAllocExtended(build->cxt,
 													((Size) rows->nitems + 1) * sizeof(uint64),
 													MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
@@ -431,52 +417,103 @@ similarity_multiply(SimilarityBuild *build)
 	Size		size = similarity_lay_out(build, &layout, rows, cols, &extent);
 	uint64		budget = row_budget(build, rows, starts, extent.row_entries, size,
 									last ? sparse_memory(cols->matrix) : 0);
-	/* what this process has as one of those at work, for each part anew */
-	MemoryContext work = AllocSetContextCreate(build->cxt, "recsys similarity product",
-											   ALLOCSET_DEFAULT_SIZES);
-	ParallelArea *area;
-	ParallelRun run = {0};
 	Product    *product;
-	void	   *row_area;
-	uint32		first;
 
-	area = parallel_area_create(size, parallel_workers(extent.steps * SECONDS_PER_STEP));
-	product = parallel_area_data(area);
+	run->rows = rows;
+	run->starts = starts;
+	run->budget = budget;
+	run->part_cxt = AllocSetContextCreate(build->cxt, "recsys similarity product",
+										  ALLOCSET_DEFAULT_SIZES);
+	run->area = parallel_area_create(size, parallel_workers(extent.steps * SECONDS_PER_STEP));
+	run->product = product = parallel_area_data(run->area);
 	*product = layout;
 	product->mean_count = extent.steps / Max(extent.row_entries, 1);
 	product->list_ahead = (uint32) Min(product_list_words(product, (uint64) product->mean_count), 16);
+	product->block_rows = Max(Min(1000 / build->options.n, 64), 1);
 	similarity_fill_product(build, product, rows, cols);
 	if (last)
 		free_matrix(build, cols);
 	if (valued)
 		product->row_values = MAXALIGN(Max(budget, 1) * sizeof(uint32));
-	row_area = parallel_area_extend(area, MAXALIGN(Max(budget, 1) * sizeof(uint32)) +
-									(valued ? budget * sizeof(float) : 0));
-	build->block_rows = Max(Min(1000 / build->options.n, 64), 1);
-	build->rows_done = 0;
-	run.name = PRODUCT_KERNEL;
-	run.kernel = &recsys_similarity_kernel;
-	run.result_size = product_result_size(build->block_rows, build->options.n);
-	run.emit = receive_block;
-	run.arg = build;
+	run->row_area = parallel_area_extend(run->area, MAXALIGN(Max(budget, 1) * sizeof(uint32)) +
+										 (valued ? budget * sizeof(float) : 0));
+	run->task.name = PRODUCT_KERNEL;
+	run->task.kernel = &recsys_similarity_kernel;
+	run->task.result_size = product_result_size(product->block_rows, build->options.n);
+	build->multiplication = run;
 	progress_phase("product", rows->nitems);
-	for (first = 0; first < rows->nitems; first += build->nrows)
-	{
-		MemoryContext old;
+}
 
-		similarity_fill_rows(build, product, rows, starts, first,
-							 similarity_rows_that_fit(starts, first, rows->nitems, budget),
-							 row_area);
-		build->fill_blocks = run.prepare = product->fill_blocks;
-		run.nblocks = product->fill_blocks + (build->nrows - 1) / build->block_rows + 1;
-		old = MemoryContextSwitchTo(work);
-		parallel_area_run(area, &run);
-		MemoryContextSwitchTo(old);
-		MemoryContextReset(work);
+/* Turns to the next part of the rows; false where there is none. */
+static bool
+begin_part(SimilarityBuild *build, Multiplication *run)
+{
+	Product    *product = run->product;
+	uint32		first = product->first_row + product->nrows;
+	MemoryContext old;
+
+	if (run->run)
+	{
+		parallel_end(run->run);
+		run->run = NULL;
+		MemoryContextReset(run->part_cxt);
 	}
-	MemoryContextDelete(work);
-	parallel_area_free(area);
-	pfree(starts);
+	if (first == run->rows->nitems)
+		return false;
+	run->task.nparts = similarity_fill_rows(build, product, run->rows, run->starts, first,
+											similarity_rows_that_fit(run->starts, first, run->rows->nitems,
+																	 run->budget),
+											run->row_area);
+	run->task.nblocks = (product->nrows - 1) / product->block_rows + 1;
+	old = MemoryContextSwitchTo(run->part_cxt);
+	run->run = parallel_begin(run->area, &run->task);
+	MemoryContextSwitchTo(old);
+	return true;
+}
+
+/* Gets the list of the next row; false after the last.  It is there until the next call. */
+bool
+similarity_next_list(SimilarityBuild *build, NeighbourList *list)
+{
+	Multiplication *run = build->multiplication;
+	const Product *product = run->product;
+
+	while (run->row == run->end)
+	{
+		ParallelResult result;
+
+		if (run->run && parallel_next(run->run, &result))
+		{
+			run->row = product->first_row + result.block * product->block_rows;
+			run->end = Min(run->row + product->block_rows, product->first_row + product->nrows);
+			run->next = (char *) result.data;
+			progress_update(run->row);
+		}
+		else if (!begin_part(build, run))
+			return false;
+	}
+	list->rank = run->row++;
+	list->count = (int) *(const uint64 *) run->next;
+	list->neighbours = (Neighbour *) (run->next + sizeof(uint64));
+	run->next = (char *) (list->neighbours + list->count);
+	if (run->row < run->end && !build->lists && !build->validation)
+		prefetch_values(build, run->next);
+	return true;
+}
+
+/* To be called after the last list, or before. */
+void
+similarity_end_product(SimilarityBuild *build)
+{
+	Multiplication *run = build->multiplication;
+
+	if (run->run)
+		parallel_end(run->run);
+	MemoryContextDelete(run->part_cxt);
+	parallel_area_free(run->area);
+	pfree(run->starts);
+	pfree(run);
+	build->multiplication = NULL;
 }
 
 void
@@ -540,19 +577,15 @@ similarity_pass_on(SimilarityBuild *build)
 }
 
 /*
- * Works out the neighbours and calls emit for each source that has any
- * interaction, in the order of the sources' values and in the memory context
- * that is current here.  To be called once.
+ * Nothing more is added: begins to work out the neighbours, for similarity_next().
+ * To be called once.
  */
 void
-similarity_finish(SimilarityBuild *build, SimilarityEmit emit, void *arg)
+similarity_start(SimilarityBuild *build)
 {
 	MemoryContext old = MemoryContextSwitchTo(build->cxt);
 
 	similarity_pass_on(build);
-	build->emit = emit;
-	build->emit_arg = arg;
-	build->emit_cxt = old;
 	similarity_flush(build);
 	/* even where reading rows has begun it: what a query calls may have ended it */
 	progress_begin("item similarity");
@@ -566,11 +599,46 @@ similarity_finish(SimilarityBuild *build, SimilarityEmit emit, void *arg)
 	if (similarity_keeps_lists(build))
 		similarity_begin_lists(build);
 	if (!build->fingerprinting || similarity_choose_rows(build))
-		similarity_multiply(build);
+		similarity_begin_product(build);
 	if (build->lists)
-		similarity_emit_lists(build);
-	progress_end();
+	{
+		NeighbourList list;
+
+		while (similarity_next_list(build, &list))
+			similarity_keep_list(build, &list);
+		similarity_end_product(build);
+		similarity_order_lists(build);
+	}
 	MemoryContextSwitchTo(old);
+}
+
+/*
+ * Gets the neighbours of the next source that has any interaction, in the order of
+ * the sources' values; false after the last, when all has ended.
+ */
+bool
+similarity_next(SimilarityBuild *build, SimilarityRow *row)
+{
+	MemoryContext old = MemoryContextSwitchTo(build->cxt);
+	NeighbourList list;
+	bool		found = false;
+
+	while (!found && (build->lists ? similarity_next_kept_list(build, &list) :
+					  build->multiplication && similarity_next_list(build, &list)))
+		found = make_row(build, &list, row);
+	if (!found)
+		similarity_end(build);
+	MemoryContextSwitchTo(old);
+	return found;
+}
+
+/* Ends what similarity_start() has begun, be it before the last row; what it has given stays. */
+void
+similarity_end(SimilarityBuild *build)
+{
+	if (build->multiplication)
+		similarity_end_product(build);
+	progress_end();
 }
 
 int64

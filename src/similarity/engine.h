@@ -62,6 +62,7 @@ typedef struct Side
 	double	   *square;			/* C_ii */
 } Side;
 
+typedef struct Multiplication Multiplication;	/* see engine.c */
 typedef struct Lists Lists;		/* see lists.c */
 typedef struct Validation Validation; /* see validate.c */
 
@@ -79,17 +80,10 @@ struct SimilarityBuild
 	/* while finishing */
 	double	   *user_weights;	/* by user; NULL: all 1 */
 	uint64		nusers;			/* with any interaction */
-	SimilarityEmit emit;
-	void	   *emit_arg;
-	MemoryContext emit_cxt;
 	uint64		max_rows;		/* that the caller can take; 0: any number */
 	void		(*too_many_rows) (void);
-	uint32		current_item;	/* source that emit is called for */
-	uint32		first_row;		/* of the part of the rows that is being worked on */
-	uint32		nrows;
-	uint32		block_rows;
-	uint32		fill_blocks;	/* that come before those with rows */
-	uint64		rows_done;
+	uint32		current_item;	/* source whose row was handed over last */
+	Multiplication *multiplication; /* NULL before the product and after it */
 	Lists	   *lists;			/* rows are kept until all are there */
 	Size		product_memory; /* of the product, shared or not, while rows come */
 	Validation *validation;		/* the build is a trial: rows are for that */
@@ -97,8 +91,9 @@ struct SimilarityBuild
 	bool	   *useful;			/* by user: has any of these; NULL: all */
 	bool		fingerprinting;	/* fingerprints of rows were asked for: see fingerprint.c */
 	SimilarityWants wants;		/* or NULL */
+	void	   *wants_arg;
 	uint64	   *fingerprints;	/* by number of row */
-	int			max_neighbours;	/* in the buffers for emit */
+	int			max_neighbours;	/* in the buffers of a row */
 	Datum	   *neighbours;
 	double	   *scores;
 	int64	   *together;
@@ -204,8 +199,8 @@ extern void similarity_fill_product(SimilarityBuild *build, Product *product, co
 									const Side *cols);
 extern uint32 similarity_rows_that_fit(const uint64 *starts, uint32 first, uint32 nrows,
 									   uint64 entries);
-extern void similarity_fill_rows(SimilarityBuild *build, Product *product, const Side *rows,
-								 const uint64 *starts, uint32 first, uint32 nrows, void *row_area);
+extern uint32 similarity_fill_rows(SimilarityBuild *build, Product *product, const Side *rows,
+								   const uint64 *starts, uint32 first, uint32 nrows, void *row_area);
 
 /* engine.c */
 extern double similarity_factor(double base, double exponent);
@@ -213,16 +208,17 @@ extern double similarity_source_factor(const SimilarityBuild *build, uint32 item
 extern double similarity_target_factor(const SimilarityBuild *build, uint32 item);
 extern void similarity_memory_error(uint64 interactions, uint32 users, uint32 items, uint64 bytes,
 									const char *detail) pg_attribute_noreturn();
-extern void similarity_multiply(SimilarityBuild *build);
+extern void similarity_begin_product(SimilarityBuild *build);
+extern bool similarity_next_list(SimilarityBuild *build, NeighbourList *list);
+extern void similarity_end_product(SimilarityBuild *build);
 extern void similarity_pass_on(SimilarityBuild *build);
-extern void similarity_emit_row(SimilarityBuild *build, uint32 rank, Neighbour *list, int count);
 
 /* lists.c */
 extern bool similarity_keeps_lists(const SimilarityBuild *build);
 extern void similarity_begin_lists(SimilarityBuild *build);
-extern void similarity_keep_list(SimilarityBuild *build, uint32 row, const Neighbour *list,
-								 int count);
-extern void similarity_emit_lists(SimilarityBuild *build);
+extern void similarity_keep_list(SimilarityBuild *build, const NeighbourList *list);
+extern void similarity_order_lists(SimilarityBuild *build);
+extern bool similarity_next_kept_list(SimilarityBuild *build, NeighbourList *list);
 
 /* tune.c */
 extern void similarity_tune(SimilarityBuild *build);
@@ -230,7 +226,5 @@ extern void similarity_tune(SimilarityBuild *build);
 /* validate.c */
 extern Size similarity_settings_size(const SimilarityBuild *build);
 extern void similarity_settings_fill(const SimilarityBuild *build, void *area);
-extern void similarity_validation_row(SimilarityBuild *build, uint32 rank, const Neighbour *list,
-									  int count);
 
 #endif							/* RECSYS_ENGINE_H */

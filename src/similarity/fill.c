@@ -395,9 +395,9 @@ fill_all(SimilarityBuild *build, const Product *product, const Side *rows, uint3
 
 /*
  * Turns to rows first to first + nrows - 1, and gets them their users, ascending; or
- * has that done by the run of the product, as its first blocks.
+ * returns the number of parts in which the processes of the product are to do that.
  */
-void
+uint32
 similarity_fill_rows(SimilarityBuild *build, Product *product, const Side *rows,
 					 const uint64 *starts, uint32 first, uint32 nrows, void *row_area)
 {
@@ -416,17 +416,14 @@ similarity_fill_rows(SimilarityBuild *build, Product *product, const Side *rows,
 								row_start[nrows] * (product->row_values ? 8 : 4));
 	product->first_row = first;
 	product->nrows = nrows;
-	product->block_rows = build->block_rows;
 	wanted = Max(Min(row_start[nrows] / FILL_ENTRIES, FILL_BLOCKS), 1);
 	/* blocks end before a row that does not fit: there should be none for what is left of them */
 	product->fill_entries = Min(row_start[nrows] / wanted * 17 / 16 + 1, PG_INT32_MAX);
 	for (i = 0; i < nrows; nblocks++)
 		i += similarity_rows_that_fit(row_start, i, nrows, product->fill_entries);
-	build->first_row = first;
-	build->nrows = nrows;
 	/* who is wanted, and other items, nobody else knows */
 	if (product->self && !build->wanted)
-		product->fill_blocks = nblocks;
-	else
-		fill_all(build, product, rows, nblocks, row_area);
+		return nblocks;
+	fill_all(build, product, rows, nblocks, row_area);
+	return 0;
 }

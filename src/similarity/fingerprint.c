@@ -5,9 +5,9 @@
  *
  * The row of an item is made of what its users have, the factors of all that,
  * and the options: nothing else goes into the product.  A fingerprint of 64
- * bits stands for all of it, and for what emit can ask about the item.  Who keeps the fingerprints beside the rows can
- * see, before the product, which rows have to be worked out again; the others
- * have the same bits as before.
+ * bits stands for all of it, and for what can be asked about the item of a row.
+ * Who keeps the fingerprints beside the rows can see, before the product, which
+ * rows have to be worked out again; the others have the same bits as before.
  *
  * The fingerprint of a user adds up hashes of the user's items, each with its
  * value and its factor, so that the order of items is of no account.  That of
@@ -235,7 +235,7 @@ similarity_choose_rows(SimilarityBuild *build)
 			CHECK_FOR_INTERRUPTS();
 		if (rows->users[item] == 0)
 			continue;
-		build->wanted[item] = build->wants(build->emit_arg, iddict_value(rows->ids.dict, item),
+		build->wanted[item] = build->wants(build->wants_arg, iddict_value(rows->ids.dict, item),
 										   build->fingerprints[item]);
 		nwanted += build->wanted[item];
 	}
@@ -250,22 +250,23 @@ similarity_choose_rows(SimilarityBuild *build)
 }
 
 /*
- * Asks for fingerprints of rows, and for nothing but the rows that are wanted;
- * all of them where wants is NULL.  False, and nothing done, where a row is
- * made of more than what its users have: then all rows come.  To be called
- * before similarity_finish(), whose arg wants gets.
+ * Asks for fingerprints of rows, and for nothing but the rows that are wanted,
+ * which is called with arg; all of them where wants is NULL.  False, and nothing
+ * done, where a row is made of more than what its users have: then all rows come.
+ * To be called before similarity_start().
  */
 bool
-similarity_fingerprint(SimilarityBuild *build, SimilarityWants wants)
+similarity_fingerprint(SimilarityBuild *build, SimilarityWants wants, void *arg)
 {
 	if (similarity_keeps_lists(build))
 		return false;
 	build->fingerprinting = true;
 	build->wants = wants;
+	build->wants_arg = arg;
 	return true;
 }
 
-/* In emit: the fingerprint of the item it was called for. */
+/* The fingerprint of the item whose row came last. */
 uint64
 similarity_item_fingerprint(const SimilarityBuild *build)
 {

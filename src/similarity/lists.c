@@ -36,6 +36,10 @@ struct Lists
 	Size		count;
 	Size		capacity;
 	Size		elsewhere;		/* bytes that the build takes beside lists and product */
+	/* when all are there and in order */
+	Neighbour  *sorted;
+	Size	   *start;			/* in sorted, by rank of the source */
+	uint32		next;			/* rank that comes next */
 };
 
 bool
@@ -97,9 +101,10 @@ most_entries(const SimilarityBuild *build)
 }
 
 void
-similarity_keep_list(SimilarityBuild *build, uint32 row, const Neighbour *list, int count)
+similarity_keep_list(SimilarityBuild *build, const NeighbourList *list)
 {
 	Lists	   *lists = build->lists;
+	int			count = list->count;
 	int			i;
 
 	if (lists->count + count > lists->capacity)
@@ -116,8 +121,8 @@ similarity_keep_list(SimilarityBuild *build, uint32 row, const Neighbour *list, 
 	}
 	for (i = 0; i < count; i++)
 	{
-		lists->entries[lists->count].row = row;
-		lists->entries[lists->count++].neighbour = list[i];
+		lists->entries[lists->count].row = list->rank;
+		lists->entries[lists->count++].neighbour = list->neighbours[i];
 	}
 }
 
@@ -182,9 +187,9 @@ compare_neighbours(const void *a, const void *b, void *arg)
 	return (xrank > yrank) - (xrank < yrank);
 }
 
-/* Hands all rows over to the caller, in the order of sources. */
+/* Puts all that was kept in the order of sources. */
 void
-similarity_emit_lists(SimilarityBuild *build)
+similarity_order_lists(SimilarityBuild *build)
 {
 	Lists	   *lists = build->lists;
 	uint32		nsources = build->sources->nitems;
@@ -218,13 +223,24 @@ similarity_emit_lists(SimilarityBuild *build)
 		sorted[start[lists->entries[i].row + 1]++] = lists->entries[i].neighbour;
 	}
 	pfree(lists->entries);
-	for (row = 0; row < nsources; row++)
-	{
-		CHECK_FOR_INTERRUPTS();
-		qsort_arg(sorted + start[row], start[row + 1] - start[row], sizeof(Neighbour),
-				  compare_neighbours, &build->targets);
-		similarity_emit_row(build, row, sorted + start[row], start[row + 1] - start[row]);
-	}
-	pfree(sorted);
-	pfree(start);
+	lists->entries = NULL;
+	lists->sorted = sorted;
+	lists->start = start;
+}
+
+/* Gets the list of the next source; false after the last. */
+bool
+similarity_next_kept_list(SimilarityBuild *build, NeighbourList *list)
+{
+	Lists	   *lists = build->lists;
+	uint32		rank = lists->next;
+
+	CHECK_FOR_INTERRUPTS();
+	if (rank == build->sources->nitems)
+		return false;
+	list->rank = lists->next++;
+	list->count = (int) (lists->start[rank + 1] - lists->start[rank]);
+	list->neighbours = lists->sorted + lists->start[rank];
+	qsort_arg(list->neighbours, list->count, sizeof(Neighbour), compare_neighbours, &build->targets);
+	return true;
 }

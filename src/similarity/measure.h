@@ -56,8 +56,7 @@ typedef struct Product
 	uint32		ncols;
 	uint32		nusers;			/* who add to any pair */
 	uint32		block_rows;
-	uint32		fill_blocks;	/* of the run, that get rows their users; 0: they have them */
-	uint64		fill_entries;	/* of such a block, unless it is a single row, at most */
+	uint64		fill_entries;	/* of rows that get their users at a time, unless that is one, at most */
 	Size		row_start;		/* uint64 [nrows + 1]: into the users of rows, ascending */
 	Size		row_values;		/* float: in the extension */
 	uint32		item_bytes;		/* that a column takes in a list: 2 to 4 */
@@ -171,6 +170,14 @@ typedef struct Neighbour
 	uint32		target;
 	uint32		together;
 } Neighbour;
+
+/* The neighbours of an item. */
+typedef struct NeighbourList
+{
+	uint32		rank;			/* of the item, or of the neighbour that all have: its row */
+	int			count;
+	Neighbour  *neighbours;
+} NeighbourList;
 
 /* Of the rows from low to high - 1 the users, while they come. */
 typedef struct RowFilling

@@ -521,12 +521,7 @@ product_run(void *local, uint32 block, void *result)
 	uint32		end;
 	char	   *out = (char *) result;
 
-	if (block < product->fill_blocks)
-	{
-		similarity_fill_block(&worker->filling, block);
-		return 0;
-	}
-	row = (block - product->fill_blocks) * product->block_rows;
+	row = block * product->block_rows;
 	end = Min(row + product->block_rows, product->nrows);
 
 	for (; row < end; row++)
@@ -541,4 +536,11 @@ product_run(void *local, uint32 block, void *result)
 	return out - (char *) result;
 }
 
-const ParallelKernel recsys_similarity_kernel = {product_begin, product_run};
+/* Gets some of the rows their users, where they do not have them yet. */
+static void
+product_prepare(void *local, uint32 part)
+{
+	similarity_fill_block(&((Worker *) local)->filling, part);
+}
+
+const ParallelKernel recsys_similarity_kernel = {product_begin, product_run, product_prepare};

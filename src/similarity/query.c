@@ -5,26 +5,23 @@
  *		query in, rows of neighbours out.
  *
  * The door without limits: interactions go from the executor straight into
- * the collection, neighbours into a tuplestore, which is on disk where it is
- * larger than work_mem.
+ * the collection, and neighbours row by row to the executor (core/stream.c).
  *
  *-------------------------------------------------------------------------
  */
 #include "core/compat.h"
 
-#include "access/htup_details.h"
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
-#include "executor/tuptable.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/syscache.h"
 #include "utils/timestamp.h"
-#include "utils/tuplestore.h"
 
 #include "core/options.h"
 #include "core/progress.h"
 #include "core/query.h"
+#include "core/stream.h"
 #include "similarity/similarity.h"
 
 RECSYS_FUNCTION(recsys_item_similarity);
@@ -183,130 +180,134 @@ read_query(FunctionCallInfo fcinfo, const char *text, Rows kind, Oid itemtype, O
 	return reading.build;
 }
 
-/* Where rows of the result go. */
-typedef struct Writing
+/* The rows of a result, one for each neighbour of each item. */
+typedef struct NeighbourRows
 {
-	ReturnSetInfo *rsinfo;
-	TupleTableSlot *slot;		/* has a row all columns of which are 8 bytes; or NULL */
-	char	   *columns;		/* of that row */
-} Writing;
-
-static void
-put_neighbours(void *arg, Datum item, int n, const Datum *neighbours,
-			   const double *scores, const int64 *together)
-{
-	Writing    *writing = (Writing *) arg;
-	ReturnSetInfo *rsinfo = writing->rsinfo;
-	Datum		values[4];
-	bool		nulls[4] = {false, false, false, false};
-	int			i;
-
-	for (i = 0; i < n; i++)
-	{
-		values[0] = item;
-		values[1] = neighbours[i];
-		values[2] = Float8GetDatum(scores[i]);
-		values[3] = Int64GetDatum(together[i]);
-		if (writing->slot)
-		{
-			memcpy(writing->columns, values, sizeof(values));
-			tuplestore_puttupleslot(rsinfo->setResult, writing->slot);
-		}
-		else
-			tuplestore_putvalues(rsinfo->setResult, rsinfo->setDesc, values, nulls);
-	}
-}
-
-/*
- * Rows of numbers of 8 bytes differ in nothing but these numbers: one is formed,
- * and filled in for each row of the result.
- */
-static void
-begin_writing(Writing *writing, ReturnSetInfo *rsinfo)
-{
-	TupleDesc	desc = rsinfo->setDesc;
-	Datum		values[4] = {0};
-	bool		nulls[4] = {false, false, false, false};
-	MinimalTuple tuple;
-	int			i;
-
-	writing->rsinfo = rsinfo;
-	writing->slot = NULL;
-	for (i = 0; i < 4; i++)
-		if (!TupleDescAttr(desc, i)->attbyval || TupleDescAttr(desc, i)->attlen != 8)
-			return;
-	tuple = form_minimal_tuple(desc, values, nulls);
-	writing->columns = (char *) tuple + tuple->t_hoff - MINIMAL_TUPLE_OFFSET;
-	writing->slot = MakeSingleTupleTableSlot(desc, &TTSOpsMinimalTuple);
-	ExecStoreMinimalTuple(tuple, writing->slot, true);
-}
-
-static void
-similarity_of_query(FunctionCallInfo fcinfo, int query_arg, Rows kind)
-{
-	ReturnSetInfo *rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
 	SimilarityBuild *build;
-	Writing		writing;
+	SimilarityRow row;
+	int			next;			/* of its neighbours */
+} NeighbourRows;
+
+static bool
+next_neighbour(void *state, Datum *values, bool *nulls)
+{
+	NeighbourRows *rows = (NeighbourRows *) state;
+	int			i;
+
+	while (rows->next == rows->row.n)
+	{
+		rows->next = 0;
+		if (!similarity_next(rows->build, &rows->row))
+			return false;
+	}
+	i = rows->next++;
+	values[0] = rows->row.item;
+	values[1] = rows->row.neighbours[i];
+	values[2] = Float8GetDatum(rows->row.scores[i]);
+	values[3] = Int64GetDatum(rows->row.together[i]);
+	memset(nulls, false, 4 * sizeof(bool));
+	return true;
+}
+
+static void
+end_result(void *state)
+{
+	similarity_end(((NeighbourRows *) state)->build);
+}
+
+static void
+begin_result(FunctionCallInfo fcinfo, RowStream *stream, int query_arg, Rows kind)
+{
+	NeighbourRows *rows = palloc0_object(NeighbourRows);
 
 	if (PG_ARGISNULL(query_arg))
 		ereport(ERROR,
 				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
 				 errmsg("query must not be null")));
-	InitMaterializedSRF(fcinfo, MAT_SRF_USE_EXPECTED_DESC);
-	build = read_query(fcinfo, text_to_cstring(PG_GETARG_TEXT_PP(query_arg)), kind,
-					   TupleDescAttr(rsinfo->setDesc, 0)->atttypid,
-					   TupleDescAttr(rsinfo->setDesc, 1)->atttypid,
-					   options_of_arguments(fcinfo, query_arg + 1));
-	begin_writing(&writing, rsinfo);
-	similarity_finish(build, put_neighbours, &writing);
-	if (writing.slot)
-		ExecDropSingleTupleTableSlot(writing.slot);
+	rows->build = read_query(fcinfo, text_to_cstring(PG_GETARG_TEXT_PP(query_arg)), kind,
+							   TupleDescAttr(stream->desc, 0)->atttypid,
+							   TupleDescAttr(stream->desc, 1)->atttypid,
+							   options_of_arguments(fcinfo, query_arg + 1));
+	similarity_start(rows->build);
+	stream->state = rows;
+	stream->next = next_neighbour;
+	stream->end = end_result;
 }
 
 /* item_similarity(query, options...): items of type bigint */
+static void
+begin_items(FunctionCallInfo fcinfo, RowStream *stream)
+{
+	begin_result(fcinfo, stream, 0, ROWS_INTERACTIONS);
+}
+
 Datum
 recsys_item_similarity(PG_FUNCTION_ARGS)
 {
-	similarity_of_query(fcinfo, 0, ROWS_INTERACTIONS);
-	return (Datum) 0;
+	return stream_rows(fcinfo, begin_items);
 }
 
 /* item_similarity(witness, query, options...): items of the type of the witness */
+static void
+begin_items_as(FunctionCallInfo fcinfo, RowStream *stream)
+{
+	begin_result(fcinfo, stream, 1, ROWS_INTERACTIONS);
+}
+
 Datum
 recsys_item_similarity_as(PG_FUNCTION_ARGS)
 {
-	similarity_of_query(fcinfo, 1, ROWS_INTERACTIONS);
-	return (Datum) 0;
+	return stream_rows(fcinfo, begin_items_as);
 }
 
 /* cross_similarity(query, options...): items of type bigint */
+static void
+begin_cross(FunctionCallInfo fcinfo, RowStream *stream)
+{
+	begin_result(fcinfo, stream, 0, ROWS_CROSS);
+}
+
 Datum
 recsys_cross_similarity(PG_FUNCTION_ARGS)
 {
-	similarity_of_query(fcinfo, 0, ROWS_CROSS);
-	return (Datum) 0;
+	return stream_rows(fcinfo, begin_cross);
 }
 
 /* cross_similarity(witness, witness, query, options...) */
+static void
+begin_cross_as(FunctionCallInfo fcinfo, RowStream *stream)
+{
+	begin_result(fcinfo, stream, 2, ROWS_CROSS);
+}
+
 Datum
 recsys_cross_similarity_as(PG_FUNCTION_ARGS)
 {
-	similarity_of_query(fcinfo, 2, ROWS_CROSS);
-	return (Datum) 0;
+	return stream_rows(fcinfo, begin_cross_as);
 }
 
 /* tag_similarity(query, options...): items of type bigint */
+static void
+begin_tags(FunctionCallInfo fcinfo, RowStream *stream)
+{
+	begin_result(fcinfo, stream, 0, ROWS_TAGS);
+}
+
 Datum
 recsys_tag_similarity(PG_FUNCTION_ARGS)
 {
-	similarity_of_query(fcinfo, 0, ROWS_TAGS);
-	return (Datum) 0;
+	return stream_rows(fcinfo, begin_tags);
 }
 
 /* tag_similarity(witness, query, options...): items of the type of the witness */
+static void
+begin_tags_as(FunctionCallInfo fcinfo, RowStream *stream)
+{
+	begin_result(fcinfo, stream, 1, ROWS_TAGS);
+}
+
 Datum
 recsys_tag_similarity_as(PG_FUNCTION_ARGS)
 {
-	similarity_of_query(fcinfo, 1, ROWS_TAGS);
-	return (Datum) 0;
+	return stream_rows(fcinfo, begin_tags_as);
 }

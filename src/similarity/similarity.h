@@ -4,7 +4,8 @@
  *		For each item a short list of its nearest neighbours.
  *
  * How to use it: fill SimilarityOptions, similarity_begin(), similarity_add()
- * for each row, similarity_finish().  See engine.c.
+ * for each interaction, similarity_start(), similarity_next() for each item.  See
+ * engine.c.
  *
  *-------------------------------------------------------------------------
  */
@@ -90,18 +91,24 @@ typedef struct SimilarityOptions
 typedef struct SimilarityBuild SimilarityBuild;
 
 /*
- * Gets the neighbours of an item, best first; scores above 0, ties by the
- * neighbour's value.  n is 0 for an item without any.  The arrays live only
- * during the call, values as long as the build.  n may be more than the option
- * n where that limits how often a neighbour appears (prune).
+ * The neighbours of an item, best first; scores above 0, ties by the neighbour's
+ * value.  n is 0 for an item without any, and may be more than the option n where
+ * that limits how often a neighbour appears (prune).  The arrays live until the next
+ * row is asked for, values as long as the build.
  */
-typedef void (*SimilarityEmit) (void *arg, Datum item, int n, const Datum *neighbours,
-								const double *scores, const int64 *together);
+typedef struct SimilarityRow
+{
+	Datum		item;
+	int			n;
+	const Datum *neighbours;
+	const double *scores;
+	const int64 *together;
+} SimilarityRow;
 
 /*
  * Gets each source that has any interaction, in the order of their values and
  * before the first row, with a fingerprint of all that its row is made of.
- * False: the row is not wanted, and emit is not called for it.
+ * False: the row is not wanted, and does not come.
  */
 typedef bool (*SimilarityWants) (void *arg, Datum item, uint64 fingerprint);
 
@@ -140,17 +147,19 @@ extern void similarity_add_tags(SimilarityBuild *build, Datum item, Datum tagset
 extern bool similarity_is_of(const SimilarityBuild *build, Oid itemtype, Oid neighbourtype);
 extern void similarity_limit_rows(SimilarityBuild *build, uint64 limit, void (*too_many) (void));
 
-extern bool similarity_fingerprint(SimilarityBuild *build, SimilarityWants wants);
-extern void similarity_finish(SimilarityBuild *build, SimilarityEmit emit, void *arg);
+extern bool similarity_fingerprint(SimilarityBuild *build, SimilarityWants wants, void *arg);
+extern void similarity_start(SimilarityBuild *build);
+extern bool similarity_next(SimilarityBuild *build, SimilarityRow *row);
+extern void similarity_end(SimilarityBuild *build);
 
-/* In emit: of the item it was called for.  Number of users and sum of weights. */
+/* Of the item whose row came last.  Number of users and sum of weights. */
 extern int64 similarity_item_users(const SimilarityBuild *build);
 extern double similarity_item_weight(const SimilarityBuild *build);
 
 /* The same, where similarity_fingerprint() said yes. */
 extern uint64 similarity_item_fingerprint(const SimilarityBuild *build);
 
-/* In emit and after: numbers of all users and items that have any interaction. */
+/* From the first row on: numbers of all users and items that have any interaction. */
 extern int64 similarity_user_count(const SimilarityBuild *build);
 extern int64 similarity_item_count(const SimilarityBuild *build);
 

@@ -269,7 +269,7 @@ CREATE FUNCTION item_similarity(
 	OUT together bigint
 ) RETURNS SETOF record
 AS 'MODULE_PATHNAME', 'recsys_item_similarity'
-LANGUAGE C STABLE PARALLEL RESTRICTED COST 1000000 ROWS 100000;
+LANGUAGE C STABLE PARALLEL RESTRICTED COST 1000000 ROWS 100000 SUPPORT recsys_stream_support;
 COMMENT ON FUNCTION item_similarity(text, integer, text, double precision, double precision, double precision, double precision, bigint, double precision, double precision, double precision, text, text, text, bigint, bigint, interval, timestamptz, boolean)
 	IS 'nearest neighbours of each item of a query (user, item [, weight [, ts]])';
 
@@ -300,7 +300,7 @@ CREATE FUNCTION item_similarity(
 	OUT together bigint
 ) RETURNS SETOF record
 AS 'MODULE_PATHNAME', 'recsys_item_similarity_as'
-LANGUAGE C STABLE PARALLEL RESTRICTED COST 1000000 ROWS 100000;
+LANGUAGE C STABLE PARALLEL RESTRICTED COST 1000000 ROWS 100000 SUPPORT recsys_stream_support;
 COMMENT ON FUNCTION item_similarity(text, text, integer, text, double precision, double precision, double precision, double precision, bigint, double precision, double precision, double precision, text, text, text, bigint, bigint, interval, timestamptz, boolean)
 	IS 'nearest neighbours of each item of a query (user, item [, weight [, ts]]), items of the type of the first argument';
 
@@ -331,7 +331,7 @@ CREATE FUNCTION item_similarity(
 	OUT together bigint
 ) RETURNS SETOF record
 AS 'MODULE_PATHNAME', 'recsys_item_similarity_as'
-LANGUAGE C STABLE PARALLEL RESTRICTED COST 1000000 ROWS 100000;
+LANGUAGE C STABLE PARALLEL RESTRICTED COST 1000000 ROWS 100000 SUPPORT recsys_stream_support;
 COMMENT ON FUNCTION item_similarity(anyelement, text, integer, text, double precision, double precision, double precision, double precision, bigint, double precision, double precision, double precision, text, text, text, bigint, bigint, interval, timestamptz, boolean)
 	IS 'nearest neighbours of each item of a query (user, item [, weight [, ts]]), items of the type of the first argument';
 
@@ -621,7 +621,7 @@ CREATE FUNCTION cross_similarity(
 	OUT together bigint
 ) RETURNS SETOF record
 AS 'MODULE_PATHNAME', 'recsys_cross_similarity'
-LANGUAGE C STABLE PARALLEL RESTRICTED COST 1000000 ROWS 100000;
+LANGUAGE C STABLE PARALLEL RESTRICTED COST 1000000 ROWS 100000 SUPPORT recsys_stream_support;
 COMMENT ON FUNCTION cross_similarity(text, integer, text, double precision, double precision, double precision, double precision, bigint, double precision, double precision, double precision, text, text, text, bigint, bigint, interval, timestamptz)
 	IS 'nearest neighbours of another kind of each item of a query (user, from_item, to_item [, weight [, ts]])';
 
@@ -652,7 +652,7 @@ CREATE FUNCTION cross_similarity(
 	OUT together bigint
 ) RETURNS SETOF record
 AS 'MODULE_PATHNAME', 'recsys_cross_similarity_as'
-LANGUAGE C STABLE PARALLEL RESTRICTED COST 1000000 ROWS 100000;
+LANGUAGE C STABLE PARALLEL RESTRICTED COST 1000000 ROWS 100000 SUPPORT recsys_stream_support;
 COMMENT ON FUNCTION cross_similarity(anyelement, anycompatible, text, integer, text, double precision, double precision, double precision, double precision, bigint, double precision, double precision, double precision, text, text, text, bigint, bigint, interval, timestamptz)
 	IS 'nearest neighbours of another kind of each item of a query (user, from_item, to_item [, weight [, ts]]), items of the types of the first arguments';
 
@@ -749,7 +749,7 @@ CREATE FUNCTION tag_similarity(
 	OUT together bigint
 ) RETURNS SETOF record
 AS 'MODULE_PATHNAME', 'recsys_tag_similarity'
-LANGUAGE C STABLE PARALLEL RESTRICTED COST 1000000 ROWS 100000;
+LANGUAGE C STABLE PARALLEL RESTRICTED COST 1000000 ROWS 100000 SUPPORT recsys_stream_support;
 COMMENT ON FUNCTION tag_similarity(text, integer, text, double precision, double precision, double precision, double precision, bigint, double precision, double precision, double precision, text, text, text, bigint, bigint)
 	IS 'nearest neighbours of each item of a query (item, tags) by the tags they share';
 
@@ -777,7 +777,7 @@ CREATE FUNCTION tag_similarity(
 	OUT together bigint
 ) RETURNS SETOF record
 AS 'MODULE_PATHNAME', 'recsys_tag_similarity_as'
-LANGUAGE C STABLE PARALLEL RESTRICTED COST 1000000 ROWS 100000;
+LANGUAGE C STABLE PARALLEL RESTRICTED COST 1000000 ROWS 100000 SUPPORT recsys_stream_support;
 COMMENT ON FUNCTION tag_similarity(text, text, integer, text, double precision, double precision, double precision, double precision, bigint, double precision, double precision, double precision, text, text, text, bigint, bigint)
 	IS 'nearest neighbours of each item of a query (item, tags) by the tags they share, items of the type of the first argument';
 
@@ -805,6 +805,6 @@ CREATE FUNCTION tag_similarity(
 	OUT together bigint
 ) RETURNS SETOF record
 AS 'MODULE_PATHNAME', 'recsys_tag_similarity_as'
-LANGUAGE C STABLE PARALLEL RESTRICTED COST 1000000 ROWS 100000;
+LANGUAGE C STABLE PARALLEL RESTRICTED COST 1000000 ROWS 100000 SUPPORT recsys_stream_support;
 COMMENT ON FUNCTION tag_similarity(anyelement, text, integer, text, double precision, double precision, double precision, double precision, bigint, double precision, double precision, double precision, text, text, text, bigint, bigint)
 	IS 'nearest neighbours of each item of a query (item, tags) by the tags they share, items of the type of the first argument';

@@ -306,19 +306,19 @@ similarity_settings_fill(const SimilarityBuild *build, void *area)
 						  list->factors + (Size) i * build->targets.nitems);
 }
 
-/* Takes the sums of the source of a rank; called from the product. */
-void
-similarity_validation_row(SimilarityBuild *build, uint32 rank, const Neighbour *list, int count)
+/* Takes the sums of a source. */
+static void
+collect_sums(Validation *validation, uint32 item, const NeighbourList *list)
 {
-	Validation *validation = build->validation;
-	uint32		item = side_item(&build->targets, rank);
+	const Neighbour *neighbours = list->neighbours;
+	Size		count;
 	Sum		   *sum;
-	int			i;
+	Size		i;
 
 	if (!validation->wanted[item])
 		return;
 	/* more than was expected: a strict limit that tells nobody apart */
-	count = (int) Min((Size) count, validation->max_sums - validation->nsums);
+	count = Min((Size) list->count, validation->max_sums - validation->nsums);
 	validation->start[validation->place[item]] = validation->nsums;
 	validation->count[validation->place[item]] = count;
 	if (validation->nsums + count > validation->room)
@@ -330,9 +330,9 @@ similarity_validation_row(SimilarityBuild *build, uint32 rank, const Neighbour *
 	sum = validation->sums + validation->nsums;
 	for (i = 0; i < count; i++, sum++)
 	{
-		sum->target = list[i].target;
-		sum->together = list[i].together;
-		sum->sum = (float) list[i].score;
+		sum->target = neighbours[i].target;
+		sum->together = neighbours[i].together;
+		sum->sum = (float) neighbours[i].score;
 	}
 	validation->nsums += count;
 }
@@ -342,6 +342,7 @@ void
 validation_collect(Validation *validation, const TuneGrid *grid)
 {
 	SimilarityBuild trial = *validation->build;
+	NeighbourList list;
 	Size		largest = (Size) grid->lengths[grid->nlengths - 1] * grid->nbetas * grid->nevidences;
 
 	trial.cxt = AllocSetContextCreate(validation->cxt, "recsys similarity trial",
@@ -360,7 +361,10 @@ validation_collect(Validation *validation, const TuneGrid *grid)
 	validation->beta = get_float8_nan();
 	similarity_weigh(&trial);
 	memcpy(validation->square, trial.targets.square, trial.targets.nitems * sizeof(double));
-	similarity_multiply(&trial);
+	similarity_begin_product(&trial);
+	while (similarity_next_list(&trial, &list))
+		collect_sums(validation, side_item(&trial.targets, list.rank), &list);
+	similarity_end_product(&trial);
 	progress_phase("tuning", 0);
 	MemoryContextDelete(trial.cxt);
 }
