@@ -14,6 +14,9 @@ FROM (SELECT item_similarity_agg(customer, product, similarity_options('cosine',
 SELECT item, neighbour, round(score::numeric, 3) AS score, together
 FROM item_similarity('SELECT customer, product FROM orders', n => 2);
 
+EXPLAIN (COSTS OFF)
+SELECT * FROM item_similarity('SELECT customer, product FROM orders', 2) LIMIT 3;
+
 SELECT item, neighbour, round(score::numeric, 3) AS score, together
 FROM item_similarity('SELECT customer, product, quantity, ordered_at FROM orders',
                      measure => 'cosine', half_life => '30 days', n => 1);
