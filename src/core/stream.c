@@ -77,6 +77,14 @@ typedef struct StreamScan
 	TupleTableSlot *stored;		/* a row of the store */
 } StreamScan;
 
+/* Gets the next row; false where there is none. */
+static inline bool
+get_row(RowStream *stream, Datum *values, bool *nulls)
+{
+	memset(nulls, false, stream->desc->natts * sizeof(bool));
+	return stream->next(stream->state, values, nulls);
+}
+
 /*
  * Puts all rows into a tuplestore.  Rows of numbers of 8 bytes differ in nothing
  * but these numbers: one is formed, and filled in for each of the others.
@@ -103,7 +111,7 @@ store_rows(RowStream *stream, Tuplestorestate *store)
 		slot = MakeSingleTupleTableSlot(desc, &TTSOpsMinimalTuple);
 		ExecStoreMinimalTuple(pattern, slot, true);
 	}
-	while (stream->next(stream->state, values, nulls))
+	while (get_row(stream, values, nulls))
 	{
 		CHECK_FOR_INTERRUPTS();
 		if (plain && memchr(nulls, true, desc->natts) == NULL)
@@ -422,7 +430,7 @@ next_row(ScanState *node)
 			   slot->tts_tupleDescriptor->natts * sizeof(bool));
 	}
 	else if (scan->cxt == NULL ||
-			 !scan->stream.next(scan->stream.state, slot->tts_values, slot->tts_isnull))
+			 !get_row(&scan->stream, slot->tts_values, slot->tts_isnull))
 	{
 		stop_scan(scan);
 		return slot;

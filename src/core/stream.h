@@ -18,7 +18,10 @@ typedef struct RowStream
 	TupleDesc	desc;			/* of the rows that are expected */
 	/* to be set by begin */
 	void	   *state;
-	/* fills in the next row; false where there is none.  What values point to stays until the next call. */
+	/*
+	 * Fills in the next row, where nothing is NULL yet; false where there is none.
+	 * What values point to stays until the next call.
+	 */
 	bool		(*next) (void *state, Datum *values, bool *nulls);
 	/* gives back what is no memory, be it before the last row */
 	void		(*end) (void *state);

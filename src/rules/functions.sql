@@ -23,7 +23,7 @@ CREATE FUNCTION association_rules(
 	min_improvement double precision DEFAULT NULL
 ) RETURNS SETOF association_rule
 AS 'MODULE_PATHNAME', 'recsys_association_rules'
-LANGUAGE C STABLE PARALLEL RESTRICTED COST 100000 ROWS 1000;
+LANGUAGE C STABLE PARALLEL RESTRICTED COST 100000 ROWS 1000 SUPPORT recsys_stream_support;
 COMMENT ON FUNCTION association_rules(text, double precision, bigint, double precision, double precision, integer, integer, integer, integer, text, text, text[], text[], text[], text[], integer, text, double precision, boolean, double precision)
 IS 'association rules of the baskets that a query returns as (basket, item), or as one array of items per basket; best first';
 
@@ -51,7 +51,7 @@ CREATE FUNCTION association_rules(
 	min_improvement double precision DEFAULT NULL
 ) RETURNS SETOF association_rule_text
 AS 'MODULE_PATHNAME', 'recsys_association_rules'
-LANGUAGE C STABLE PARALLEL RESTRICTED COST 100000 ROWS 1000;
+LANGUAGE C STABLE PARALLEL RESTRICTED COST 100000 ROWS 1000 SUPPORT recsys_stream_support;
 COMMENT ON FUNCTION association_rules(text, text, double precision, bigint, double precision, double precision, integer, integer, integer, integer, text, text, text[], text[], text[], text[], integer, text, double precision, boolean, double precision)
 IS 'association rules of the baskets that a query returns as (basket, item), or as one array of items per basket; best first, items as text';
 
@@ -67,7 +67,7 @@ CREATE FUNCTION frequent_itemsets(
 	max_basket integer DEFAULT NULL
 ) RETURNS SETOF frequent_itemset
 AS 'MODULE_PATHNAME', 'recsys_frequent_itemsets'
-LANGUAGE C STABLE PARALLEL RESTRICTED COST 100000 ROWS 1000;
+LANGUAGE C STABLE PARALLEL RESTRICTED COST 100000 ROWS 1000 SUPPORT recsys_stream_support;
 COMMENT ON FUNCTION frequent_itemsets(text, double precision, bigint, integer, integer, text, text[], text[], integer)
 IS 'frequent itemsets of the baskets that a query returns as (basket, item), or as one array of items per basket; most frequent first';
 
@@ -84,7 +84,7 @@ CREATE FUNCTION frequent_itemsets(
 	max_basket integer DEFAULT NULL
 ) RETURNS SETOF frequent_itemset_text
 AS 'MODULE_PATHNAME', 'recsys_frequent_itemsets'
-LANGUAGE C STABLE PARALLEL RESTRICTED COST 100000 ROWS 1000;
+LANGUAGE C STABLE PARALLEL RESTRICTED COST 100000 ROWS 1000 SUPPORT recsys_stream_support;
 COMMENT ON FUNCTION frequent_itemsets(text, text, double precision, bigint, integer, integer, text, text[], text[], integer)
 IS 'frequent itemsets of the baskets that a query returns as (basket, item), or as one array of items per basket; most frequent first, items as text';
 CREATE FUNCTION rules_apply(

@@ -212,7 +212,7 @@ output_next(RuleOutput *output, Datum *values, bool *nulls)
 	output->next++;
 	MemoryContextReset(output->cxt);
 	old = MemoryContextSwitchTo(output->cxt);
-	memset(nulls, 0, OUTPUT_MAX_FIELDS * sizeof(bool));
+	memset(nulls, 0, (output->result->has_rules ? RULE_FIELDS : ITEMSET_FIELDS) * sizeof(bool));
 	if (output->result->has_rules)
 		rule_row(output, values, nulls);
 	else

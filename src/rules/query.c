@@ -11,10 +11,10 @@
 #include "executor/spi.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
-#include "utils/tuplestore.h"
 
 #include "core/progress.h"
 #include "core/query.h"
+#include "core/stream.h"
 #include "rules/output.h"
 
 static bool
@@ -134,80 +134,101 @@ read_query(const char *text, bool bigint_items, Baskets *baskets, const MemoryBu
 	SPI_finish();
 }
 
-static void
-mine_query(FunctionCallInfo fcinfo, bool rules)
+/* The rows of a result. */
+typedef struct FoundRows
 {
-	ReturnSetInfo *rsinfo;
-	MemoryContext run;
-	MemoryContext old;
-	MemoryBudget budget = {0};
-	Baskets		baskets;
-	OptionsReader reader;
-	RulesOptions options;
-	MiningResult *result;
+	const MiningResult *result;
 	RuleOutput	output;
-	Datum		values[OUTPUT_MAX_FIELDS];
-	bool		nulls[OUTPUT_MAX_FIELDS];
+} FoundRows;
+
+static bool
+next_found(void *state, Datum *values, bool *nulls)
+{
+	FoundRows  *found = state;
+
+	if (!output_next(&found->output, values, nulls))
+		return false;
+	progress_update(found->output.next);
+	return true;
+}
+
+static void
+end_found(void *state)
+{
+	const MiningResult *result = ((FoundRows *) state)->result;
+
+	if (result->sorted)
+		sorted_rows_free(result->sorted, result->budget);
+	progress_end();
+}
+
+static void
+mine_query(FunctionCallInfo fcinfo, RowStream *stream, bool rules)
+{
+	FoundRows  *found = palloc0_object(FoundRows);
+	MemoryBudget *budget = palloc0_object(MemoryBudget);
+	Baskets    *baskets = palloc_object(Baskets);
+	RulesOptions *options = palloc_object(RulesOptions);
+	OptionsReader reader;
 	int			query_arg;
 
-	InitMaterializedSRF(fcinfo, MAT_SRF_USE_EXPECTED_DESC);
-	rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
-	if (rsinfo->setDesc->natts != (rules ? RULE_FIELDS : ITEMSET_FIELDS))
+	if (stream->desc->natts != (rules ? RULE_FIELDS : ITEMSET_FIELDS))
 		elog(ERROR, "unexpected row type of itemsets or rules");
 	/* a witness of the items' type comes before the query where that is not bigint */
-	query_arg = TupleDescAttr(rsinfo->setDesc, 0)->atttypid == TEXTARRAYOID ? 1 : 0;
+	query_arg = TupleDescAttr(stream->desc, 0)->atttypid == TEXTARRAYOID ? 1 : 0;
 	if (PG_ARGISNULL(query_arg))
 		ereport(ERROR,
 				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
 				 errmsg("query must not be null")));
 
-	run = AllocSetContextCreate(CurrentMemoryContext, "recsys rules", ALLOCSET_DEFAULT_SIZES);
-	old = MemoryContextSwitchTo(run);
 	rules_options_arguments(&reader, fcinfo, query_arg + 1);
-	rules_options_read(&options, &reader, rules);
-	options.names_missing = true;
-	budget.cxt = run;
-	budget.limit = (Size) maintenance_work_mem * 1024;
-	baskets_init(&baskets, run);
-	baskets.once = true;
+	rules_options_read(options, &reader, rules);
+	options->names_missing = true;
+	budget->cxt = CurrentMemoryContext;
+	budget->limit = (Size) maintenance_work_mem * 1024;
+	baskets_init(baskets, CurrentMemoryContext);
+	baskets->once = true;
 
 	progress_begin(rules ? "association rules" : "frequent itemsets");
-	read_query(text_to_cstring(PG_GETARG_TEXT_PP(query_arg)), query_arg == 0, &baskets, &budget);
-	result = rules ? mine_rules(&baskets, &options, true) :
-		mine_itemsets(&baskets, &options, true);
-	if (result->n == 0 && result->limits)
+	read_query(text_to_cstring(PG_GETARG_TEXT_PP(query_arg)), query_arg == 0, baskets, budget);
+	found->result = rules ? mine_rules(baskets, options, true) :
+		mine_itemsets(baskets, options, true);
+	if (found->result->n == 0 && found->result->limits)
 		ereport(NOTICE,
 				(errmsg("nothing was found, and a limit was reached"),
-				 errdetail("%s.", result->limits)));
+				 errdetail("%s.", found->result->limits)));
 
-	progress_phase("output", result->n);
-	output_open(&output, result);
-	while (output_next(&output, values, nulls))
-	{
-		tuplestore_putvalues(rsinfo->setResult, rsinfo->setDesc, values, nulls);
-		progress_update(output.next);
-	}
-	if (result->sorted)
-		sorted_rows_free(result->sorted, result->budget);
-	progress_end();
-	MemoryContextSwitchTo(old);
-	MemoryContextDelete(run);
+	progress_phase("output", found->result->n);
+	output_open(&found->output, found->result);
+	stream->state = found;
+	stream->next = next_found;
+	stream->end = end_found;
 }
 
 /* association_rules([item_type text,] query text, options...) */
+static void
+begin_rules(FunctionCallInfo fcinfo, RowStream *stream)
+{
+	mine_query(fcinfo, stream, true);
+}
+
 RECSYS_FUNCTION(recsys_association_rules);
 Datum
 recsys_association_rules(PG_FUNCTION_ARGS)
 {
-	mine_query(fcinfo, true);
-	return (Datum) 0;
+	return stream_rows(fcinfo, begin_rules);
 }
 
 /* frequent_itemsets([item_type text,] query text, options...) */
+static void
+begin_itemsets(FunctionCallInfo fcinfo, RowStream *stream)
+{
+	mine_query(fcinfo, stream, false);
+}
+
 RECSYS_FUNCTION(recsys_frequent_itemsets);
 Datum
 recsys_frequent_itemsets(PG_FUNCTION_ARGS)
 {
-	mine_query(fcinfo, false);
-	return (Datum) 0;
+	return stream_rows(fcinfo, begin_itemsets);
 }

@@ -205,7 +205,6 @@ next_neighbour(void *state, Datum *values, bool *nulls)
 	values[1] = rows->row.neighbours[i];
 	values[2] = Float8GetDatum(rows->row.scores[i]);
 	values[3] = Int64GetDatum(rows->row.together[i]);
-	memset(nulls, false, 4 * sizeof(bool));
 	return true;
 }
 

@@ -5,7 +5,7 @@ SET client_min_messages = warning;
 CREATE TABLE bought AS
 SELECT (g * 7919::bigint) % 997 AS u, (g * g) % 211 AS i, 'ü' || (g * g) % 211 AS name
 FROM generate_series(1, 20000) g;
-CREATE TABLE stored AS SELECT (item_similarity('SELECT u, i FROM bought', 20)).*;
+CREATE TABLE stored AS SELECT item, neighbour, score, together FROM item_similarity('SELECT u, i FROM bought', 20) WITH ORDINALITY;
 SELECT count(*) > 2000 AS many FROM stored;
 
 -- what a plan reads by itself, and what it stores
@@ -19,7 +19,7 @@ BEGIN
 END $$;
 CREATE FUNCTION scan_of(statement text) RETURNS text LANGUAGE sql AS $$
 	SELECT string_agg(substring(l FROM 'Custom Scan|Function Scan'), ', ') FROM plan_of(statement) l
-	WHERE l ~ 'Custom Scan|Function Scan on .*item'
+	WHERE l ~ 'Custom Scan|Function Scan on .*(item|similarity|rules)'
 $$;
 SELECT left(plan_of($$SELECT item, score + 1 FROM item_similarity('SELECT u, i FROM bought') s WHERE together > 3$$), 70);
 SELECT s AS statement, scan_of(s) FROM unnest(ARRAY[
@@ -30,6 +30,8 @@ SELECT s AS statement, scan_of(s) FROM unnest(ARRAY[
 	$$SELECT * FROM item_similarity(NULL::text, 'SELECT u, name FROM bought')$$,
 	$$SELECT * FROM cross_similarity('SELECT u, i, i FROM bought')$$,
 	$$SELECT * FROM tag_similarity('SELECT i, tagset(ARRAY[name]) FROM bought')$$,
+	$$SELECT * FROM association_rules('SELECT u, i FROM bought')$$,
+	$$SELECT * FROM frequent_itemsets(NULL::text, 'SELECT u, name FROM bought')$$,
 	$$INSERT INTO stored SELECT * FROM item_similarity('SELECT u, i FROM bought')$$,
 	-- a whole row
 	$$SELECT s FROM item_similarity('SELECT u, i FROM bought') s$$,
@@ -60,7 +62,11 @@ BEGIN
 	EXECUTE 'SELECT md5(string_agg(r, E''\n'')) FROM (SELECT format(''%s %s %s %s'', item, neighbour, score, together) AS r FROM ' || statement || ') s' INTO result;
 	RETURN result;
 END $$;
-SELECT call, digest(call) IS NOT DISTINCT FROM digest('(SELECT (' || call || ').*) t') AS same
+CREATE FUNCTION count_digest(statement text, OUT rows bigint, OUT digest text) LANGUAGE plpgsql AS $$
+BEGIN
+	EXECUTE 'SELECT count(*), md5(string_agg(r, E''\n'')) FROM (SELECT (to_jsonb(s.*) - ''ordinality'')::text AS r FROM (SELECT * FROM ' || statement || ' c OFFSET 0) s) s' INTO rows, digest;
+END $$;
+SELECT call, digest(call) IS NOT DISTINCT FROM digest(call || ' WITH ORDINALITY') AS same
 FROM unnest(ARRAY[
 	$$item_similarity('SELECT u, i FROM bought', 20)$$,
 	$$item_similarity('SELECT u, i FROM bought WHERE false')$$,
@@ -71,6 +77,15 @@ FROM unnest(ARRAY[
 	$$cross_similarity(NULL::text, NULL::bigint, 'SELECT u, name, i FROM bought', 20)$$,
 	$$tag_similarity('SELECT i, tagset(array_agg(''t'' || u)) FROM bought GROUP BY i', 20)$$
 ]) call;
+
+SELECT call, rows = stored AS same, rows > 100 AS many
+FROM unnest(ARRAY[
+	$$association_rules('SELECT u, i FROM bought WHERE u < 300', min_count => 20, max_length => 3)$$,
+	$$association_rules(NULL::text, 'SELECT u, name FROM bought WHERE u < 300', min_count => 20, max_length => 3)$$,
+	$$frequent_itemsets('SELECT u, i FROM bought WHERE u < 300', min_count => 20, max_length => 3)$$,
+	$$frequent_itemsets(NULL::text, 'SELECT u, name FROM bought WHERE u < 300', min_count => 20, max_length => 3)$$
+]) call, count_digest(call) AS c(rows, digest), count_digest(call || ' WITH ORDINALITY') AS t(stored, stored_digest)
+WHERE digest = stored_digest;
 
 -- as few as wanted
 SELECT * FROM item_similarity('SELECT u, i FROM bought', 20) LIMIT 0;
@@ -272,7 +287,8 @@ EXECUTE gone;
 ROLLBACK;
 EXECUTE gone;
 
+DROP VIEW some_neighbours;
 DROP TABLE bought, stored, wanted, going_back, large CASCADE;
-DROP FUNCTION plan_of, scan_of, digest, again, leak;
+DROP FUNCTION plan_of, scan_of, digest, count_digest, again, leak;
 DROP OWNED BY regress_stream;
 DROP ROLE regress_stream;
