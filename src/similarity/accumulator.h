@@ -48,6 +48,7 @@ typedef enum Accumulator
 typedef enum Finding
 {
 	BY_LIST,					/* of those that are touched */
+	BY_REACH,					/* of those that reach the count that is wanted of them */
 	BY_COUNT,					/* a look at the counts of all */
 	BY_SUM						/* a look at the sums of all; with weights, where counts are beside them */
 } Finding;
@@ -64,6 +65,7 @@ typedef struct Accumulators
 	Cell	   *cells;			/* by column; NULL: not needed yet */
 	uint32	   *touched;		/* columns; not in the table */
 	uint16	   *table;			/* hash table: the cell of a column, 0: none; NULL: too few columns */
+	void	   *wanted;			/* of the counts' width, for each GROUP of columns */
 	int			shift;			/* of hashes, for a row */
 	Cell	   *table_cells;	/* from 1 on; all 0 between rows */
 	uint64		steps;			/* since interrupts were last looked for */
@@ -71,9 +73,11 @@ typedef struct Accumulators
 
 #define AHEAD 8					/* users whose items are asked for before they are needed */
 #define TABLE_STEPS 16384		/* of a row that the table is used for, at most */
+#define BYTES_A_STEP 32			/* that can be cleared in the time that a column of a list takes */
 #define FEW_COLUMNS 24576		/* so many cells fit into a cache */
 #define FEW_BYTES (256 * 1024)	/* and so many bytes */
 #define LINE 64					/* bytes of a line of the cache */
+#define GROUP 64				/* neighbouring columns, of which the same is wanted */
 
 #define PART(product, type, field) \
 	((product)->field ? (const type *) ((const char *) (product) + (product)->field) : NULL)
@@ -111,15 +115,37 @@ prefetch_row(const Accumulators *acc, uint32 row)
 		prefetch_user(acc->product, acc->row_users[k]);
 }
 
-/* Counts a target; is it the first time? */
-static pg_attribute_always_inline bool
+/* Counts a target; how often that was done now. */
+static pg_attribute_always_inline uint32
 count_target(void *counts, Accumulator kind, uint32 target)
 {
 	if (kind == IN_BYTES)
-		return ((uint8 *) counts)[target]++ == 0;
+		return ++((uint8 *) counts)[target];
 	if (kind == IN_SHORTS)
-		return ((uint16 *) counts)[target]++ == 0;
-	return ((uint32 *) counts)[target]++ == 0;
+		return ++((uint16 *) counts)[target];
+	return ++((uint32 *) counts)[target];
+}
+
+/* The number at a place of an array of the counts' width. */
+static pg_attribute_always_inline uint32
+number_at(const void *numbers, Accumulator kind, uint32 place)
+{
+	if (kind == IN_BYTES)
+		return ((const uint8 *) numbers)[place];
+	if (kind == IN_SHORTS)
+		return ((const uint16 *) numbers)[place];
+	return ((const uint32 *) numbers)[place];
+}
+
+static pg_attribute_always_inline void
+set_number(void *numbers, Accumulator kind, uint32 place, uint32 number)
+{
+	if (kind == IN_BYTES)
+		((uint8 *) numbers)[place] = (uint8) number;
+	else if (kind == IN_SHORTS)
+		((uint16 *) numbers)[place] = (uint16) number;
+	else
+		((uint32 *) numbers)[place] = number;
 }
 
 /* The place of a target in the table, or the free one where it belongs. */
@@ -147,6 +173,7 @@ typedef struct Adding
 	uint16	   *table;
 	int			shift;
 	Cell	   *cells;			/* by column, or those of the table */
+	const void *wanted;
 	uint32	   *touched;
 	const double *factors;		/* of columns, to be asked for early; or NULL */
 	uint32		item_bytes;
@@ -166,6 +193,14 @@ add_list(const Adding *adding, Accumulator kind, Finding finding, const UserList
 		double		add = values ? factor * *values++ : factor;
 		Cell	   *cell;
 
+		if (finding == BY_REACH)
+		{
+			/* counts rise by 1, so that each gets there once at most */
+			adding->touched[ntouched] = target;
+			ntouched += count_target(adding->counts, kind, target) ==
+				number_at(adding->wanted, kind, target / GROUP);
+			continue;
+		}
 		if (finding != BY_LIST)
 		{
 			(void) count_target(adding->counts, kind, target);
@@ -192,7 +227,7 @@ add_list(const Adding *adding, Accumulator kind, Finding finding, const UserList
 			adding->touched[ntouched] = target;
 			if (kind != IN_CELLS)
 			{
-				ntouched += count_target(adding->counts, kind, target);
+				ntouched += count_target(adding->counts, kind, target) == 1;
 				continue;
 			}
 			cell = &adding->cells[target];
@@ -214,7 +249,7 @@ accumulate(Accumulators *acc, Accumulator kind, Finding finding, uint32 row)
 	const float *row_values = acc->row_values;
 	const Adding adding = {
 		acc->counts, acc->sums, acc->table, acc->shift,
-		kind == IN_TABLE ? acc->table_cells : acc->cells, acc->touched,
+		kind == IN_TABLE ? acc->table_cells : acc->cells, acc->wanted, acc->touched,
 		product->ncols > MANY_ITEMS ? PART(product, double, col_factor) : NULL, product->item_bytes
 	};
 	uint32		ntouched = 0;
@@ -244,11 +279,9 @@ count_of(const Accumulators *acc, Accumulator kind, uint32 target)
 	switch (kind)
 	{
 		case IN_BYTES:
-			return ((uint8 *) acc->counts)[target];
 		case IN_SHORTS:
-			return ((uint16 *) acc->counts)[target];
 		case IN_COUNTS:
-			return ((uint32 *) acc->counts)[target];
+			return number_at(acc->counts, kind, target);
 		case IN_TABLE:
 			return acc->table_cells[acc->table[find_place(acc->table, acc->table_cells, acc->shift, target)]].count;
 		case IN_CELLS:
@@ -294,17 +327,35 @@ clear_touched(Accumulators *acc, Accumulator kind, uint32 ntouched)
 
 		if ((k & 0xffff) == 0xffff)
 			take_steps(acc, 0xffff);
-		if (kind == IN_BYTES)
-			((uint8 *) acc->counts)[target] = 0;
-		else if (kind == IN_SHORTS)
-			((uint16 *) acc->counts)[target] = 0;
-		else if (kind == IN_COUNTS)
-			((uint32 *) acc->counts)[target] = 0;
+		if (kind != IN_CELLS)
+			set_number(acc->counts, kind, target, 0);
 		else
 		{
 			acc->cells[target].sum = 0;
 			acc->cells[target].count = 0;
 		}
+	}
+}
+
+/* Clears what the users of a row have, where there is no list of that. */
+static pg_attribute_always_inline void
+clear_users(Accumulators *acc, Accumulator kind, uint32 row)
+{
+	const Product *product = acc->product;
+	const uint64 *row_start = PART(product, uint64, row_start);
+	uint32		item_bytes = product->item_bytes;
+	uint64		end = row_start[row + 1];
+	uint64		k;
+
+	for (k = row_start[row]; k < end; k++)
+	{
+		UserList	list = product_list(product, acc->row_users[k]);
+		const char *item = list.items;
+		const char *last = item + (Size) list.count * item_bytes;
+
+		take_steps(acc, list.count);
+		for (; item < last; item += item_bytes)
+			set_number(acc->counts, kind, list_item(item, item_bytes), 0);
 	}
 }
 
@@ -408,12 +459,16 @@ fits_table(Accumulators *acc, uint32 row)
 
 /* Leaves the accumulator as it was before the row. */
 static pg_attribute_always_inline void
-clear_row(Accumulators *acc, Accumulator kind, Finding finding, uint32 ntouched)
+clear_row(Accumulators *acc, Accumulator kind, Finding finding, uint32 row, uint32 ntouched)
 {
 	Size		ncols = acc->product->ncols;
+	const uint64 *row_start = PART(acc->product, uint64, row_start);
 
 	if (finding == BY_LIST)
 		clear_touched(acc, kind, ntouched);
+	else if (finding == BY_REACH &&
+			 (row_start[row + 1] - row_start[row]) * acc->product->mean_count * BYTES_A_STEP < ncols * width_of(kind))
+		clear_users(acc, kind, row);
 	else
 		memset(acc->counts, 0, ncols * width_of(kind));
 	if (finding == BY_SUM)
@@ -438,6 +493,7 @@ accumulators_begin(Accumulators *acc, const Product *product)
 	}
 	/* one more: the place of a target that is there already is written too */
 	acc->touched = MemoryContextAllocHuge(CurrentMemoryContext, (targets + 1) * sizeof(uint32));
+	acc->wanted = palloc(((Size) product->ncols / GROUP + 4) * sizeof(uint32));
 }
 
 /* What the next row needs, as not every process comes to need all. */

@@ -31,11 +31,13 @@
  * cannot be predicted: what is touched at random is kept small (accumulator.h), and
  * the loops have no branches that depend on the data.  Columns whose score cannot
  * be among the best are left out before their factor is looked at: those of some
- * neighbouring columns say what it is at most.  How good the best are is first
- * guessed by a sample; what is worse is left alone.  A guess that leaves less than
- * n is found out, and makes no difference.  Rows that touch a good part of the
- * columns need no list of what is touched: all are looked at, a line of the cache
- * at a time, for those that have enough.
+ * neighbouring columns say what it is at most.  How good the best are is guessed
+ * by those of the rows before, or by a sample; what is worse is left alone.  A
+ * guess that leaves less than n is found out, and makes no difference.  Where all
+ * that is added is 1, the guess tells before anything is added up how often a column
+ * has to be met: those that get there are listed, and not all that are touched.  Rows
+ * that touch a good part of the columns need no list: all are looked at, a line of
+ * the cache at a time, for those that have enough.
  *
  *-------------------------------------------------------------------------
  */
@@ -55,6 +57,8 @@ typedef struct Range
 	double		inverse;		/* 1 by the greatest; 0: there are none */
 } Range;
 
+#define GUESSES 128				/* for numbers of users, four for each doubling */
+
 /* State of one process. */
 typedef struct Worker
 {
@@ -62,18 +66,20 @@ typedef struct Worker
 	Accumulators acc;
 	uint32	   *passed;			/* of a chunk: those that may be among the best */
 	Range	   *ranges;			/* of factors, of each GROUP of columns; NULL: they tell nothing */
+	float	   *inverses;		/* of ranges */
 	bool		rising;			/* the last columns have greater factors than the first */
+	double		guesses[GUESSES];	/* of the score of the worst of the best n of a row, by its users; 0: none yet */
 	Best		best;
 	Best		sample;
 	Settings   *settings;		/* where the row is for all of some settings */
 	RowFilling	filling;
 } Worker;
 
-#define GROUP 64				/* neighbouring columns */
 #define SAMPLE 8				/* one of so many is looked at first */
 #define CHUNK 256				/* touched columns that are scored at a time */
 #define COUNTS_A_STEP 16		/* that can be looked at in the time that a list takes for an addition */
 #define SUMS_A_STEP 2
+#define GROUPS_A_STEP 2			/* that can be told what is wanted of them in that time */
 
 /* The column of the item of a row, which is no neighbour of itself. */
 static inline uint32
@@ -114,13 +120,13 @@ shrunk(const Product *product, double score, uint32 count)
 
 /*
  * What is added up for a column has to be this, times the inverse of its group, at
- * least to have a score that is rounded to that of the worst of the best so far.
+ * least to have a score that is rounded to that of a bound.
  */
 static inline double
-least_sum(const Worker *worker, const RowScore *row)
+least_sum(const Product *product, const RowScore *row, uint64 bound)
 {
-	int			rank_bits = worker->product->rank_bits;
-	uint64		bits = worker->best.bound >> rank_bits << rank_bits;
+	int			rank_bits = product->rank_bits;
+	uint64		bits = bound >> rank_bits << rank_bits;
 
 	/* less than it is by much more than rounding may matter */
 	return bits == 0 || row->factor == 0 ? 0 :
@@ -163,7 +169,7 @@ static pg_attribute_always_inline uint32
 pass_touched(Worker *worker, Accumulator kind, const RowScore *row, uint32 k, uint32 end)
 {
 	const Range *ranges = worker->ranges;
-	double		least = least_sum(worker, row);
+	double		least = least_sum(worker->product, row, worker->best.bound);
 	uint32	   *passed = worker->passed;
 	uint32		npassed = 0;
 
@@ -249,7 +255,7 @@ score_all(Worker *worker, Accumulator kind, Finding finding, const RowScore *row
 	/* anything, if no more is wanted */
 	const double least = finding == BY_SUM ? LEAST_SUM : Max(product->min_together, 1);
 	uint32		nlines = (uint32) (((Size) product->ncols * width + LINE - 1) / LINE);
-	double		sum = least_sum(worker, row);
+	double		sum = least_sum(product, row, worker->best.bound);
 	uint32		k;
 
 	take_steps(&worker->acc, nlines);
@@ -278,7 +284,7 @@ score_all(Worker *worker, Accumulator kind, Finding finding, const RowScore *row
 							 read_column(&worker->acc, kind, finding, column + next_place(&word, width)));
 		}
 		if (!row->by_count)
-			sum = least_sum(worker, row);
+			sum = least_sum(product, row, worker->best.bound);
 	}
 }
 
@@ -325,42 +331,106 @@ select_for_settings(Worker *worker, Accumulator kind, uint32 row, uint32 ntouche
 	return settings_select(worker->settings, result, worker->product->n);
 }
 
+/* Where the guess for rows with so many users is kept. */
+static inline double *
+guess_for(Worker *worker, uint64 users)
+{
+	uint32		number = (uint32) Min(users, PG_INT32_MAX) | 4;
+	int			log = pg_leftmost_one_pos32(number);
+
+	return &worker->guesses[4 * log + ((number >> (log - 2)) & 3)];
+}
+
+typedef float Floats __attribute__((vector_size(16)));
+typedef int32 Ints __attribute__((vector_size(16)));
+
 /*
- * Finds the best n of a row.  Some are scored first, to guess how good the worst of
- * the best is: what is not as good is left alone.  If that leaves less than n the
- * guess was wrong, and all have to be looked at.
+ * What a row's columns have to be counted, at least, for a score as good as the guess.
+ * Rounding makes it less rather than more; what a count of this width cannot reach
+ * becomes any number.
+ */
+static pg_attribute_always_inline void
+set_wanted(Worker *worker, Accumulator kind, uint32 row, double guess)
+{
+	const Product *product = worker->product;
+	RowScore	score = row_score(worker, row, false);
+	int32		least = (int32) Max(Min(product->min_together, PG_UINT8_MAX), 1);
+	double		sum = least_sum(product, &score, score_bits(guess, product->rank_bits));
+	float		factor = (float) (Min(sum, 1e18) * (1 - 1e-6));
+	const Floats limit = {1e9, 1e9, 1e9, 1e9};
+	uint32		i;
+
+	for (i = 0; i < product->ncols / GROUP + 1; i += 4)
+	{
+		Floats		wanted;
+		Ints		counts;
+		Ints		low;
+		int			k;
+
+		memcpy(&wanted, worker->inverses + i, sizeof(wanted));
+		wanted *= factor;
+		low = wanted < limit;
+		wanted = (Floats) (((Ints) wanted & low) | ((Ints) limit & ~low));
+		counts = __builtin_convertvector(wanted, Ints);
+		/* up to the next whole number; what is true is -1 */
+		counts -= __builtin_convertvector(counts, Floats) < wanted;
+		for (k = 0; k < 4; k++)
+			set_number(worker->acc.wanted, kind, i + k, Max(counts[k], least));
+	}
+}
+
+/* What the worst of the best n is at least, by a sample; with the rank as a score has it. */
+static pg_attribute_always_inline uint64
+sample_row(Worker *worker, Accumulator kind, Finding finding, const RowScore *row, uint32 ntouched)
+{
+	int			rank_bits = worker->product->rank_bits;
+
+	best_reset(&worker->sample);
+	if (finding == BY_LIST)
+		sample_touched(worker, kind, row, ntouched);
+	else
+		sample_all(worker, kind, finding == BY_REACH ? BY_COUNT : finding, row);
+	best_cut(&worker->sample);
+	return worker->sample.bound >> rank_bits << rank_bits;
+}
+
+/*
+ * Finds the best n of a row.  How good the worst of them is is guessed: what is not as
+ * good is left alone.  If that leaves less than n the guess was wrong.  The first guess
+ * is what rows with as many users had: it rises slowly and falls fast, so that it is
+ * wrong for one row of some dozens.  The second comes from a sample; then all are looked at.
  */
 static pg_attribute_always_inline void
 find_best(Worker *worker, Accumulator kind, Finding finding, uint32 row, uint32 ntouched,
-		  bool by_count)
+		  bool by_count, double *guess)
 {
 	RowScore	score = row_score(worker, row, by_count);
 	Best	   *best = &worker->best;
-	int			rank_bits = worker->product->rank_bits;
-	uint64		guess;
+	/* else guessing would take as long as all the rest */
+	bool		guesses = !by_count && worker->ranges && worker->product->min_llr == 0 &&
+		(finding != BY_LIST || ntouched > best->n);
+	bool		first = guesses && *guess > 0;
+	uint64		bound = 0;
 
-	best_reset(&worker->sample);
-	if (by_count || worker->ranges == NULL || worker->product->min_llr > 0)
-		 /* it would take as long as all the rest */ ;
-	else if (finding != BY_LIST)
-		sample_all(worker, kind, finding, &score);
-	else
-		sample_touched(worker, kind, &score, ntouched);
-	best_cut(&worker->sample);
-	guess = worker->sample.bound >> rank_bits << rank_bits;
+	if (guesses)
+		bound = first ? score_bits(*guess, worker->product->rank_bits) :
+			sample_row(worker, kind, finding, &score, ntouched);
 	for (;;)
 	{
 		best_reset(best);
-		best->bound = guess;
-		if (finding != BY_LIST)
-			score_all(worker, kind, finding, &score);
-		else
+		best->bound = bound;
+		if (finding == BY_LIST || (finding == BY_REACH && first))
 			score_touched(worker, kind, &score, ntouched);
-		if (best->count >= best->n || guess == 0)
+		else
+			score_all(worker, kind, finding == BY_REACH ? BY_COUNT : finding, &score);
+		if (best->count >= best->n || bound == 0)
 			break;
-		guess = 0;
+		bound = first ? sample_row(worker, kind, finding, &score, ntouched) : 0;
+		first = false;
 	}
 	best_sort(best);
+	if (guesses && best->count == best->n)
+		*guess = *guess == 0 ? 0.8 * bits_score(best->keys[best->n - 1]) : *guess * (first ? 1.01 : 0.8);
 }
 
 /* Writes the best n, in order; how many they are. */
@@ -389,23 +459,27 @@ write_best(Worker *worker, Accumulator kind, Neighbour *result)
 static pg_attribute_always_inline int
 work_out_row(Worker *worker, Accumulator kind, Finding finding, uint32 row, Neighbour *result)
 {
+	const uint64 *row_start = PART(worker->product, uint64, row_start);
+	double	   *guess = guess_for(worker, row_start[row + 1] - row_start[row]);
+	uint32		rank = row + worker->product->first_row;
 	uint32		ntouched;
 	int			count;
 
 	accumulators_need(&worker->acc, kind, finding);
+	if (finding == BY_REACH)
+		set_wanted(worker, kind, rank, *guess);
 	ntouched = accumulate(&worker->acc, kind, finding, row);
-	row += worker->product->first_row;
 	if (worker->settings)
-		count = select_for_settings(worker, kind, row, ntouched, result);
+		count = select_for_settings(worker, kind, rank, ntouched, result);
 	else
 	{
 		if (worker->product->measure >= MEASURE_JACCARD)
-			find_best(worker, kind, finding, row, ntouched, true);
+			find_best(worker, kind, finding, rank, ntouched, true, guess);
 		else
-			find_best(worker, kind, finding, row, ntouched, false);
+			find_best(worker, kind, finding, rank, ntouched, false, guess);
 		count = write_best(worker, kind, result);
 	}
-	clear_row(&worker->acc, kind, finding, ntouched);
+	clear_row(&worker->acc, kind, finding, row, ntouched);
 	return count;
 }
 
@@ -422,6 +496,7 @@ find_ranges(Worker *worker)
 	if (product->ncols > MANY_ITEMS || product->shrink > 1e100)
 		return;
 	worker->ranges = palloc0_array(Range, ngroups);
+	worker->inverses = palloc0_array(float, ngroups + 3);
 	for (i = 0; i < product->ncols && col_factor; i++)
 	{
 		Range	   *range = &worker->ranges[i / GROUP];
@@ -433,6 +508,8 @@ find_ranges(Worker *worker)
 		range->least = range->inverse == 0 ? col_factor[i] : Min(range->least, col_factor[i]);
 		range->inverse = range->inverse == 0 ? inverse : Min(range->inverse, inverse);
 	}
+	for (i = 0; i < ngroups; i++)
+		worker->inverses[i] = (float) Min(worker->ranges[i].inverse, 1e18);
 	worker->rising = product->ncols > 0 &&
 		worker->ranges[0].inverse > worker->ranges[(product->ncols - 1) / GROUP].inverse;
 }
@@ -478,6 +555,17 @@ looks_at_all(const Worker *worker, uint64 users, uint32 columns_per_step)
 		users * product->mean_count * columns_per_step > product->ncols;
 }
 
+/* Is there a guess of what columns have to reach, and do they have enough to add up to make it worth while? */
+static bool
+waits_for_reach(Worker *worker, uint64 users)
+{
+	const Product *product = worker->product;
+
+	return worker->ranges && !worker->settings && product->measure < MEASURE_JACCARD &&
+		product->min_llr == 0 && *guess_for(worker, users) > 0 &&
+		users * product->mean_count * GROUPS_A_STEP > product->ncols / GROUP + 4 * product->n;
+}
+
 /* Works out a row in the smallest accumulator that is large enough. */
 static int
 run_row(Worker *worker, uint32 row, Neighbour *result)
@@ -504,6 +592,14 @@ run_row(Worker *worker, uint32 row, Neighbour *result)
 		if (users <= PG_UINT16_MAX)
 			return work_out_row(worker, IN_SHORTS, BY_COUNT, row, result);
 		return work_out_row(worker, IN_COUNTS, BY_COUNT, row, result);
+	}
+	if (waits_for_reach(worker, users))
+	{
+		if (users <= PG_UINT8_MAX)
+			return work_out_row(worker, IN_BYTES, BY_REACH, row, result);
+		if (users <= PG_UINT16_MAX)
+			return work_out_row(worker, IN_SHORTS, BY_REACH, row, result);
+		return work_out_row(worker, IN_COUNTS, BY_REACH, row, result);
 	}
 	if (users <= PG_UINT8_MAX)
 		return work_out_row(worker, IN_BYTES, BY_LIST, row, result);
