@@ -78,6 +78,7 @@ typedef struct Worker
 #define SAMPLE 8				/* one of so many is looked at first */
 #define CHUNK 256				/* touched columns that are scored at a time */
 #define COUNTS_A_STEP 16		/* that can be looked at in the time that a list takes for an addition */
+#define COUNTS_A_REACH 8		/* the same where few get into the list */
 #define SUMS_A_STEP 2
 #define GROUPS_A_STEP 2			/* that can be told what is wanted of them in that time */
 
@@ -563,6 +564,7 @@ waits_for_reach(Worker *worker, uint64 users)
 
 	return worker->ranges && !worker->settings && product->measure < MEASURE_JACCARD &&
 		product->min_llr == 0 && *guess_for(worker, users) > 0 &&
+		!looks_at_all(worker, users, COUNTS_A_REACH) &&
 		users * product->mean_count * GROUPS_A_STEP > product->ncols / GROUP + 4 * product->n;
 }
 
@@ -585,14 +587,6 @@ run_row(Worker *worker, uint32 row, Neighbour *result)
 		return work_out_row(worker, IN_TABLE, BY_LIST, row, result);
 	if (worker->acc.weighted)
 		return work_out_row(worker, IN_CELLS, BY_LIST, row, result);
-	if (looks_at_all(worker, users, COUNTS_A_STEP))
-	{
-		if (users <= PG_UINT8_MAX)
-			return work_out_row(worker, IN_BYTES, BY_COUNT, row, result);
-		if (users <= PG_UINT16_MAX)
-			return work_out_row(worker, IN_SHORTS, BY_COUNT, row, result);
-		return work_out_row(worker, IN_COUNTS, BY_COUNT, row, result);
-	}
 	if (waits_for_reach(worker, users))
 	{
 		if (users <= PG_UINT8_MAX)
@@ -600,6 +594,14 @@ run_row(Worker *worker, uint32 row, Neighbour *result)
 		if (users <= PG_UINT16_MAX)
 			return work_out_row(worker, IN_SHORTS, BY_REACH, row, result);
 		return work_out_row(worker, IN_COUNTS, BY_REACH, row, result);
+	}
+	if (looks_at_all(worker, users, COUNTS_A_STEP))
+	{
+		if (users <= PG_UINT8_MAX)
+			return work_out_row(worker, IN_BYTES, BY_COUNT, row, result);
+		if (users <= PG_UINT16_MAX)
+			return work_out_row(worker, IN_SHORTS, BY_COUNT, row, result);
+		return work_out_row(worker, IN_COUNTS, BY_COUNT, row, result);
 	}
 	if (users <= PG_UINT8_MAX)
 		return work_out_row(worker, IN_BYTES, BY_LIST, row, result);
