@@ -405,6 +405,8 @@ start_scan(StreamScan *scan)
 			MemoryContextSwitchTo(scan->cxt);
 			store_rows(&scan->stream, scan->store);
 		}
+		/* not while its memory context is the current one */
+		MemoryContextSwitchTo(old);
 		stop_scan(scan);
 	}
 	MemoryContextSwitchTo(old);
