@@ -305,15 +305,25 @@ find_params(Node *node, Bitmapset **params)
 	return expression_tree_walker(node, find_params, (void *) params);
 }
 
-/* Is what is being initialized part of a subquery that runs anew for each row of another? */
+/*
+ * Do a scan and the plan that it is part of let expect that rows will be asked for
+ * again?  They are where it, or all of a subquery, depends on more than its
+ * function does.
+ */
 static bool
-in_correlated_subquery(const EState *estate)
+is_to_go_back(const StreamScan *scan, const EState *estate)
 {
 	List	   *subplans = estate->es_plannedstmt->subplans;
+	/* subplans are initialized in their order, and then the plan */
 	int			current = list_length(estate->es_subplanstates);
-	Plan	   *plan = current < list_length(subplans) ? list_nth(subplans, current) : NULL;
+	bool		is_subplan = current < list_length(subplans);
+	Plan	   *plan = is_subplan ? list_nth(subplans, current) : estate->es_plannedstmt->planTree;
+	Bitmapset  *others = bms_difference(scan->css.ss.ps.plan->extParam, scan->params);
 
-	return plan && !bms_is_empty(plan->extParam);
+	/* INSERT, too, has a parameter that all its scans depend on, and never changes it */
+	if (plan && IsA(plan, ModifyTable))
+		others = bms_del_member(others, ((ModifyTable *) plan)->epqParam);
+	return !bms_is_empty(others) || (is_subplan && plan && !bms_is_empty(plan->extParam));
 }
 
 static void
@@ -333,7 +343,7 @@ begin_scan(CustomScanState *node, EState *estate, int eflags)
 	scan->args = ExecInitExprList(call->args, &node->ss.ps);
 	scan->any_param = find_params((Node *) call->args, &scan->params);
 	scan->keep = (eflags & (EXEC_FLAG_REWIND | EXEC_FLAG_BACKWARD | EXEC_FLAG_MARK)) != 0 ||
-		!bms_is_subset(plan->scan.plan.extParam, scan->params) || in_correlated_subquery(estate);
+		is_to_go_back(scan, estate);
 }
 
 /* Evaluates the arguments; false where a NULL makes the result empty. */

@@ -96,6 +96,10 @@ SELECT (SELECT score FROM item_similarity('SELECT u, i FROM bought', 20) LIMIT 1
 SET work_mem = '64kB';
 SET temp_file_limit = '64kB';
 SELECT count(*) = (SELECT count(*) FROM stored) AS all FROM item_similarity('SELECT u, i FROM bought', 20);
+CREATE TABLE copied AS SELECT * FROM item_similarity('SELECT u, i FROM bought', 20);
+INSERT INTO copied SELECT * FROM item_similarity('SELECT u, i FROM bought', 20);
+WITH i AS (INSERT INTO copied SELECT * FROM item_similarity('SELECT u, i FROM bought', 20) RETURNING 1) SELECT count(*) > 2000 AS many FROM i;
+DROP TABLE copied;
 SELECT count(*) FROM item_similarity('SELECT u, i FROM bought', 20) WITH ORDINALITY;
 RESET temp_file_limit;
 RESET work_mem;
