@@ -379,47 +379,54 @@ stop_scan(StreamScan *scan)
 		end_stream(&scan->stream, cxt);
 }
 
+/* Evaluates the arguments and calls the function; false where a NULL makes the result empty. */
+static bool
+begin_stream(StreamScan *scan)
+{
+	PgStat_FunctionCallUsage usage;
+
+	memset(&scan->stream, 0, sizeof(RowStream));
+	scan->stream.node.type = T_ExtensibleNode;
+	scan->stream.node.extnodename = stream_node;
+	scan->stream.desc = scan->css.ss.ss_ScanTupleSlot->tts_tupleDescriptor;
+	if (!evaluate_arguments(scan))
+		return false;
+	pgstat_init_function_usage(scan->fcinfo, &usage);
+	FunctionCallInvoke(scan->fcinfo);
+	pgstat_end_function_usage(&usage, true);
+	if (scan->stream.next == NULL)
+		elog(ERROR, "function %u has begun no stream", scan->function.fn_oid);
+	return true;
+}
+
 static void
 start_scan(StreamScan *scan)
 {
 	EState	   *estate = scan->css.ss.ps.state;
-	TupleDesc	desc = scan->css.ss.ss_ScanTupleSlot->tts_tupleDescriptor;
+	MemoryContext old = MemoryContextSwitchTo(estate->es_query_cxt);
 	MemoryContext cxt = AllocSetContextCreate(estate->es_query_cxt, STREAM, ALLOCSET_DEFAULT_SIZES);
-	MemoryContext old = MemoryContextSwitchTo(cxt);
-	PgStat_FunctionCallUsage usage;
+	bool		rows;
 
 	scan->started = true;
-	memset(&scan->stream, 0, sizeof(RowStream));
-	scan->stream.node.type = T_ExtensibleNode;
-	scan->stream.node.extnodename = stream_node;
-	scan->stream.desc = desc;
-	if (evaluate_arguments(scan))
-	{
-		pgstat_init_function_usage(scan->fcinfo, &usage);
-		FunctionCallInvoke(scan->fcinfo);
-		pgstat_end_function_usage(&usage, true);
-		if (scan->stream.next == NULL)
-			elog(ERROR, "function %u has begun no stream", scan->function.fn_oid);
-		scan->cxt = cxt;
-	}
-	else
-		MemoryContextDelete(cxt);
 	if (scan->keep)
 	{
-		MemoryContextSwitchTo(estate->es_query_cxt);
 		scan->store = tuplestore_begin_heap(false, false, work_mem);
 		if (scan->stored == NULL)
-			scan->stored = ExecInitExtraTupleSlot(estate, desc, &TTSOpsMinimalTuple);
-		if (scan->cxt)
-		{
-			MemoryContextSwitchTo(scan->cxt);
-			store_rows(&scan->stream, scan->store);
-		}
-		/* not while its memory context is the current one */
-		MemoryContextSwitchTo(old);
-		stop_scan(scan);
+			scan->stored = ExecInitExtraTupleSlot(estate, scan->css.ss.ss_ScanTupleSlot->tts_tupleDescriptor,
+												  &TTSOpsMinimalTuple);
 	}
+	MemoryContextSwitchTo(cxt);
+	rows = begin_stream(scan);
+	if (rows && scan->keep)
+		store_rows(&scan->stream, scan->store);
+	/* a memory context must not be the current one when it goes */
 	MemoryContextSwitchTo(old);
+	if (!rows)
+		MemoryContextDelete(cxt);
+	else if (scan->keep)
+		end_stream(&scan->stream, cxt);
+	else
+		scan->cxt = cxt;
 }
 
 static TupleTableSlot *
