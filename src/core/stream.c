@@ -508,8 +508,11 @@ explain_scan(CustomScanState *node, List *ancestors, ExplainState *es)
 {
 	CustomScan *plan = (CustomScan *) node->ss.ps.plan;
 	FuncExpr   *call = linitial_node(FuncExpr, plan->custom_exprs);
+	char	   *name = get_func_name(call->funcid);
 
-	ExplainPropertyText("Function", get_func_name(call->funcid), es);
+	/* a cursor may be explained, by auto_explain, when its function has been dropped */
+	if (name)
+		ExplainPropertyText("Function", name, es);
 	if (es->verbose)
 		ExplainPropertyText("Function Call",
 							deparse_expression((Node *) call,
