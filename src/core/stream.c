@@ -188,7 +188,6 @@ is_stream_function(Oid funcid)
 	if (!HeapTupleIsValid(tuple))
 		return false;
 	plain = !((Form_pg_proc) GETSTRUCT(tuple))->prosecdef &&
-		((Form_pg_proc) GETSTRUCT(tuple))->provolatile != PROVOLATILE_VOLATILE &&
 		heap_attisnull(tuple, Anum_pg_proc_proconfig, NULL);
 	ReleaseSysCache(tuple);
 	return plain;
@@ -207,7 +206,11 @@ wants_columns_only(const RelOptInfo *rel)
 	return !bms_is_member(InvalidAttrNumber - FirstLowInvalidHeapAttributeNumber, wanted);
 }
 
-/* The call, where nothing but one of our functions is scanned, which has rows of columns; or NULL. */
+/*
+ * The call, where nothing but one of our functions is scanned, which has rows of
+ * columns; or NULL.  Neither the function nor an argument may be volatile: rows
+ * that are made a second time have to be the same.
+ */
 static FuncExpr *
 stream_call(const RangeTblEntry *rte)
 {
@@ -219,6 +222,7 @@ stream_call(const RangeTblEntry *rte)
 	function = linitial_node(RangeTblFunction, rte->functions);
 	if (!IsA(function->funcexpr, FuncExpr) || function->funccolnames != NIL ||
 		!is_stream_function(((FuncExpr *) function->funcexpr)->funcid) ||
+		contain_volatile_functions(function->funcexpr) ||
 		get_expr_result_type(function->funcexpr, NULL, &desc) != TYPEFUNC_COMPOSITE)
 		return NULL;
 	return (FuncExpr *) function->funcexpr;

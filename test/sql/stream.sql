@@ -43,6 +43,8 @@ SELECT s AS statement, scan_of(s) FROM unnest(ARRAY[
 	$$SELECT * FROM bought b JOIN item_similarity('SELECT u, i FROM bought') s ON b.i = s.item FOR UPDATE OF b$$,
 	$$UPDATE bought SET u = 1 FROM item_similarity('SELECT u, i FROM bought') s WHERE i = s.item$$,
 	$$DELETE FROM bought USING item_similarity('SELECT u, i FROM bought') s WHERE i = s.item$$,
+	-- arguments that would be others when rows are made again
+	$$SELECT * FROM item_similarity('SELECT u, i FROM bought', (random() * 10)::int)$$,
 	-- another query for each row
 	$$SELECT * FROM generate_series(1, 2) g, item_similarity('SELECT u, i FROM bought WHERE i <> ' || g)$$
 ]) s;
