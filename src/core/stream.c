@@ -41,7 +41,6 @@
 #include "optimizer/optimizer.h"
 #include "optimizer/paths.h"
 #include "optimizer/restrictinfo.h"
-#include "parser/parsetree.h"
 #include "pgstat.h"
 #include "utils/acl.h"
 #include "utils/lsyscache.h"
@@ -235,7 +234,7 @@ static Plan *
 make_plan(PlannerInfo *root, RelOptInfo *rel, CustomPath *path, List *targets, List *clauses,
 		  List *children)
 {
-	FuncExpr   *call = stream_call(planner_rt_fetch(rel->relid, root));
+	FuncExpr   *call = linitial_node(FuncExpr, path->custom_private);
 	CustomScan *scan = makeNode(CustomScan);
 	TupleDesc	desc;
 	int			i;
@@ -268,12 +267,13 @@ static const CustomPathMethods path_methods = {"Function Stream", make_plan};
 static void
 replace_function_scans(PlannerInfo *root, RelOptInfo *rel, Index rti, RangeTblEntry *rte)
 {
+	FuncExpr   *call;
 	ListCell   *cell;
 
 	if (next_pathlist_hook)
 		next_pathlist_hook(root, rel, rti, rte);
-	if (rte->rtekind != RTE_FUNCTION || root->rowMarks != NIL ||
-		!bms_is_empty(rel->lateral_relids) || stream_call(rte) == NULL || !wants_columns_only(rel))
+	if (root->rowMarks != NIL || !bms_is_empty(rel->lateral_relids) ||
+		(call = stream_call(rte)) == NULL || !wants_columns_only(rel))
 		return;
 	foreach(cell, rel->pathlist)
 	{
@@ -287,6 +287,7 @@ replace_function_scans(PlannerInfo *root, RelOptInfo *rel, Index rti, RangeTblEn
 		path->path.type = T_CustomPath;
 		path->path.pathtype = T_CustomScan;
 		path->flags = CUSTOMPATH_SUPPORT_PROJECTION;
+		path->custom_private = list_make1(call);
 		path->methods = &path_methods;
 		lfirst(cell) = path;
 	}
