@@ -19,10 +19,10 @@
  * Everywhere else, in a select list, LATERAL, with WITH ORDINALITY or in ROWS
  * FROM, the same function fills a tuplestore as usual.
  *
- * What is asked for again has to come again.  Where a plan says, or its
- * parameters let expect, that it will go back, rows are stored after all.
- * Where it goes back without a word they are made a second time, which a
- * function that is STABLE may, and stored then.
+ * What is asked for again has to come again.  Where a plan says that it will go
+ * back, or its form shows it, rows are stored after all.  Should it go back
+ * without a word they are made a second time, which a function that is STABLE
+ * may, and stored then.
  *
  *-------------------------------------------------------------------------
  */
@@ -310,25 +310,68 @@ find_params(Node *node, Bitmapset **params)
 	return expression_tree_walker(node, find_params, (void *) params);
 }
 
+static bool runs_again(Plan *plan, const Plan *scan, bool again);
+
+static bool
+one_runs_again(List *plans, const Plan *scan, bool again)
+{
+	ListCell   *cell;
+
+	foreach(cell, plans)
+		if (runs_again((Plan *) lfirst(cell), scan, again))
+			return true;
+	return false;
+}
+
 /*
- * Do a scan and the plan that it is part of let expect that rows will be asked for
- * again?  They are where it, or all of a subquery, depends on more than its
- * function does.
+ * Is a scan part of a plan where that goes back to it, unless its own parameters
+ * change, without saying so when it begins?  again: the plan itself runs again.
  */
 static bool
-is_to_go_back(const StreamScan *scan, const EState *estate)
+runs_again(Plan *plan, const Plan *scan, bool again)
 {
-	List	   *subplans = estate->es_plannedstmt->subplans;
+	if (plan == NULL)
+		return false;
+	if (plan == scan)
+		return again;
+	switch (nodeTag(plan))
+	{
+		case T_SubqueryScan:
+			return runs_again(((SubqueryScan *) plan)->subplan, scan, again);
+		case T_Append:
+			return one_runs_again(((Append *) plan)->appendplans, scan, again);
+		case T_MergeAppend:
+			return one_runs_again(((MergeAppend *) plan)->mergeplans, scan, again);
+		case T_CustomScan:
+			return one_runs_again(((CustomScan *) plan)->custom_plans, scan, again);
+#if PG_VERSION_NUM < 140000
+		case T_ModifyTable:
+			return one_runs_again(((ModifyTable *) plan)->plans, scan, again);
+#endif
+		default:
+			break;
+	}
+	return runs_again(plan->lefttree, scan, again) ||
+		runs_again(plan->righttree, scan,
+				   again || IsA(plan, RecursiveUnion) ||
+				   (IsA(plan, NestLoop) && ((NestLoop *) plan)->nestParams != NIL));
+}
+
+/* The same for what is being initialized, which may be a subquery that runs for each row of another. */
+static bool
+statement_runs_again(const EState *estate, const Plan *scan)
+{
+	const PlannedStmt *statement = estate->es_plannedstmt;
 	/* subplans are initialized in their order, and then the plan */
 	int			current = list_length(estate->es_subplanstates);
-	bool		is_subplan = current < list_length(subplans);
-	Plan	   *plan = is_subplan ? list_nth(subplans, current) : estate->es_plannedstmt->planTree;
-	Bitmapset  *others = bms_difference(scan->css.ss.ps.plan->extParam, scan->params);
 
-	/* INSERT, too, has a parameter that all its scans depend on, and never changes it */
-	if (plan && IsA(plan, ModifyTable))
-		others = bms_del_member(others, ((ModifyTable *) plan)->epqParam);
-	return !bms_is_empty(others) || (is_subplan && plan && !bms_is_empty(plan->extParam));
+	if (current < list_length(statement->subplans))
+	{
+		Plan	   *plan = (Plan *) list_nth(statement->subplans, current);
+
+		return runs_again(plan, scan, plan && !bms_is_empty(plan->extParam));
+	}
+	return runs_again(statement->planTree, scan, false);
 }
 
 static void
@@ -348,7 +391,7 @@ begin_scan(CustomScanState *node, EState *estate, int eflags)
 	scan->args = ExecInitExprList(call->args, &node->ss.ps);
 	scan->any_param = find_params((Node *) call->args, &scan->params);
 	scan->keep = (eflags & (EXEC_FLAG_REWIND | EXEC_FLAG_BACKWARD | EXEC_FLAG_MARK)) != 0 ||
-		is_to_go_back(scan, estate);
+		statement_runs_again(estate, &plan->scan.plan);
 }
 
 /* Evaluates the arguments; false where a NULL makes the result empty. */

@@ -102,6 +102,8 @@ CREATE TABLE copied AS SELECT * FROM item_similarity('SELECT u, i FROM bought', 
 INSERT INTO copied SELECT * FROM item_similarity('SELECT u, i FROM bought', 20);
 WITH i AS (INSERT INTO copied SELECT * FROM item_similarity('SELECT u, i FROM bought', 20) RETURNING 1) SELECT count(*) > 2000 AS many FROM i;
 DROP TABLE copied;
+-- what a condition depends on is no reason to go back
+SELECT count(*) > 2000 AS many FROM item_similarity('SELECT u, i FROM bought', 20) WHERE together > (SELECT 0);
 SELECT count(*) FROM item_similarity('SELECT u, i FROM bought', 20) WITH ORDINALITY;
 RESET temp_file_limit;
 RESET work_mem;
@@ -152,6 +154,20 @@ SET enable_nestloop = off;
 SELECT again(statement) FROM going_back;
 RESET enable_nestloop;
 
+-- the query runs once, and what it returned stays
+CREATE FUNCTION runs() RETURNS int LANGUAGE plpgsql AS $$
+BEGIN
+	RAISE WARNING 'the query runs';
+	RETURN 0;
+END $$;
+SET enable_material = off;
+SELECT w.item, x.* FROM wanted w, LATERAL (SELECT count(*), w.n FROM item_similarity('SELECT u, i + runs FROM bought, (SELECT runs()) r', 1) s HAVING count(*) > w.n) x LIMIT 3;
+WITH RECURSIVE r(item, n) AS (
+	VALUES (0::bigint, 0)
+	UNION ALL
+	SELECT s.neighbour, n + 1 FROM r, item_similarity('SELECT u, i + runs FROM bought, (SELECT runs()) r', 1) s WHERE s.item = r.item AND n < 3)
+SELECT * FROM r;
+RESET enable_material;
 -- arguments that change, or are not known yet
 PREPARE neighbours(text, int) AS SELECT count(*) FROM item_similarity($1, $2);
 SET plan_cache_mode = force_generic_plan;
@@ -287,6 +303,6 @@ EXECUTE gone;
 
 DROP VIEW some_neighbours;
 DROP TABLE bought, stored, wanted, going_back, large CASCADE;
-DROP FUNCTION plan_of, scan_of, digest, count_digest, again, leak;
+DROP FUNCTION plan_of, scan_of, digest, count_digest, again, leak, runs;
 DROP OWNED BY regress_stream;
 DROP ROLE regress_stream;
