@@ -19,10 +19,10 @@
  * Everywhere else, in a select list, LATERAL, with WITH ORDINALITY or in ROWS
  * FROM, the same function fills a tuplestore as usual.
  *
- * What is asked for again has to come again.  Where a plan says, or its
- * parameters let expect, that it will go back, rows are stored after all.
- * Where it goes back without a word they are made a second time, which a
- * function that is STABLE may, and stored then.
+ * What is asked for again has to come again.  Where a plan says that it will go
+ * back, or its form shows it, rows are stored after all.  Should it go back
+ * without a word they are made a second time, which a function that is STABLE
+ * may, and stored then.
  *
  *-------------------------------------------------------------------------
  */
@@ -41,7 +41,6 @@
 #include "optimizer/optimizer.h"
 #include "optimizer/paths.h"
 #include "optimizer/restrictinfo.h"
-#include "parser/parsetree.h"
 #include "pgstat.h"
 #include "utils/acl.h"
 #include "utils/lsyscache.h"
@@ -188,7 +187,6 @@ is_stream_function(Oid funcid)
 	if (!HeapTupleIsValid(tuple))
 		return false;
 	plain = !((Form_pg_proc) GETSTRUCT(tuple))->prosecdef &&
-		((Form_pg_proc) GETSTRUCT(tuple))->provolatile != PROVOLATILE_VOLATILE &&
 		heap_attisnull(tuple, Anum_pg_proc_proconfig, NULL);
 	ReleaseSysCache(tuple);
 	return plain;
@@ -207,7 +205,11 @@ wants_columns_only(const RelOptInfo *rel)
 	return !bms_is_member(InvalidAttrNumber - FirstLowInvalidHeapAttributeNumber, wanted);
 }
 
-/* The call, where nothing but one of our functions is scanned, which has rows of columns; or NULL. */
+/*
+ * The call, where nothing but one of our functions is scanned, which has rows of
+ * columns; or NULL.  Neither the function nor an argument may be volatile: rows
+ * that are made a second time have to be the same.
+ */
 static FuncExpr *
 stream_call(const RangeTblEntry *rte)
 {
@@ -219,6 +221,7 @@ stream_call(const RangeTblEntry *rte)
 	function = linitial_node(RangeTblFunction, rte->functions);
 	if (!IsA(function->funcexpr, FuncExpr) || function->funccolnames != NIL ||
 		!is_stream_function(((FuncExpr *) function->funcexpr)->funcid) ||
+		contain_volatile_functions(function->funcexpr) ||
 		get_expr_result_type(function->funcexpr, NULL, &desc) != TYPEFUNC_COMPOSITE)
 		return NULL;
 	return (FuncExpr *) function->funcexpr;
@@ -231,7 +234,7 @@ static Plan *
 make_plan(PlannerInfo *root, RelOptInfo *rel, CustomPath *path, List *targets, List *clauses,
 		  List *children)
 {
-	FuncExpr   *call = stream_call(planner_rt_fetch(rel->relid, root));
+	FuncExpr   *call = linitial_node(FuncExpr, path->custom_private);
 	CustomScan *scan = makeNode(CustomScan);
 	TupleDesc	desc;
 	int			i;
@@ -264,12 +267,13 @@ static const CustomPathMethods path_methods = {"Function Stream", make_plan};
 static void
 replace_function_scans(PlannerInfo *root, RelOptInfo *rel, Index rti, RangeTblEntry *rte)
 {
+	FuncExpr   *call;
 	ListCell   *cell;
 
 	if (next_pathlist_hook)
 		next_pathlist_hook(root, rel, rti, rte);
-	if (rte->rtekind != RTE_FUNCTION || root->rowMarks != NIL ||
-		!bms_is_empty(rel->lateral_relids) || stream_call(rte) == NULL || !wants_columns_only(rel))
+	if (root->rowMarks != NIL || !bms_is_empty(rel->lateral_relids) ||
+		(call = stream_call(rte)) == NULL || !wants_columns_only(rel))
 		return;
 	foreach(cell, rel->pathlist)
 	{
@@ -283,6 +287,7 @@ replace_function_scans(PlannerInfo *root, RelOptInfo *rel, Index rti, RangeTblEn
 		path->path.type = T_CustomPath;
 		path->path.pathtype = T_CustomScan;
 		path->flags = CUSTOMPATH_SUPPORT_PROJECTION;
+		path->custom_private = list_make1(call);
 		path->methods = &path_methods;
 		lfirst(cell) = path;
 	}
@@ -305,15 +310,68 @@ find_params(Node *node, Bitmapset **params)
 	return expression_tree_walker(node, find_params, (void *) params);
 }
 
-/* Is what is being initialized part of a subquery that runs anew for each row of another? */
-static bool
-in_correlated_subquery(const EState *estate)
-{
-	List	   *subplans = estate->es_plannedstmt->subplans;
-	int			current = list_length(estate->es_subplanstates);
-	Plan	   *plan = current < list_length(subplans) ? list_nth(subplans, current) : NULL;
+static bool runs_again(Plan *plan, const Plan *scan, bool again);
 
-	return plan && !bms_is_empty(plan->extParam);
+static bool
+one_runs_again(List *plans, const Plan *scan, bool again)
+{
+	ListCell   *cell;
+
+	foreach(cell, plans)
+		if (runs_again((Plan *) lfirst(cell), scan, again))
+			return true;
+	return false;
+}
+
+/*
+ * Is a scan part of a plan where that goes back to it, unless its own parameters
+ * change, without saying so when it begins?  again: the plan itself runs again.
+ */
+static bool
+runs_again(Plan *plan, const Plan *scan, bool again)
+{
+	if (plan == NULL)
+		return false;
+	if (plan == scan)
+		return again;
+	switch (nodeTag(plan))
+	{
+		case T_SubqueryScan:
+			return runs_again(((SubqueryScan *) plan)->subplan, scan, again);
+		case T_Append:
+			return one_runs_again(((Append *) plan)->appendplans, scan, again);
+		case T_MergeAppend:
+			return one_runs_again(((MergeAppend *) plan)->mergeplans, scan, again);
+		case T_CustomScan:
+			return one_runs_again(((CustomScan *) plan)->custom_plans, scan, again);
+#if PG_VERSION_NUM < 140000
+		case T_ModifyTable:
+			return one_runs_again(((ModifyTable *) plan)->plans, scan, again);
+#endif
+		default:
+			break;
+	}
+	return runs_again(plan->lefttree, scan, again) ||
+		runs_again(plan->righttree, scan,
+				   again || IsA(plan, RecursiveUnion) ||
+				   (IsA(plan, NestLoop) && ((NestLoop *) plan)->nestParams != NIL));
+}
+
+/* The same for what is being initialized, which may be a subquery that runs for each row of another. */
+static bool
+statement_runs_again(const EState *estate, const Plan *scan)
+{
+	const PlannedStmt *statement = estate->es_plannedstmt;
+	/* subplans are initialized in their order, and then the plan */
+	int			current = list_length(estate->es_subplanstates);
+
+	if (current < list_length(statement->subplans))
+	{
+		Plan	   *plan = (Plan *) list_nth(statement->subplans, current);
+
+		return runs_again(plan, scan, plan && !bms_is_empty(plan->extParam));
+	}
+	return runs_again(statement->planTree, scan, false);
 }
 
 static void
@@ -333,7 +391,7 @@ begin_scan(CustomScanState *node, EState *estate, int eflags)
 	scan->args = ExecInitExprList(call->args, &node->ss.ps);
 	scan->any_param = find_params((Node *) call->args, &scan->params);
 	scan->keep = (eflags & (EXEC_FLAG_REWIND | EXEC_FLAG_BACKWARD | EXEC_FLAG_MARK)) != 0 ||
-		!bms_is_subset(plan->scan.plan.extParam, scan->params) || in_correlated_subquery(estate);
+		statement_runs_again(estate, &plan->scan.plan);
 }
 
 /* Evaluates the arguments; false where a NULL makes the result empty. */
@@ -369,45 +427,54 @@ stop_scan(StreamScan *scan)
 		end_stream(&scan->stream, cxt);
 }
 
+/* Evaluates the arguments and calls the function; false where a NULL makes the result empty. */
+static bool
+begin_stream(StreamScan *scan)
+{
+	PgStat_FunctionCallUsage usage;
+
+	memset(&scan->stream, 0, sizeof(RowStream));
+	scan->stream.node.type = T_ExtensibleNode;
+	scan->stream.node.extnodename = stream_node;
+	scan->stream.desc = scan->css.ss.ss_ScanTupleSlot->tts_tupleDescriptor;
+	if (!evaluate_arguments(scan))
+		return false;
+	pgstat_init_function_usage(scan->fcinfo, &usage);
+	FunctionCallInvoke(scan->fcinfo);
+	pgstat_end_function_usage(&usage, true);
+	if (scan->stream.next == NULL)
+		elog(ERROR, "function %u has begun no stream", scan->function.fn_oid);
+	return true;
+}
+
 static void
 start_scan(StreamScan *scan)
 {
 	EState	   *estate = scan->css.ss.ps.state;
-	TupleDesc	desc = scan->css.ss.ss_ScanTupleSlot->tts_tupleDescriptor;
+	MemoryContext old = MemoryContextSwitchTo(estate->es_query_cxt);
 	MemoryContext cxt = AllocSetContextCreate(estate->es_query_cxt, STREAM, ALLOCSET_DEFAULT_SIZES);
-	MemoryContext old = MemoryContextSwitchTo(cxt);
-	PgStat_FunctionCallUsage usage;
+	bool		rows;
 
 	scan->started = true;
-	memset(&scan->stream, 0, sizeof(RowStream));
-	scan->stream.node.type = T_ExtensibleNode;
-	scan->stream.node.extnodename = stream_node;
-	scan->stream.desc = desc;
-	if (evaluate_arguments(scan))
-	{
-		pgstat_init_function_usage(scan->fcinfo, &usage);
-		FunctionCallInvoke(scan->fcinfo);
-		pgstat_end_function_usage(&usage, true);
-		if (scan->stream.next == NULL)
-			elog(ERROR, "function %u has begun no stream", scan->function.fn_oid);
-		scan->cxt = cxt;
-	}
-	else
-		MemoryContextDelete(cxt);
 	if (scan->keep)
 	{
-		MemoryContextSwitchTo(estate->es_query_cxt);
 		scan->store = tuplestore_begin_heap(false, false, work_mem);
 		if (scan->stored == NULL)
-			scan->stored = ExecInitExtraTupleSlot(estate, desc, &TTSOpsMinimalTuple);
-		if (scan->cxt)
-		{
-			MemoryContextSwitchTo(scan->cxt);
-			store_rows(&scan->stream, scan->store);
-		}
-		stop_scan(scan);
+			scan->stored = ExecInitExtraTupleSlot(estate, scan->css.ss.ss_ScanTupleSlot->tts_tupleDescriptor,
+												  &TTSOpsMinimalTuple);
 	}
+	MemoryContextSwitchTo(cxt);
+	rows = begin_stream(scan);
+	if (rows && scan->keep)
+		store_rows(&scan->stream, scan->store);
+	/* a memory context must not be the current one when it goes */
 	MemoryContextSwitchTo(old);
+	if (!rows)
+		MemoryContextDelete(cxt);
+	else if (scan->keep)
+		end_stream(&scan->stream, cxt);
+	else
+		scan->cxt = cxt;
 }
 
 static TupleTableSlot *
@@ -489,8 +556,11 @@ explain_scan(CustomScanState *node, List *ancestors, ExplainState *es)
 {
 	CustomScan *plan = (CustomScan *) node->ss.ps.plan;
 	FuncExpr   *call = linitial_node(FuncExpr, plan->custom_exprs);
+	char	   *name = get_func_name(call->funcid);
 
-	ExplainPropertyText("Function", get_func_name(call->funcid), es);
+	/* a cursor may be explained, by auto_explain, when its function has been dropped */
+	if (name)
+		ExplainPropertyText("Function", name, es);
 	if (es->verbose)
 		ExplainPropertyText("Function Call",
 							deparse_expression((Node *) call,

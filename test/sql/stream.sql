@@ -43,6 +43,8 @@ SELECT s AS statement, scan_of(s) FROM unnest(ARRAY[
 	$$SELECT * FROM bought b JOIN item_similarity('SELECT u, i FROM bought') s ON b.i = s.item FOR UPDATE OF b$$,
 	$$UPDATE bought SET u = 1 FROM item_similarity('SELECT u, i FROM bought') s WHERE i = s.item$$,
 	$$DELETE FROM bought USING item_similarity('SELECT u, i FROM bought') s WHERE i = s.item$$,
+	-- arguments that would be others when rows are made again
+	$$SELECT * FROM item_similarity('SELECT u, i FROM bought', (random() * 10)::int)$$,
 	-- another query for each row
 	$$SELECT * FROM generate_series(1, 2) g, item_similarity('SELECT u, i FROM bought WHERE i <> ' || g)$$
 ]) s;
@@ -96,6 +98,12 @@ SELECT (SELECT score FROM item_similarity('SELECT u, i FROM bought', 20) LIMIT 1
 SET work_mem = '64kB';
 SET temp_file_limit = '64kB';
 SELECT count(*) = (SELECT count(*) FROM stored) AS all FROM item_similarity('SELECT u, i FROM bought', 20);
+CREATE TABLE copied AS SELECT * FROM item_similarity('SELECT u, i FROM bought', 20);
+INSERT INTO copied SELECT * FROM item_similarity('SELECT u, i FROM bought', 20);
+WITH i AS (INSERT INTO copied SELECT * FROM item_similarity('SELECT u, i FROM bought', 20) RETURNING 1) SELECT count(*) > 2000 AS many FROM i;
+DROP TABLE copied;
+-- what a condition depends on is no reason to go back
+SELECT count(*) > 2000 AS many FROM item_similarity('SELECT u, i FROM bought', 20) WHERE together > (SELECT 0);
 DO $$
 BEGIN
 	PERFORM count(*) FROM item_similarity('SELECT u, i FROM bought', 20) WITH ORDINALITY;
@@ -149,6 +157,20 @@ SET enable_nestloop = off;
 SELECT again(statement) FROM going_back;
 RESET enable_nestloop;
 
+-- the query runs once, and what it returned stays
+CREATE FUNCTION runs() RETURNS int LANGUAGE plpgsql AS $$
+BEGIN
+	RAISE WARNING 'the query runs';
+	RETURN 0;
+END $$;
+SET enable_material = off;
+SELECT w.item, x.* FROM wanted w, LATERAL (SELECT count(*), w.n FROM item_similarity('SELECT u, i + runs FROM bought, (SELECT runs()) r', 1) s HAVING count(*) > w.n) x LIMIT 3;
+WITH RECURSIVE r(item, n) AS (
+	VALUES (0::bigint, 0)
+	UNION ALL
+	SELECT s.neighbour, n + 1 FROM r, item_similarity('SELECT u, i + runs FROM bought, (SELECT runs()) r', 1) s WHERE s.item = r.item AND n < 3)
+SELECT * FROM r;
+RESET enable_material;
 -- arguments that change, or are not known yet
 PREPARE neighbours(text, int) AS SELECT count(*) FROM item_similarity($1, $2);
 SET plan_cache_mode = force_generic_plan;
@@ -232,7 +254,7 @@ CREATE VIEW some_neighbours WITH (security_barrier) AS
 SELECT * FROM item_similarity('SELECT u, i FROM bought', 1) WHERE item = 4;
 SELECT count(*) FROM some_neighbours WHERE leak(item);
 
--- workers of a scan that ends early go
+-- scans with workers that end early, or go on in turns
 SET max_parallel_maintenance_workers = 2;
 CREATE TABLE large AS SELECT (g * 7919::bigint) % 5003 AS u, (g * g) % 5009 AS i FROM generate_series(1, 300000::bigint) g;
 SELECT count(*) FROM (SELECT * FROM item_similarity('SELECT u, i FROM large', 10) LIMIT 5) s;
@@ -260,14 +282,6 @@ END $$;
 CLOSE b;
 MOVE ALL FROM a;
 COMMIT;
-DO $$
-BEGIN
-	FOR g IN 1..1000 LOOP
-		EXIT WHEN NOT EXISTS (SELECT FROM pg_stat_activity WHERE backend_type = 'recsys parallel worker');
-		PERFORM pg_sleep(0.01), pg_stat_clear_snapshot();
-	END LOOP;
-END $$;
-SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'recsys parallel worker';
 -- an error in between
 DO $$
 BEGIN
@@ -292,6 +306,6 @@ EXECUTE gone;
 
 DROP VIEW some_neighbours;
 DROP TABLE bought, stored, wanted, going_back, large CASCADE;
-DROP FUNCTION plan_of, scan_of, digest, count_digest, again, leak;
+DROP FUNCTION plan_of, scan_of, digest, count_digest, again, leak, runs;
 DROP OWNED BY regress_stream;
 DROP ROLE regress_stream;

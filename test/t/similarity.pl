@@ -120,6 +120,27 @@ foreach my $how ('cancel', 'terminate')
 	is($node->safe_psql('postgres', 'SELECT 1'), '1', 'the server goes on');
 }
 
+# workers wait for a cursor that is half read, and go with it
+foreach my $how ('CLOSE c', 'ROLLBACK TO before', 'SELECT 1 / 0', 'terminate')
+{
+	my ($out, $err) = ('', '');
+	my $run = IPC::Run::start([ 'psql', '-XqAt', '-d', $node->connstr('postgres'), '-c', "SET application_name = 'work'",
+			'-c', 'BEGIN', '-c', 'SAVEPOINT before',
+			'-c', q{DECLARE c CURSOR FOR SELECT * FROM item_similarity('SELECT u, i FROM dense WHERE u < 1500', n => 1000)},
+			'-c', 'FETCH c', '-c', 'SELECT pg_sleep(2)', '-c', ($how eq 'terminate' ? 'SELECT 1' : $how),
+			'-c', 'SELECT pg_sleep(600)', '-c', 'ROLLBACK', '-c', 'SELECT pg_sleep(600)' ],
+		'<', \undef, '>', \$out, '2>', \$err);
+
+	$node->poll_query_until('postgres', qq{SELECT count(*) = 1 FROM pg_stat_activity WHERE application_name = 'work' AND query LIKE '%pg_sleep(2)'});
+	my $pid = $node->safe_psql('postgres', $working);
+	ok(wait_for_workers($pid, 1), "$how: workers wait");
+	$node->safe_psql('postgres', "SELECT pg_terminate_backend($pid)") if $how eq 'terminate';
+	ok(wait_for_workers($pid, 0), "$how: no worker stays");
+	$node->safe_psql('postgres', "SELECT pg_terminate_backend($pid)");
+	$run->finish;
+	usleep(1000) while $node->safe_psql('postgres', "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'work'") ne '0';
+}
+
 # Rules take no more memory where a worker joins in, or is expected and does not come:
 # what one process can do is done, with blocks of sets larger than what is left of it.
 $node->safe_psql('postgres', q{
