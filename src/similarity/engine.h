@@ -157,6 +157,13 @@ rows_are_targets(const SimilarityBuild *build)
 	return build->options.prune == PRUNE_NEIGHBOUR;
 }
 
+/* A hash goes on with a number. */
+static inline uint64
+similarity_hash(uint64 a, uint64 b)
+{
+	return mix64(a ^ (b * UINT64CONST(0x9e3779b97f4a7c15))) + UINT64CONST(0x632be59bd9b4e019);
+}
+
 /* Users who add to any wanted pair: with two items, or one of each kind. */
 static inline bool
 similarity_user_counts(const SimilarityBuild *build, uint32 user)
@@ -190,7 +197,6 @@ extern void similarity_transform(SimilarityBuild *build, SparseMatrix *matrix);
 /* limits.c */
 extern void similarity_limit(SimilarityBuild *build);
 extern uint64 *similarity_user_hashes(SimilarityBuild *build, bool weights);
-extern uint64 similarity_hash(uint64 a, uint64 b);
 
 /* fingerprint.c */
 extern bool similarity_choose_rows(SimilarityBuild *build);

@@ -135,8 +135,11 @@ hash_users(SimilarityBuild *build)
 
 		CHECK_FOR_INTERRUPTS();
 		for (k = matrix->start[user]; k < matrix->start[user + 1]; k++)
+		{
+			__builtin_prefetch(&targets[sparse_col_ahead(matrix, k)]);
 			sum += matrix->values ?
 				hash_float(targets[matrix->cols[k]], matrix->values[k]) : targets[matrix->cols[k]];
+		}
 		hashes[user] = build->user_weights ?
 			hash_double(sum, build->user_weights[user]) : similarity_hash(sum, 0);
 	}
@@ -181,6 +184,7 @@ fingerprint_rows(SimilarityBuild *build)
 			uint64		hash = users[user];
 			uint64	   *row = &result[matrix->cols[k]];
 
+			__builtin_prefetch(&result[sparse_col_ahead(matrix, k)], 1);
 			/* where the sides are one the value is among the user's */
 			if (matrix->values && rows != &build->targets)
 				hash = hash_float(hash, matrix->values[k]);
