@@ -170,42 +170,31 @@ write_item(void *arg, Datum item, int n, const Datum *neighbours, const double *
 		   const int64 *together)
 {
 	Build	   *build = (Build *) arg;
-	IdType	   *type = &build->item;
 	OldRow	   *old_row = find_old(build, item);
 	MemoryContext old;
 	Datum		values[6];
-	Datum	   *reals;
+	float4		best = n > 0 ? (float4) scores[0] : 0;	/* the greatest */
 	int64		users = similarity_item_users(build->similarity);
 	int64		fingerprint = build->fingerprints ?
 		model_fingerprint(similarity_item_fingerprint(build->similarity)) : 0;
-	int			i;
 
+	if (isinf(best))
+		ereport(ERROR,
+				(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
+				 errmsg("a score is too large for type real"),
+				 errhint("Scale the weights down in the query.")));
+	build->max_score = Max(build->max_score, best);
 	if (old_row)
 		old_row->stays = true;
 	build->nitems++;
 	MemoryContextReset(build->row_cxt);
 	old = MemoryContextSwitchTo(build->row_cxt);
-	reals = palloc_array(Datum, Max(n, 1));
-	for (i = 0; i < n; i++)
-	{
-		float4		score = (float4) scores[i];
-
-		if (isinf(score))
-			ereport(ERROR,
-					(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
-					 errmsg("a score is too large for type real"),
-					 errhint("Scale the weights down in the query.")));
-		build->max_score = Max(build->max_score, score);
-		reals[i] = Float4GetDatum(score);
-	}
 	values[0] = item;
 	values[1] = Int64GetDatum(users);
 	values[2] = Float8GetDatum(similarity_decays(build->similarity) ?
 							   similarity_item_weight(build->similarity) : (double) users);
-	values[3] = PointerGetDatum(model_array(neighbours, n, type->type, type->typlen,
-											type->typbyval, type->typalign));
-	values[4] = PointerGetDatum(model_array(reals, n, FLOAT4OID, sizeof(float4), true,
-											TYPALIGN_INT));
+	values[3] = PointerGetDatum(model_array(neighbours, n, &build->item));
+	values[4] = PointerGetDatum(model_scores(scores, n));
 	values[5] = Int64GetDatum(fingerprint);
 	MemoryContextSwitchTo(old);
 
