@@ -98,6 +98,8 @@ struct SimilarityBuild
 	bool		fingerprinting;	/* fingerprints of rows were asked for: see fingerprint.c */
 	SimilarityWants wants;		/* or NULL */
 	uint64	   *fingerprints;	/* by number of row */
+	double	   *source_factors; /* by number, from fingerprints on until the product has them, or NULL */
+	double	   *target_factors;
 	int			max_neighbours;	/* in the buffers for emit */
 	Datum	   *neighbours;
 	double	   *scores;
