@@ -23,6 +23,16 @@ typedef struct SparseMatrix
 	float	   *values;			/* NULL: all 1 */
 } SparseMatrix;
 
+/* So many entries on, what is looked up by column is asked for: it is in no cache, as columns come at random. */
+#define SPARSE_AHEAD 24
+
+/* The column of the entry that is so many after k. */
+static inline uint32
+sparse_col_ahead(const SparseMatrix *matrix, uint64 k)
+{
+	return matrix->cols[Min(k + SPARSE_AHEAD, matrix->start[matrix->nrows] - 1)];
+}
+
 /*
  * Gives the value that an entry counts with; called for entries of a batch
  * when a matrix is made of them.

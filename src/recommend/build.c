@@ -168,42 +168,31 @@ hash_content(const Datum *values)
 static void
 write_item(Build *build, const SimilarityRow *row)
 {
-	IdType	   *type = &build->item;
 	OldRow	   *old_row = find_old(build, row->item);
 	MemoryContext old;
 	Datum		values[6];
-	Datum	   *reals;
+	float4		best = row->n > 0 ? (float4) row->scores[0] : 0;	/* the greatest */
 	int64		users = similarity_item_users(build->similarity);
 	int64		fingerprint = build->fingerprints ?
 		model_fingerprint(similarity_item_fingerprint(build->similarity)) : 0;
-	int			i;
 
+	if (isinf(best))
+		ereport(ERROR,
+				(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
+				 errmsg("a score is too large for type real"),
+				 errhint("Scale the weights down in the query.")));
+	build->max_score = Max(build->max_score, best);
 	if (old_row)
 		old_row->stays = true;
 	build->nitems++;
 	MemoryContextReset(build->row_cxt);
 	old = MemoryContextSwitchTo(build->row_cxt);
-	reals = palloc_array(Datum, Max(row->n, 1));
-	for (i = 0; i < row->n; i++)
-	{
-		float4		score = (float4) row->scores[i];
-
-		if (isinf(score))
-			ereport(ERROR,
-					(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
-					 errmsg("a score is too large for type real"),
-					 errhint("Scale the weights down in the query.")));
-		build->max_score = Max(build->max_score, score);
-		reals[i] = Float4GetDatum(score);
-	}
 	values[0] = row->item;
 	values[1] = Int64GetDatum(users);
 	values[2] = Float8GetDatum(similarity_decays(build->similarity) ?
 							   similarity_item_weight(build->similarity) : (double) users);
-	values[3] = PointerGetDatum(model_array(row->neighbours, row->n, type->type, type->typlen,
-											type->typbyval, type->typalign));
-	values[4] = PointerGetDatum(model_array(reals, row->n, FLOAT4OID, sizeof(float4), true,
-											TYPALIGN_INT));
+	values[3] = PointerGetDatum(model_array(row->neighbours, row->n, &build->item));
+	values[4] = PointerGetDatum(model_scores(row->scores, row->n));
 	values[5] = Int64GetDatum(fingerprint);
 	MemoryContextSwitchTo(old);
 

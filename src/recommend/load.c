@@ -16,6 +16,7 @@
 #include "access/table.h"
 #include "access/tableam.h"
 #include "access/xact.h"
+#include "catalog/pg_type.h"
 #include "executor/tuptable.h"
 #include "storage/bufmgr.h"
 #include "utils/array.h"
@@ -25,7 +26,7 @@
 
 /* Rows that are written at a time, by number and by size. */
 #define BATCH_ROWS 500
-#define BATCH_BYTES (256 * 1024)
+#define BATCH_BYTES (64 * 1024)
 
 struct ModelLoad
 {
@@ -70,8 +71,9 @@ model_load_begin(Oid model, int natts)
 		return NULL;
 	}
 	load = palloc0_object(ModelLoad);
+	/* its first block stays with it, and is enough for most batches */
 	load->batch_cxt = AllocSetContextCreate(CurrentMemoryContext, "recsys model batch",
-											ALLOCSET_DEFAULT_SIZES);
+											0, 4 * BATCH_BYTES, ALLOCSET_DEFAULT_MAXSIZE);
 	load->rel = rel;
 	load->cid = GetCurrentCommandId(true);
 	load->bistate = GetBulkInsertState();
@@ -130,32 +132,56 @@ model_load_end(ModelLoad *load)
 	CommandCounterIncrement();
 }
 
-/*
- * construct_array() of values that are not NULL, without a call for each where
- * they are plain numbers.
- */
-ArrayType *
-model_array(const Datum *values, int n, Oid type, int16 typlen, bool typbyval, char typalign)
+/* An array of n elements of so many bytes, of a type that is by value: its elements are to be filled in. */
+static ArrayType *
+make_array(int n, Oid type, Size typlen)
 {
-	Size		size = ARR_OVERHEAD_NONULLS(1) + (Size) n * sizeof(Datum);
-	ArrayType  *array;
-	char	   *data;
-	int			i;
+	Size		size = ARR_OVERHEAD_NONULLS(1) + n * typlen;
+	ArrayType  *array = palloc(size);
 
-	if (n == 0 || !typbyval || (typlen != sizeof(int32) && typlen != sizeof(Datum)))
-		return construct_array(unconstify(Datum *, values), n, type, typlen, typbyval, typalign);
-	array = palloc(size);
+	SET_VARSIZE(array, size);
 	array->ndim = 1;
 	array->dataoffset = 0;
 	array->elemtype = type;
 	ARR_DIMS(array)[0] = n;
 	ARR_LBOUND(array)[0] = 1;
-	data = ARR_DATA_PTR(array);
-	if (typlen == sizeof(int32))
-		for (i = 0; i < n; i++)
-			((int32 *) data)[i] = DatumGetInt32(values[i]);
+	return array;
+}
+
+/*
+ * construct_array() of values that are not NULL, without a call for each where
+ * they are plain numbers.
+ */
+ArrayType *
+model_array(const Datum *values, int n, const IdType *type)
+{
+	ArrayType  *array;
+	int			i;
+
+	if (n == 0 || !type->typbyval ||
+		(type->typlen != sizeof(int32) && type->typlen != sizeof(Datum)))
+		return construct_array(unconstify(Datum *, values), n, type->type, type->typlen,
+							   type->typbyval, type->typalign);
+	array = make_array(n, type->type, type->typlen);
+	if (type->typlen == sizeof(Datum))
+		memcpy(ARR_DATA_PTR(array), values, n * sizeof(Datum));
 	else
-		memcpy(data, values, n * sizeof(Datum));
-	SET_VARSIZE(array, ARR_OVERHEAD_NONULLS(1) + n * typlen);
+		for (i = 0; i < n; i++)
+			((int32 *) ARR_DATA_PTR(array))[i] = DatumGetInt32(values[i]);
+	return array;
+}
+
+/* Scores as they are stored. */
+ArrayType *
+model_scores(const double *scores, int n)
+{
+	ArrayType  *array;
+	int			i;
+
+	if (n == 0)
+		return construct_empty_array(FLOAT4OID);
+	array = make_array(n, FLOAT4OID, sizeof(float4));
+	for (i = 0; i < n; i++)
+		((float4 *) ARR_DATA_PTR(array))[i] = (float4) scores[i];
 	return array;
 }

@@ -254,8 +254,8 @@ extern bool model_is_new(Oid model);
 extern ModelLoad *model_load_begin(Oid model, int natts);
 extern void model_load_put(ModelLoad *load, Datum *values);
 extern void model_load_end(ModelLoad *load);
-extern ArrayType *model_array(const Datum *values, int n, Oid type, int16 typlen, bool typbyval,
-							  char typalign);
+extern ArrayType *model_array(const Datum *values, int n, const IdType *type);
+extern ArrayType *model_scores(const double *scores, int n);
 
 /* lists.c */
 extern char *check_users_query(const char *text, Oid usertype);

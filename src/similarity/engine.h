@@ -93,6 +93,8 @@ struct SimilarityBuild
 	SimilarityWants wants;		/* or NULL */
 	void	   *wants_arg;
 	uint64	   *fingerprints;	/* by number of row */
+	double	   *source_factors; /* by number, from fingerprints on until the product has them, or NULL */
+	double	   *target_factors;
 	int			max_neighbours;	/* in the buffers of a row */
 	Datum	   *neighbours;
 	double	   *scores;
@@ -152,6 +154,13 @@ rows_are_targets(const SimilarityBuild *build)
 	return build->options.prune == PRUNE_NEIGHBOUR;
 }
 
+/* A hash goes on with a number. */
+static inline uint64
+similarity_hash(uint64 a, uint64 b)
+{
+	return mix64(a ^ (b * UINT64CONST(0x9e3779b97f4a7c15))) + UINT64CONST(0x632be59bd9b4e019);
+}
+
 /* Users who add to any wanted pair: with two items, or one of each kind. */
 static inline bool
 similarity_user_counts(const SimilarityBuild *build, uint32 user)
@@ -185,7 +194,6 @@ extern void similarity_transform(SimilarityBuild *build, SparseMatrix *matrix);
 /* limits.c */
 extern void similarity_limit(SimilarityBuild *build);
 extern uint64 *similarity_user_hashes(SimilarityBuild *build, bool weights);
-extern uint64 similarity_hash(uint64 a, uint64 b);
 
 /* fingerprint.c */
 extern bool similarity_choose_rows(SimilarityBuild *build);

@@ -74,6 +74,32 @@ similarity_lay_out(const SimilarityBuild *build, Product *product, const Side *r
 
 #define PART(product, type, field) ((type *) ((char *) (product) + (product)->field))
 
+/* Factors that are there already, or those of one item. */
+static inline double
+source_factor(const SimilarityBuild *build, uint32 item)
+{
+	return build->source_factors ? build->source_factors[item] :
+		similarity_source_factor(build, item);
+}
+
+static inline double
+target_factor(const SimilarityBuild *build, uint32 item)
+{
+	return build->target_factors ? build->target_factors[item] :
+		similarity_target_factor(build, item);
+}
+
+static void
+free_factors(SimilarityBuild *build)
+{
+	if (build->source_factors)
+	{
+		pfree(build->source_factors);
+		pfree(build->target_factors);
+	}
+	build->source_factors = build->target_factors = NULL;
+}
+
 static void
 fill_items(SimilarityBuild *build, Product *product, const Side *rows, const Side *cols)
 {
@@ -87,7 +113,7 @@ fill_items(SimilarityBuild *build, Product *product, const Side *rows, const Sid
 		if ((i & 0xfff) == 0)
 			CHECK_FOR_INTERRUPTS();
 		PART(product, double, row_factor)[rank] =
-			swapped ? similarity_target_factor(build, i) : similarity_source_factor(build, i);
+			swapped ? target_factor(build, i) : source_factor(build, i);
 		if (product->row_count)
 			PART(product, uint32, row_count)[rank] = rows->count[i];
 		if (product->row_col)
@@ -99,7 +125,7 @@ fill_items(SimilarityBuild *build, Product *product, const Side *rows, const Sid
 			CHECK_FOR_INTERRUPTS();
 		if (product->col_factor)
 			PART(product, double, col_factor)[i] =
-				swapped ? similarity_source_factor(build, i) : similarity_target_factor(build, i);
+				swapped ? source_factor(build, i) : target_factor(build, i);
 		if (product->col_count)
 			PART(product, uint32, col_count)[i] = cols->count[i];
 		if (product->col_rank)
@@ -161,6 +187,7 @@ similarity_fill_product(SimilarityBuild *build, Product *product, const Side *ro
 	product->ncols = cols->nitems;
 	product->rank_bits = score_rank_bits(cols->nitems);
 	fill_items(build, product, rows, cols);
+	free_factors(build);
 	if (build->validation)
 		similarity_settings_fill(build, PART(product, char, settings));
 	fill_lists(build, product, cols->matrix);

@@ -80,6 +80,24 @@ needs_all_users(const SimilarityOptions *options)
 		options->measure == MEASURE_LLR || options->min_llr > 0;
 }
 
+/* The factors of a side, which the product needs, too. */
+static double *
+work_out_factors(const SimilarityBuild *build, const Side *side,
+				 double (*factor) (const SimilarityBuild *build, uint32 item))
+{
+	double	   *factors = MemoryContextAllocHuge(build->cxt,
+												 Max(side->nitems, 1) * sizeof(double));
+	uint32		i;
+
+	for (i = 0; i < side->nitems; i++)
+	{
+		if ((i & 0xfff) == 0)
+			CHECK_FOR_INTERRUPTS();
+		factors[i] = factor(build, i);
+	}
+	return factors;
+}
+
 /* What all rows have in common. */
 static uint64
 hash_options(const SimilarityBuild *build)
@@ -112,7 +130,7 @@ hash_targets(SimilarityBuild *build)
 
 		if ((i & 0xfff) == 0)
 			CHECK_FOR_INTERRUPTS();
-		hash = hash_double(hash, similarity_target_factor(build, i));
+		hash = hash_double(hash, build->target_factors[i]);
 		hashes[i] = counts ? similarity_hash(hash, side->count[i]) : hash;
 	}
 	return hashes;
@@ -135,8 +153,11 @@ hash_users(SimilarityBuild *build)
 
 		CHECK_FOR_INTERRUPTS();
 		for (k = matrix->start[user]; k < matrix->start[user + 1]; k++)
+		{
+			__builtin_prefetch(&targets[sparse_col_ahead(matrix, k)]);
 			sum += matrix->values ?
 				hash_float(targets[matrix->cols[k]], matrix->values[k]) : targets[matrix->cols[k]];
+		}
 		hashes[user] = build->user_weights ?
 			hash_double(sum, build->user_weights[user]) : similarity_hash(sum, 0);
 	}
@@ -163,7 +184,7 @@ fingerprint_rows(SimilarityBuild *build)
 		if ((i & 0xfff) == 0)
 			CHECK_FOR_INTERRUPTS();
 		result[i] = hash_double(similarity_hash(common, rows->users[i]),
-								similarity_source_factor(build, i));
+								build->source_factors[i]);
 		if (similarity_needs_counts(&build->options))
 			result[i] = similarity_hash(result[i], rows->count[i]);
 		if (similarity_decays(build))
@@ -181,6 +202,7 @@ fingerprint_rows(SimilarityBuild *build)
 			uint64		hash = users[user];
 			uint64	   *row = &result[matrix->cols[k]];
 
+			__builtin_prefetch(&result[sparse_col_ahead(matrix, k)], 1);
 			/* where the sides are one the value is among the user's */
 			if (matrix->values && rows != &build->targets)
 				hash = hash_float(hash, matrix->values[k]);
@@ -222,6 +244,8 @@ similarity_choose_rows(SimilarityBuild *build)
 	uint64		nwanted = 0;
 	uint32		i;
 
+	build->source_factors = work_out_factors(build, rows, similarity_source_factor);
+	build->target_factors = work_out_factors(build, &build->targets, similarity_target_factor);
 	build->fingerprints = fingerprint_rows(build);
 	if (build->wants == NULL)
 		return true;

@@ -15,7 +15,6 @@
  */
 #include "core/compat.h"
 
-#include "core/numbers.h"
 #include "similarity/engine.h"
 
 typedef struct Sample
@@ -23,12 +22,6 @@ typedef struct Sample
 	uint64		hash;
 	uint64		place;			/* in the matrix */
 } Sample;
-
-uint64
-similarity_hash(uint64 a, uint64 b)
-{
-	return mix64(a ^ (b * UINT64CONST(0x9e3779b97f4a7c15))) + UINT64CONST(0x632be59bd9b4e019);
-}
 
 static void
 hash_rows(const SparseMatrix *matrix, bool weights, uint64 *hashes)

@@ -514,6 +514,7 @@ square_side(SimilarityBuild *build, Side *side)
 		{
 			double		value = matrix->values ? matrix->values[k] : 1;
 
+			__builtin_prefetch(&side->square[sparse_col_ahead(matrix, k)], 1);
 			side->square[matrix->cols[k]] += weight * value * value;
 		}
 	}
