@@ -111,11 +111,11 @@ struct ParallelRun
 	MemoryContext cxt;			/* what the kernel has in this process */
 	void	   *local;
 	dsm_segment *segment;		/* NULL: this process works alone */
-	Control    *control;	/* what is in the segment */
+	Control    *control;		/* what is in the segment */
 	uint32		range;			/* that this process takes blocks of */
 	void	   *result;			/* alone: room for a result */
 	uint32		done;			/* blocks, those that prepare among them */
-	Slot	   *slot;		/* whose result was handed over last */
+	Slot	   *slot;			/* whose result was handed over last */
 };
 
 /* In a worker: what it is doing. */
@@ -792,7 +792,8 @@ parallel_next(ParallelRun *run, ParallelResult *result)
 			do_next(run, result);
 		found = result->block >= run->task.nparts;
 	}
-	result->block -= found ? run->task.nparts : 0;
+	if (found)
+		result->block -= run->task.nparts;
 	MemoryContextSwitchTo(old);
 	return found;
 }

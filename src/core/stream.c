@@ -34,6 +34,7 @@
 #include "commands/explain.h"
 #if PG_VERSION_NUM >= 180000
 #include "commands/explain_format.h"
+#include "commands/explain_state.h"
 #endif
 #include "executor/executor.h"
 #include "nodes/makefuncs.h"
@@ -53,6 +54,7 @@
 RECSYS_FUNCTION(recsys_stream_support);
 
 #define STREAM "recsys row stream"
+#define SCAN_NAME "Recsys Stream"
 
 /* A RowStream is told from other nodes by this very string. */
 static const char stream_node[] = STREAM;
@@ -76,12 +78,17 @@ typedef struct StreamScan
 	TupleTableSlot *stored;		/* a row of the store */
 } StreamScan;
 
-/* Gets the next row; false where there is none. */
+/* Gets the next row; false where there is none.  What only the row needs goes into cxt. */
 static inline bool
-get_row(RowStream *stream, Datum *values, bool *nulls)
+get_row(RowStream *stream, MemoryContext cxt, Datum *values, bool *nulls)
 {
+	MemoryContext old = MemoryContextSwitchTo(cxt);
+	bool		found;
+
 	memset(nulls, false, stream->desc->natts * sizeof(bool));
-	return stream->next(stream->state, values, nulls);
+	found = stream->next(stream->state, values, nulls);
+	MemoryContextSwitchTo(old);
+	return found;
 }
 
 /*
@@ -94,6 +101,8 @@ store_rows(RowStream *stream, Tuplestorestate *store)
 	TupleDesc	desc = stream->desc;
 	Datum	   *values = palloc0_array(Datum, desc->natts);
 	bool	   *nulls = palloc0_array(bool, desc->natts);
+	MemoryContext row_cxt = AllocSetContextCreate(CurrentMemoryContext, "recsys row",
+												  ALLOCSET_DEFAULT_SIZES);
 	TupleTableSlot *slot = NULL;
 	char	   *columns = NULL;
 	bool		plain = true;
@@ -110,7 +119,7 @@ store_rows(RowStream *stream, Tuplestorestate *store)
 		slot = MakeSingleTupleTableSlot(desc, &TTSOpsMinimalTuple);
 		ExecStoreMinimalTuple(pattern, slot, true);
 	}
-	while (get_row(stream, values, nulls))
+	while (get_row(stream, row_cxt, values, nulls))
 	{
 		CHECK_FOR_INTERRUPTS();
 		if (plain && memchr(nulls, true, desc->natts) == NULL)
@@ -120,6 +129,7 @@ store_rows(RowStream *stream, Tuplestorestate *store)
 		}
 		else
 			tuplestore_putvalues(store, desc, values, nulls);
+		MemoryContextReset(row_cxt);
 	}
 	if (slot)
 		ExecDropSingleTupleTableSlot(slot);
@@ -228,7 +238,7 @@ stream_call(const RangeTblEntry *rte)
 }
 
 static Node *make_scan_state(CustomScan *plan);
-static const CustomScanMethods scan_methods = {"Function Stream", make_scan_state};
+static const CustomScanMethods scan_methods = {SCAN_NAME, make_scan_state};
 
 static Plan *
 make_plan(PlannerInfo *root, RelOptInfo *rel, CustomPath *path, List *targets, List *clauses,
@@ -257,7 +267,7 @@ make_plan(PlannerInfo *root, RelOptInfo *rel, CustomPath *path, List *targets, L
 	return (Plan *) scan;
 }
 
-static const CustomPathMethods path_methods = {"Function Stream", make_plan};
+static const CustomPathMethods path_methods = {SCAN_NAME, make_plan};
 
 /*
  * Replaces scans of our functions.  Not where rows are locked: a row that has
@@ -497,7 +507,8 @@ next_row(ScanState *node)
 			   slot->tts_tupleDescriptor->natts * sizeof(bool));
 	}
 	else if (scan->cxt == NULL ||
-			 !get_row(&scan->stream, slot->tts_values, slot->tts_isnull))
+			 !get_row(&scan->stream, node->ps.ps_ExprContext->ecxt_per_tuple_memory,
+					  slot->tts_values, slot->tts_isnull))
 	{
 		stop_scan(scan);
 		return slot;
@@ -556,11 +567,17 @@ explain_scan(CustomScanState *node, List *ancestors, ExplainState *es)
 {
 	CustomScan *plan = (CustomScan *) node->ss.ps.plan;
 	FuncExpr   *call = linitial_node(FuncExpr, plan->custom_exprs);
-	char	   *name = get_func_name(call->funcid);
+	TargetEntry *column = linitial_node(TargetEntry, plan->custom_scan_tlist);
+	const char *alias = list_nth(es->rtable_names, castNode(Var, column->expr)->varno - 1);
+	const char *name = get_func_name(call->funcid);
 
 	/* a cursor may be explained, by auto_explain, when its function has been dropped */
+	if (name && alias && strcmp(name, alias) != 0)
+		name = psprintf("%s %s", name, alias);
 	if (name)
 		ExplainPropertyText("Function", name, es);
+	if (((StreamScan *) node)->keep)
+		ExplainPropertyBool("Stored", true, es);
 	if (es->verbose)
 		ExplainPropertyText("Function Call",
 							deparse_expression((Node *) call,
@@ -570,7 +587,7 @@ explain_scan(CustomScanState *node, List *ancestors, ExplainState *es)
 }
 
 static const CustomExecMethods exec_methods = {
-	.CustomName = "Function Stream",
+	.CustomName = SCAN_NAME,
 	.BeginCustomScan = begin_scan,
 	.ExecCustomScan = execute_scan,
 	.EndCustomScan = end_scan,

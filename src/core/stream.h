@@ -20,7 +20,8 @@ typedef struct RowStream
 	void	   *state;
 	/*
 	 * Fills in the next row, where nothing is NULL yet; false where there is none.
-	 * What values point to stays until the next call.
+	 * What values point to stays until the next call, and so does the memory
+	 * context that is current then.
 	 */
 	bool		(*next) (void *state, Datum *values, bool *nulls);
 	/* gives back what is no memory, be it before the last row */
