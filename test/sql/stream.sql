@@ -48,6 +48,7 @@ SELECT s AS statement, scan_of(s) FROM unnest(ARRAY[
 	-- another query for each row
 	$$SELECT * FROM generate_series(1, 2) g, item_similarity('SELECT u, i FROM bought WHERE i <> ' || g)$$
 ]) s;
+SELECT l FROM plan_of($$SELECT (SELECT max(score) FROM item_similarity('SELECT u, i FROM bought') s WHERE s.item = b.i) FROM bought b$$) l WHERE l ~ 'Stored';
 -- something is to be done around each call
 BEGIN;
 ALTER FUNCTION item_similarity(text, integer, text, double precision, double precision, double precision, double precision, bigint, double precision, double precision, double precision, text, text, text, bigint, bigint, interval, timestamptz, boolean)
