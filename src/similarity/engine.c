@@ -399,13 +399,13 @@ struct Multiplication
 	char	   *next;
 };
 
-/* Works out all lists, which similarity_next_list() gets. */
+/* Begins to work out all lists, which similarity_next_list() gets. */
 void
 similarity_begin_product(SimilarityBuild *build)
 {
 	Side	   *rows = rows_are_targets(build) ? &build->targets : build->sources;
 	Side	   *cols = rows_are_targets(build) ? build->sources : &build->targets;
-	Multiplication *run = MemoryContextAllocZero(build->cxt, sizeof(Multiplication));
+	Multiplication *work = MemoryContextAllocZero(build->cxt, sizeof(Multiplication));
 	uint64	   *starts = MemoryContextAllocExtended(build->cxt,
 													((Size) rows->nitems + 1) * sizeof(uint64),
 													MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
@@ -419,13 +419,13 @@ similarity_begin_product(SimilarityBuild *build)
 									last ? sparse_memory(cols->matrix) : 0);
 	Product    *product;
 
-	run->rows = rows;
-	run->starts = starts;
-	run->budget = budget;
-	run->part_cxt = AllocSetContextCreate(build->cxt, "recsys similarity product",
+	work->rows = rows;
+	work->starts = starts;
+	work->budget = budget;
+	work->part_cxt = AllocSetContextCreate(build->cxt, "recsys similarity product",
 										  ALLOCSET_DEFAULT_SIZES);
-	run->area = parallel_area_create(size, parallel_workers(extent.steps * SECONDS_PER_STEP));
-	run->product = product = parallel_area_data(run->area);
+	work->area = parallel_area_create(size, parallel_workers(extent.steps * SECONDS_PER_STEP));
+	work->product = product = parallel_area_data(work->area);
 	*product = layout;
 	product->mean_count = extent.steps / Max(extent.row_entries, 1);
 	product->list_ahead = (uint32) Min(product_list_words(product, (uint64) product->mean_count), 16);
@@ -435,38 +435,38 @@ similarity_begin_product(SimilarityBuild *build)
 		free_matrix(build, cols);
 	if (valued)
 		product->row_values = MAXALIGN(Max(budget, 1) * sizeof(uint32));
-	run->row_area = parallel_area_extend(run->area, MAXALIGN(Max(budget, 1) * sizeof(uint32)) +
+	work->row_area = parallel_area_extend(work->area, MAXALIGN(Max(budget, 1) * sizeof(uint32)) +
 										 (valued ? budget * sizeof(float) : 0));
-	run->task.name = PRODUCT_KERNEL;
-	run->task.kernel = &recsys_similarity_kernel;
-	run->task.result_size = product_result_size(product->block_rows, build->options.n);
-	build->multiplication = run;
+	work->task.name = PRODUCT_KERNEL;
+	work->task.kernel = &recsys_similarity_kernel;
+	work->task.result_size = product_result_size(product->block_rows, build->options.n);
+	build->multiplication = work;
 	progress_phase("product", rows->nitems);
 }
 
 /* Turns to the next part of the rows; false where there is none. */
 static bool
-begin_part(SimilarityBuild *build, Multiplication *run)
+begin_part(SimilarityBuild *build, Multiplication *work)
 {
-	Product    *product = run->product;
+	Product    *product = work->product;
 	uint32		first = product->first_row + product->nrows;
 	MemoryContext old;
 
-	if (run->run)
+	if (work->run)
 	{
-		parallel_end(run->run);
-		run->run = NULL;
-		MemoryContextReset(run->part_cxt);
+		parallel_end(work->run);
+		work->run = NULL;
+		MemoryContextReset(work->part_cxt);
 	}
-	if (first == run->rows->nitems)
+	if (first == work->rows->nitems)
 		return false;
-	run->task.nparts = similarity_fill_rows(build, product, run->rows, run->starts, first,
-											similarity_rows_that_fit(run->starts, first, run->rows->nitems,
-																	 run->budget),
-											run->row_area);
-	run->task.nblocks = (product->nrows - 1) / product->block_rows + 1;
-	old = MemoryContextSwitchTo(run->part_cxt);
-	run->run = parallel_begin(run->area, &run->task);
+	work->task.nparts = similarity_fill_rows(build, product, work->rows, work->starts, first,
+											 similarity_rows_that_fit(work->starts, first, work->rows->nitems,
+																	  work->budget),
+											 work->row_area);
+	work->task.nblocks = (product->nrows - 1) / product->block_rows + 1;
+	old = MemoryContextSwitchTo(work->part_cxt);
+	work->run = parallel_begin(work->area, &work->task);
 	MemoryContextSwitchTo(old);
 	return true;
 }
@@ -475,29 +475,29 @@ begin_part(SimilarityBuild *build, Multiplication *run)
 bool
 similarity_next_list(SimilarityBuild *build, NeighbourList *list)
 {
-	Multiplication *run = build->multiplication;
-	const Product *product = run->product;
+	Multiplication *work = build->multiplication;
+	const Product *product = work->product;
 
-	while (run->row == run->end)
+	while (work->row == work->end)
 	{
 		ParallelResult result;
 
-		if (run->run && parallel_next(run->run, &result))
+		if (work->run && parallel_next(work->run, &result))
 		{
-			run->row = product->first_row + result.block * product->block_rows;
-			run->end = Min(run->row + product->block_rows, product->first_row + product->nrows);
-			run->next = (char *) result.data;
-			progress_update(run->row);
+			work->row = product->first_row + result.block * product->block_rows;
+			work->end = Min(work->row + product->block_rows, product->first_row + product->nrows);
+			work->next = (char *) result.data;
+			progress_update(work->row);
 		}
-		else if (!begin_part(build, run))
+		else if (!begin_part(build, work))
 			return false;
 	}
-	list->rank = run->row++;
-	list->count = (int) *(const uint64 *) run->next;
-	list->neighbours = (Neighbour *) (run->next + sizeof(uint64));
-	run->next = (char *) (list->neighbours + list->count);
-	if (run->row < run->end && !build->lists && !build->validation)
-		prefetch_values(build, run->next);
+	list->rank = work->row++;
+	list->count = (int) *(const uint64 *) work->next;
+	list->neighbours = (Neighbour *) (work->next + sizeof(uint64));
+	work->next = (char *) (list->neighbours + list->count);
+	if (work->row < work->end && !build->lists && !build->validation)
+		prefetch_values(build, work->next);
 	return true;
 }
 
@@ -505,14 +505,14 @@ similarity_next_list(SimilarityBuild *build, NeighbourList *list)
 void
 similarity_end_product(SimilarityBuild *build)
 {
-	Multiplication *run = build->multiplication;
+	Multiplication *work = build->multiplication;
 
-	if (run->run)
-		parallel_end(run->run);
-	MemoryContextDelete(run->part_cxt);
-	parallel_area_free(run->area);
-	pfree(run->starts);
-	pfree(run);
+	if (work->run)
+		parallel_end(work->run);
+	MemoryContextDelete(work->part_cxt);
+	parallel_area_free(work->area);
+	pfree(work->starts);
+	pfree(work);
 	build->multiplication = NULL;
 }
 
