@@ -358,6 +358,7 @@ set_wanted(Worker *worker, Accumulator kind, uint32 row, double guess)
 	int32		least = (int32) Max(Min(product->min_together, PG_UINT8_MAX), 1);
 	double		sum = least_sum(product, &score, score_bits(guess, product->rank_bits));
 	float		factor = (float) (Min(sum, 1e18) * (1 - 1e-6));
+	const Floats factors = {factor, factor, factor, factor};
 	const Floats limit = {1e9, 1e9, 1e9, 1e9};
 	uint32		i;
 
@@ -369,7 +370,7 @@ set_wanted(Worker *worker, Accumulator kind, uint32 row, double guess)
 		int			k;
 
 		memcpy(&wanted, worker->inverses + i, sizeof(wanted));
-		wanted *= factor;
+		wanted *= factors;
 		low = wanted < limit;
 		wanted = (Floats) (((Ints) wanted & low) | ((Ints) limit & ~low));
 		counts = __builtin_convertvector(wanted, Ints);
