@@ -76,20 +76,22 @@ watch() { # pid, file
 	done
 }
 
-# Seconds of a statement, the least of some rounds, and peak memory, the most; each in a session of
-# its own: SECONDS_TAKEN, PEAK_MB.  What fails, or is given up, takes 0.00 seconds, which meets no goal.
+# Seconds of a statement, the least of some rounds, and its peak of memory in one more round, as to
+# look takes a good part of a core; each round in a session of its own: SECONDS_TAKEN, PEAK_MB.
+# With 0 rounds one does for both.  What fails, or is given up, takes 0.00 seconds, which meets no goal.
 timed() { # label, settings, statement with @ for the number of the round
 	local out pidfile=$WORK/tmp/pid peakfile=$WORK/tmp/peak watcher round
 	SECONDS_TAKEN=
-	PEAK_MB=0
-	for ((round = 1; round <= rounds; round++)); do
+	for ((round = 1; round <= rounds + 1; round++)); do
 		rm -f "$pidfile"
-		echo 0 >"$peakfile"
-		(
-			until [ -s "$pidfile" ]; do sleep 0.01; done
-			watch "$(cat "$pidfile")" "$peakfile"
-		) &
-		watcher=$!
+		watcher=
+		if [ "$round" -gt "$rounds" ]; then
+			(
+				until [ -s "$pidfile" ]; do sleep 0.01; done
+				watch "$(cat "$pidfile")" "$peakfile"
+			) &
+			watcher=$!
+		fi
 		out=$("${psql[@]}" <<-SQL
 			$2;
 			\\o $pidfile
@@ -99,11 +101,12 @@ timed() { # label, settings, statement with @ for the number of the round
 			${3//@/$round} \\g /dev/null
 		SQL
 		) || out='Time: 0 ms'
-		wait "$watcher" || true
-		SECONDS_TAKEN=$(sed -n 's/^Time: \([0-9.]*\) ms.*/\1/p' <<<"$out" |
-			awk -v least="$SECONDS_TAKEN" '{t = sprintf("%.2f", $1 / 1000); print (least == "" || t < least + 0 ? t : least)}')
-		PEAK_MB=$(awk -v most="$PEAK_MB" '{mb = sprintf("%.0f", $1 / 1024); print (mb > most + 0 ? mb : most)}' "$peakfile")
+		[ -z "$watcher" ] || wait "$watcher" || true
+		[ -n "$watcher" ] && [ "$rounds" -gt 0 ] ||
+			SECONDS_TAKEN=$(sed -n 's/^Time: \([0-9.]*\) ms.*/\1/p' <<<"$out" |
+				awk -v least="$SECONDS_TAKEN" '{t = sprintf("%.2f", $1 / 1000); print (least == "" || t < least + 0 ? t : least)}')
 	done
+	PEAK_MB=$(awk '{printf "%.0f", $1 / 1024}' "$peakfile")
 	printf '%-44s %8s s   %6s MB\n' "$1" "$SECONDS_TAKEN" "$PEAK_MB"
 }
 
@@ -164,7 +167,7 @@ compare() { # table
 		'scipy, all from the matrix' "$(awk '/whole/ {print $2}' "$WORK/tmp/scipy" | sort -n | head -1)"
 	goal "$t: whole statement, times as fast as scipy's A.T @ A" \
 		"$(awk -v a="$multiplication" -v b="$ours" 'BEGIN {printf "%.1f", a / b}')" at-least 3 times
-	rounds=1
+	rounds=0
 	timed 'SQL self-join (0.00: more than 100 s)' "SET statement_timeout = '100s'; SET max_parallel_workers_per_gather = 2" \
 		"WITH d AS (SELECT i, count(*) AS n FROM $t GROUP BY i)
 		 SELECT count(*) FROM (SELECT row_number() OVER (PARTITION BY a ORDER BY c / sqrt(da.n * db.n::float8) DESC, b) AS place
@@ -176,7 +179,7 @@ compare() { # table
 }
 
 if [ -n "$huge" ]; then
-	rounds=1
+	rounds=0
 	# 50 different items of each of 2 M users, made while they are read
 	printf '\n100 M interactions, 2 M users, 100 k items, maintenance_work_mem 1 GB\n'
 	timed 'cosine, two workers' "$two; SET work_mem = '16MB'" "SELECT count(*) FROM item_similarity('SELECT u, (u * 7919::bigint + k * (13 * k + 1009)) % 100000
@@ -203,10 +206,10 @@ for t in shop20k shop shop1m; do
 	goal "$t: table to stored model, one process" "$SECONDS_TAKEN" at-most 8 s
 	timed "$t, two workers" "$two" "SELECT create_recommender('b_${t}_@', 'SELECT u, i FROM $t')"
 	goal "$t: table to stored model, two workers" "$SECONDS_TAKEN" at-most 5 s
-	"${psql[@]}" -c "SELECT drop_recommender(k || '_${t}_' || r) FROM unnest('{a, b}'::text[]) k, generate_series(1, $rounds) r" >/dev/null
+	"${psql[@]}" -c "SELECT drop_recommender(k || '_${t}_' || r) FROM unnest('{a, b}'::text[]) k, generate_series(1, $rounds + 1) r" >/dev/null
 done
 
-rounds=1
+rounds=0
 printf '\nmemory: item_similarity() of the same, work_mem 16 MB\n'
 for t in shop20k shop shop1m; do
 	read -r lines items <<<"$("${psql[@]}" -F ' ' -c "SELECT count(*), count(DISTINCT i) FROM $t")"
