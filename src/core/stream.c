@@ -144,7 +144,7 @@ end_stream(RowStream *stream, MemoryContext cxt)
 
 /* The result of a set-returning function that begins its rows by begin. */
 Datum
-stream_rows(FunctionCallInfo fcinfo, StreamBegin begin)
+stream_rows(FunctionCallInfo fcinfo, StreamBegin begin, const void *arg)
 {
 	ReturnSetInfo *rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
 	RowStream	stream = {0};
@@ -154,14 +154,14 @@ stream_rows(FunctionCallInfo fcinfo, StreamBegin begin)
 	if (rsinfo && IsA(rsinfo, ExtensibleNode) &&
 		((ExtensibleNode *) rsinfo)->extnodename == stream_node)
 	{
-		begin(fcinfo, (RowStream *) rsinfo);
+		begin(fcinfo, (RowStream *) rsinfo, arg);
 		return (Datum) 0;
 	}
 	InitMaterializedSRF(fcinfo, MAT_SRF_USE_EXPECTED_DESC);
 	cxt = AllocSetContextCreate(CurrentMemoryContext, STREAM, ALLOCSET_DEFAULT_SIZES);
 	old = MemoryContextSwitchTo(cxt);
 	stream.desc = rsinfo->setDesc;
-	begin(fcinfo, &stream);
+	begin(fcinfo, &stream, arg);
 	store_rows(&stream, rsinfo->setResult);
 	MemoryContextSwitchTo(old);
 	end_stream(&stream, cxt);

@@ -29,12 +29,13 @@ typedef struct RowStream
 } RowStream;
 
 /*
- * Begins the rows of a call.  The memory context that is current, where the
- * state belongs, lives as long as the stream.
+ * Begins the rows of a call; arg is what stream_rows() got, and tells functions that
+ * share it apart.  The memory context that is current, where the state belongs, lives
+ * as long as the stream.
  */
-typedef void (*StreamBegin) (FunctionCallInfo fcinfo, RowStream *stream);
+typedef void (*StreamBegin) (FunctionCallInfo fcinfo, RowStream *stream, const void *arg);
 
-extern Datum stream_rows(FunctionCallInfo fcinfo, StreamBegin begin);
+extern Datum stream_rows(FunctionCallInfo fcinfo, StreamBegin begin, const void *arg);
 extern void stream_load(void);
 
 #endif							/* RECSYS_STREAM_H */

@@ -199,7 +199,8 @@ next_facts(RuleOutput *output)
 
 /*
  * Fields of the next row, in the memory context of the row, which is emptied
- * first; false where there is none.
+ * first; false where there is none.  nulls has to be false for fields that never
+ * are NULL.
  */
 bool
 output_next(RuleOutput *output, Datum *values, bool *nulls)
@@ -212,7 +213,6 @@ output_next(RuleOutput *output, Datum *values, bool *nulls)
 	output->next++;
 	MemoryContextReset(output->cxt);
 	old = MemoryContextSwitchTo(output->cxt);
-	memset(nulls, 0, (output->result->has_rules ? RULE_FIELDS : ITEMSET_FIELDS) * sizeof(bool));
 	if (output->result->has_rules)
 		rule_row(output, values, nulls);
 	else
@@ -228,7 +228,7 @@ output_array(RuleOutput *output, Oid element_type)
 	TupleDesc	tupdesc = lookup_rowtype_tupdesc_copy(element_type, -1);
 	ArrayBuildState *state = initArrayResult(element_type, CurrentMemoryContext, false);
 	Datum		values[OUTPUT_MAX_FIELDS];
-	bool		nulls[OUTPUT_MAX_FIELDS];
+	bool		nulls[OUTPUT_MAX_FIELDS] = {false};
 
 	if (tupdesc->natts != (output->result->has_rules ? RULE_FIELDS : ITEMSET_FIELDS))
 		elog(ERROR, "unexpected row type of itemsets or rules");

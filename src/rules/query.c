@@ -163,8 +163,9 @@ end_found(void *state)
 }
 
 static void
-mine_query(FunctionCallInfo fcinfo, RowStream *stream, bool rules)
+mine_query(FunctionCallInfo fcinfo, RowStream *stream, const void *arg)
 {
+	bool		rules = *(const bool *) arg;
 	FoundRows  *found = palloc0_object(FoundRows);
 	MemoryBudget *budget = palloc0_object(MemoryBudget);
 	Baskets    *baskets = palloc_object(Baskets);
@@ -206,29 +207,17 @@ mine_query(FunctionCallInfo fcinfo, RowStream *stream, bool rules)
 }
 
 /* association_rules([item_type text,] query text, options...) */
-static void
-begin_rules(FunctionCallInfo fcinfo, RowStream *stream)
-{
-	mine_query(fcinfo, stream, true);
-}
-
 RECSYS_FUNCTION(recsys_association_rules);
 Datum
 recsys_association_rules(PG_FUNCTION_ARGS)
 {
-	return stream_rows(fcinfo, begin_rules);
+	return stream_rows(fcinfo, mine_query, &(const bool) {true});
 }
 
 /* frequent_itemsets([item_type text,] query text, options...) */
-static void
-begin_itemsets(FunctionCallInfo fcinfo, RowStream *stream)
-{
-	mine_query(fcinfo, stream, false);
-}
-
 RECSYS_FUNCTION(recsys_frequent_itemsets);
 Datum
 recsys_frequent_itemsets(PG_FUNCTION_ARGS)
 {
-	return stream_rows(fcinfo, begin_itemsets);
+	return stream_rows(fcinfo, mine_query, &(const bool) {false});
 }

@@ -180,6 +180,13 @@ read_query(FunctionCallInfo fcinfo, const char *text, Rows kind, Oid itemtype, O
 	return reading.build;
 }
 
+/* What tells the functions apart. */
+typedef struct Door
+{
+	Rows		kind;
+	int			query_arg;		/* after as many witnesses */
+} Door;
+
 /* The rows of a result, one for each neighbour of each item. */
 typedef struct NeighbourRows
 {
@@ -215,18 +222,20 @@ end_result(void *state)
 }
 
 static void
-begin_result(FunctionCallInfo fcinfo, RowStream *stream, int query_arg, Rows kind)
+begin_result(FunctionCallInfo fcinfo, RowStream *stream, const void *arg)
 {
+	const Door *door = (const Door *) arg;
+	int			query_arg = door->query_arg;
 	NeighbourRows *rows = palloc0_object(NeighbourRows);
 
 	if (PG_ARGISNULL(query_arg))
 		ereport(ERROR,
 				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
 				 errmsg("query must not be null")));
-	rows->build = read_query(fcinfo, text_to_cstring(PG_GETARG_TEXT_PP(query_arg)), kind,
-							   TupleDescAttr(stream->desc, 0)->atttypid,
-							   TupleDescAttr(stream->desc, 1)->atttypid,
-							   options_of_arguments(fcinfo, query_arg + 1));
+	rows->build = read_query(fcinfo, text_to_cstring(PG_GETARG_TEXT_PP(query_arg)), door->kind,
+							 TupleDescAttr(stream->desc, 0)->atttypid,
+							 TupleDescAttr(stream->desc, 1)->atttypid,
+							 options_of_arguments(fcinfo, query_arg + 1));
 	similarity_start(rows->build);
 	stream->state = rows;
 	stream->next = next_neighbour;
@@ -234,79 +243,43 @@ begin_result(FunctionCallInfo fcinfo, RowStream *stream, int query_arg, Rows kin
 }
 
 /* item_similarity(query, options...): items of type bigint */
-static void
-begin_items(FunctionCallInfo fcinfo, RowStream *stream)
-{
-	begin_result(fcinfo, stream, 0, ROWS_INTERACTIONS);
-}
-
 Datum
 recsys_item_similarity(PG_FUNCTION_ARGS)
 {
-	return stream_rows(fcinfo, begin_items);
+	return stream_rows(fcinfo, begin_result, &(const Door) {ROWS_INTERACTIONS, 0});
 }
 
 /* item_similarity(witness, query, options...): items of the type of the witness */
-static void
-begin_items_as(FunctionCallInfo fcinfo, RowStream *stream)
-{
-	begin_result(fcinfo, stream, 1, ROWS_INTERACTIONS);
-}
-
 Datum
 recsys_item_similarity_as(PG_FUNCTION_ARGS)
 {
-	return stream_rows(fcinfo, begin_items_as);
+	return stream_rows(fcinfo, begin_result, &(const Door) {ROWS_INTERACTIONS, 1});
 }
 
 /* cross_similarity(query, options...): items of type bigint */
-static void
-begin_cross(FunctionCallInfo fcinfo, RowStream *stream)
-{
-	begin_result(fcinfo, stream, 0, ROWS_CROSS);
-}
-
 Datum
 recsys_cross_similarity(PG_FUNCTION_ARGS)
 {
-	return stream_rows(fcinfo, begin_cross);
+	return stream_rows(fcinfo, begin_result, &(const Door) {ROWS_CROSS, 0});
 }
 
 /* cross_similarity(witness, witness, query, options...) */
-static void
-begin_cross_as(FunctionCallInfo fcinfo, RowStream *stream)
-{
-	begin_result(fcinfo, stream, 2, ROWS_CROSS);
-}
-
 Datum
 recsys_cross_similarity_as(PG_FUNCTION_ARGS)
 {
-	return stream_rows(fcinfo, begin_cross_as);
+	return stream_rows(fcinfo, begin_result, &(const Door) {ROWS_CROSS, 2});
 }
 
 /* tag_similarity(query, options...): items of type bigint */
-static void
-begin_tags(FunctionCallInfo fcinfo, RowStream *stream)
-{
-	begin_result(fcinfo, stream, 0, ROWS_TAGS);
-}
-
 Datum
 recsys_tag_similarity(PG_FUNCTION_ARGS)
 {
-	return stream_rows(fcinfo, begin_tags);
+	return stream_rows(fcinfo, begin_result, &(const Door) {ROWS_TAGS, 0});
 }
 
 /* tag_similarity(witness, query, options...): items of the type of the witness */
-static void
-begin_tags_as(FunctionCallInfo fcinfo, RowStream *stream)
-{
-	begin_result(fcinfo, stream, 1, ROWS_TAGS);
-}
-
 Datum
 recsys_tag_similarity_as(PG_FUNCTION_ARGS)
 {
-	return stream_rows(fcinfo, begin_tags_as);
+	return stream_rows(fcinfo, begin_result, &(const Door) {ROWS_TAGS, 1});
 }
