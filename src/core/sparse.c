@@ -39,67 +39,20 @@
 #define FILL_BYTES ((Size) 4 * 1024 * 1024)
 #define MAX_GROUPS 256
 
-#define SHORT 32				/* columns that are sorted by insertion */
-
 /* The matrix is made in so many parts at most. */
 #define MAX_PARTS 64
 
-/*
- * Sorts by runs of 16 and merges them; the result may be in either array.
- * qsort() would call a function for each of the comparisons.
- */
-static uint64 *
-sort_keys(uint64 *keys, uint64 *other, Size count)
-{
-	Size		width;
-	Size		i;
+#define RUNSORT_NAME sort_keys
+#define RUNSORT_TYPE uint64
+#define RUNSORT_BEFORE(a, b) ((a) < (b))
+#define RUNSORT_LAST PG_UINT64_MAX
+#include "core/runsort.h"
 
-	for (i = 0; i < count; i += 16)
-	{
-		Size		end = Min(i + 16, count);
-		Size		j;
-
-		if ((i & 0xffff) == 0)
-			CHECK_FOR_INTERRUPTS();
-		for (j = i + 1; j < end; j++)
-		{
-			uint64		key = keys[j];
-			Size		k = j;
-
-			while (k > i && keys[k - 1] > key)
-			{
-				keys[k] = keys[k - 1];
-				k--;
-			}
-			keys[k] = key;
-		}
-	}
-	for (width = 16; width < count; width *= 2)
-	{
-		uint64	   *swap = keys;
-
-		for (i = 0; i < count; i += 2 * width)
-		{
-			Size		middle = Min(i + width, count);
-			Size		end = Min(i + 2 * width, count);
-			Size		a = i;
-			Size		b = middle;
-			Size		k = i;
-
-			if ((i & 0xffff) < 2 * width)
-				CHECK_FOR_INTERRUPTS();
-			while (a < middle && b < end)
-				other[k++] = keys[b] < keys[a] ? keys[b++] : keys[a++];
-			while (a < middle)
-				other[k++] = keys[a++];
-			while (b < end)
-				other[k++] = keys[b++];
-		}
-		keys = other;
-		other = swap;
-	}
-	return keys;
-}
+#define RUNSORT_NAME sort_columns
+#define RUNSORT_TYPE uint32
+#define RUNSORT_BEFORE(a, b) ((a) < (b))
+#define RUNSORT_LAST PG_UINT32_MAX
+#include "core/runsort.h"
 
 /* A float as an unsigned integer of the same order, and back. */
 static inline uint32
@@ -123,26 +76,26 @@ key_float(uint32 key)
 
 #define NEEDS_VALUES ((Size) -1)
 
-/* Sorts a short row without values; false where there are equal columns. */
-static bool
-sort_short(uint32 *cols, Size count)
+/* What it takes to put rows in order. */
+Size
+sparse_sort_memory(uint64 longest)
 {
+	return 2 * RUNSORT_ROOM(longest) * sizeof(uint64);
+}
+
+/* Sorts a row without values; false, with all still there, where columns are the same. */
+static bool
+sort_row(uint32 *cols, Size count, uint64 **keys)
+{
+	uint32	   *sorted = (uint32 *) keys[0];
 	bool		differ = true;
 	Size		i;
 
+	memcpy(sorted, cols, count * sizeof(uint32));
+	sorted = sort_columns(sorted, (uint32 *) keys[1], count, count);
 	for (i = 1; i < count; i++)
-	{
-		uint32		col = cols[i];
-		Size		k = i;
-
-		while (k > 0 && cols[k - 1] > col)
-		{
-			cols[k] = cols[k - 1];
-			k--;
-		}
-		cols[k] = col;
-		differ = differ && (k == 0 || cols[k - 1] < col);
-	}
+		differ &= sorted[i - 1] < sorted[i];
+	memcpy(cols, sorted, count * sizeof(uint32));
 	return differ;
 }
 
@@ -158,19 +111,15 @@ merge_row(uint32 *cols, float *values, Size count, uint64 **keys)
 	Size		kept = 0;
 	Size		i;
 
-	if (values == NULL && count <= SHORT)
-		return sort_short(cols, count) ? count : NEEDS_VALUES;
+	if (values == NULL)
+		return sort_row(cols, count, keys) ? count : NEEDS_VALUES;
 	for (i = 0; i < count; i++)
 	{
 		if ((i & 0xffff) == 0)
 			CHECK_FOR_INTERRUPTS();
-		keys[0][i] = (uint64) cols[i] << 32 | (values ? float_key(values[i]) : 0);
+		keys[0][i] = (uint64) cols[i] << 32 | float_key(values[i]);
 	}
-	sorted = sort_keys(keys[0], keys[1], count);
-	if (values == NULL)
-		for (i = 1; i < count; i++)
-			if (sorted[i] == sorted[i - 1])
-				return NEEDS_VALUES;
+	sorted = sort_keys(keys[0], keys[1], count, count);
 	for (i = 0; i < count;)
 	{
 		uint32		col = sorted[i] >> 32;
@@ -179,7 +128,7 @@ merge_row(uint32 *cols, float *values, Size count, uint64 **keys)
 
 		do
 		{
-			double		value = values ? key_float((uint32) sorted[i]) : 1;
+			double		value = key_float((uint32) sorted[i]);
 
 			sum += value;
 			absolute += fabs(value);
@@ -193,8 +142,7 @@ merge_row(uint32 *cols, float *values, Size count, uint64 **keys)
 					 errmsg("sum of weights is out of range"),
 					 errhint("Divide all weights by the same number.")));
 		cols[kept] = col;
-		if (values)
-			values[kept] = (float) sum;
+		values[kept] = (float) sum;
 		kept++;
 	}
 	return kept;
@@ -467,7 +415,7 @@ make_matrix(MemoryContext cxt, Triples *triples, Size memory, uint32 nrows, uint
 	filling->grouped = group_rows(triples, nrows, *valued);
 	longest = count_rows(triples, matrix->start, filling->places, nrows);
 	longest = Max(longest, 1);
-	memory -= Min(memory, 2 * longest * sizeof(uint64));
+	memory -= Min(memory, sparse_sort_memory(longest));
 	merging.room = Min(count, memory / (*valued ? 8 : 4));
 	merging.room_for_values = merging.room <= memory / 8;
 	if (merging.room >= longest && count <= MAX_PARTS * merging.room)
@@ -475,8 +423,8 @@ make_matrix(MemoryContext cxt, Triples *triples, Size memory, uint32 nrows, uint
 		matrix->cols = MemoryContextAllocHuge(cxt, merging.room * sizeof(uint32));
 		if (*valued)
 			matrix->values = MemoryContextAllocHuge(cxt, merging.room * sizeof(float));
-		merging.keys[0] = MemoryContextAllocHuge(cxt, longest * sizeof(uint64));
-		merging.keys[1] = MemoryContextAllocHuge(cxt, longest * sizeof(uint64));
+		merging.keys[0] = MemoryContextAllocHuge(cxt, sparse_sort_memory(longest) / 2);
+		merging.keys[1] = MemoryContextAllocHuge(cxt, sparse_sort_memory(longest) / 2);
 		done = make_rows(matrix, triples, filling, &merging, &needs_values);
 		pfree(merging.keys[0]);
 		pfree(merging.keys[1]);

@@ -39,6 +39,7 @@ sparse_col_ahead(const SparseMatrix *matrix, uint64 k)
  */
 typedef float (*TripleValue) (void *arg, float value, int64 time);
 
+extern Size sparse_sort_memory(uint64 longest);
 extern SparseMatrix *sparse_create(MemoryContext cxt, Triples *triples, Size memory, uint32 nrows,
 								   uint32 ncols, const uint32 *colmap,
 								   TripleValue value, void *arg);

@@ -6,7 +6,7 @@
  *		accumulate		adds up what the users of a row have, and may list what is touched
  *		read_touched	what there is for one of the list
  *		read_column		for any column
- *		find_large		which columns of a line of the cache have much
+ *		find_large_...	which columns of a line of the cache have much
  *		clear_row		leaves all as it was before
  *
  * What takes time is inlined with constants for the kind of accumulator, so that
@@ -78,6 +78,7 @@ typedef struct Accumulators
 #define FEW_BYTES (256 * 1024)	/* and so many bytes */
 #define LINE 64					/* bytes of a line of the cache */
 #define GROUP 64				/* neighbouring columns, of which the same is wanted */
+#define GROUPS 16				/* that are told what is wanted of them at a time */
 
 #define PART(product, type, field) \
 	((product)->field ? (const type *) ((const char *) (product) + (product)->field) : NULL)
@@ -182,14 +183,15 @@ typedef struct Adding
 /* Adds up what a user has; the new length of the list. */
 static pg_attribute_always_inline uint32
 add_list(const Adding *adding, Accumulator kind, Finding finding, const UserList *list,
-		 const float *values, double factor, uint32 ntouched)
+		 const float *values, uint32 item_bytes, double factor, uint32 ntouched)
 {
 	const char *item = list->items;
-	const char *end = item + (Size) list->count * adding->item_bytes;
+	const char *end = item + (Size) list->count * item_bytes;
 
-	for (; item < end; item += adding->item_bytes)
+#pragma GCC unroll 4
+	for (; item < end; item += item_bytes)
 	{
-		uint32		target = list_item(item, adding->item_bytes);
+		uint32		target = list_item(item, item_bytes);
 		double		add = values ? factor * *values++ : factor;
 		Cell	   *cell;
 
@@ -266,9 +268,11 @@ accumulate(Accumulators *acc, Accumulator kind, Finding finding, uint32 row)
 		take_steps(acc, list.count);
 		/* a loop of its own for each */
 		if (list.values)
-			ntouched = add_list(&adding, kind, finding, &list, list.values, factor, ntouched);
+			ntouched = add_list(&adding, kind, finding, &list, list.values, adding.item_bytes, factor, ntouched);
+		else if (adding.item_bytes == sizeof(uint16))
+			ntouched = add_list(&adding, kind, finding, &list, NULL, sizeof(uint16), factor, ntouched);
 		else
-			ntouched = add_list(&adding, kind, finding, &list, NULL, factor, ntouched);
+			ntouched = add_list(&adding, kind, finding, &list, NULL, adding.item_bytes, factor, ntouched);
 	}
 	return ntouched;
 }
@@ -399,7 +403,7 @@ typedef uint64 Words __attribute__((vector_size(16)));
 #define WORDS 8					/* of a line of the cache */
 #define LEAST_SUM 4.9406564584124654e-324	/* the first double above 0 */
 
-/* The body of find_large() for vectors of a type, and one of the least. */
+/* The body of find_large_...() for vectors of a type, and one of the least. */
 #define FIND_LARGE(type, all_least) \
 	do { \
 		const type *numbers = (const type *) line; \
@@ -410,22 +414,33 @@ typedef uint64 Words __attribute__((vector_size(16)));
 		large[3] = (Words) (numbers[3] >= bound); \
 	} while (0)
 
-/* Sets all bits of those numbers of a line that are least at least, and none of others; are there any? */
 static pg_attribute_always_inline bool
-find_large(const void *line, Accumulator kind, Finding finding, double least, Words *large)
+any_large(const Words *large)
 {
-	Words		any;
+	Words		any = large[0] | large[1] | large[2] | large[3];
 
-	if (finding == BY_SUM)
-		FIND_LARGE(Sums, ((Sums) {least, least}));
-	else if (kind == IN_BYTES)
+	return (any[0] | any[1]) != 0;
+}
+
+/* Sets all bits of those counts of a line that are least at least, and none of others; are there any? */
+static pg_attribute_always_inline bool
+find_large_counts(const void *line, Accumulator kind, uint32 least, Words *large)
+{
+	if (kind == IN_BYTES)
 		FIND_LARGE(Bytes, (Bytes) {0} + (uint8) least);
 	else if (kind == IN_SHORTS)
 		FIND_LARGE(Shorts, (Shorts) {0} + (uint16) least);
 	else
-		FIND_LARGE(Counts, (Counts) {0} + (uint32) least);
-	any = large[0] | large[1] | large[2] | large[3];
-	return (any[0] | any[1]) != 0;
+		FIND_LARGE(Counts, (Counts) {0} + least);
+	return any_large(large);
+}
+
+/* The same with sums. */
+static pg_attribute_always_inline bool
+find_large_sums(const void *line, double least, Words *large)
+{
+	FIND_LARGE(Sums, ((Sums) {least, least}));
+	return any_large(large);
 }
 
 /* So many bytes of 0, whole lines of the cache. */
@@ -493,7 +508,7 @@ accumulators_begin(Accumulators *acc, const Product *product)
 	}
 	/* one more: the place of a target that is there already is written too */
 	acc->touched = MemoryContextAllocHuge(CurrentMemoryContext, (targets + 1) * sizeof(uint32));
-	acc->wanted = palloc(((Size) product->ncols / GROUP + 4) * sizeof(uint32));
+	acc->wanted = palloc(((Size) product->ncols / GROUP + GROUPS) * sizeof(uint32));
 }
 
 /* What the next row needs, as not every process comes to need all. */

@@ -15,37 +15,24 @@
 
 #include "similarity/best.h"
 
-#define SHORT 12				/* sorted by insertion */
+#define RUNSORT_NAME sort_falling
+#define RUNSORT_TYPE uint64
+#define RUNSORT_BEFORE(a, b) ((a) > (b))
+#define RUNSORT_LAST 0
+#include "core/runsort.h"
+
+#define SHORT (2 * RUNSORT_RUN)	/* not parted any more */
 
 /* Allocates the list in the current memory context. */
 void
 best_init(Best *best, int n)
 {
 	best->n = n;
-	best->capacity = 2 * n + 200;
-	best->keys = palloc_array(uint64, best->capacity);
-	best->scratch = palloc_array(uint64, best->capacity);
+	best->limit = 2 * n + 16;
+	best->keys = palloc_array(uint64, RUNSORT_ROOM(best->limit + BEST_ROOM));
+	best->scratch = palloc_array(uint64, RUNSORT_ROOM(best->limit + BEST_ROOM));
 	best->seed = 1;
 	best_reset(best);
-}
-
-static void
-insertion_sort(uint64 *keys, int count)
-{
-	int			i;
-
-	for (i = 1; i < count; i++)
-	{
-		uint64		key = keys[i];
-		int			place = i;
-
-		while (place > 0 && key > keys[place - 1])
-		{
-			keys[place] = keys[place - 1];
-			place--;
-		}
-		keys[place] = key;
-	}
 }
 
 /* One of the keys, by chance, so that no data is bad: the middle one of three. */
@@ -87,34 +74,30 @@ partition(Best *best, int low, int high, uint64 pivot)
 	return left;
 }
 
-/*
- * Puts the places from first to last - 1 in order, and what belongs before or
- * behind them there, without any order: quicksort that leaves out what nobody
- * looks at.
- */
-static void
-sort_part(Best *best, int low, int high, int first, int last)
-{
-	while (high - low > SHORT)
-	{
-		int			middle = partition(best, low, high, choose_pivot(best, low, high));
-
-		if (first < middle && low < middle)
-			sort_part(best, low, middle, first, last);
-		if (last <= middle)
-			return;
-		low = middle;
-	}
-	insertion_sort(best->keys + low, high - low);
-}
-
 /* Throws away all but the greatest n. */
 void
 best_cut(Best *best)
 {
+	int			low = 0;
+	int			high = best->count;
+	uint64		rest[SHORT];
+	uint64		other[SHORT];
+
 	if (best->count <= best->n)
 		return;
-	sort_part(best, 0, best->count, best->n - 1, best->n);
+	/* the least of them is between low and high: what is before is greater, what is behind less */
+	while (high - low > SHORT)
+	{
+		int			middle = partition(best, low, high, choose_pivot(best, low, high));
+
+		if (best->n <= middle)
+			high = middle;
+		else
+			low = middle;
+	}
+	memcpy(rest, best->keys + low, (high - low) * sizeof(uint64));
+	memcpy(best->keys + low, sort_falling(rest, other, high - low, high - low),
+		   (high - low) * sizeof(uint64));
 	best->count = best->n;
 	best->bound = best->keys[best->n - 1];
 }
@@ -123,6 +106,12 @@ best_cut(Best *best)
 void
 best_sort(Best *best)
 {
-	sort_part(best, 0, best->count, 0, Min(best->n, best->count));
+	uint64	   *sorted = sort_falling(best->keys, best->scratch, best->count, best->n);
+
+	if (sorted != best->keys)
+	{
+		best->scratch = best->keys;
+		best->keys = sorted;
+	}
 	best->count = Min(best->n, best->count);
 }

@@ -10,13 +10,15 @@
 
 #include "core/compat.h"
 
+#define BEST_ROOM 128			/* keys that can be reserved at a time */
+
 typedef struct Best
 {
 	uint64	   *keys;			/* no two are the same */
 	uint64	   *scratch;
 	int			n;
 	int			count;
-	int			capacity;
+	int			limit;			/* of count; there is room for BEST_ROOM more */
 	uint64		bound;			/* what is not above is not among the greatest */
 	uint32		seed;			/* of the choice of pivots */
 } Best;
@@ -32,6 +34,14 @@ best_reset(Best *best)
 	best->bound = 0;
 }
 
+/* Makes room for BEST_ROOM keys that are written without a look at it. */
+static inline void
+best_reserve(Best *best)
+{
+	if (best->count >= best->limit)
+		best_cut(best);
+}
+
 /* Offers a key, other than 0. */
 static inline void
 best_offer(Best *best, uint64 key)
@@ -39,7 +49,7 @@ best_offer(Best *best, uint64 key)
 	/* no branch: which of them pass nobody can predict */
 	best->keys[best->count] = key;
 	best->count += key > best->bound;
-	if (best->count == best->capacity)
+	if (best->count >= best->limit)
 		best_cut(best);
 }
 

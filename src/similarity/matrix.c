@@ -41,9 +41,9 @@ side_alloc(SimilarityBuild *build, Side *side)
 	side->users = alloc_zero(build->cxt, count, sizeof(uint32));
 }
 
-/* Numbers of interactions of the items of the dictionary, up to most. */
+/* Numbers of interactions of the items of the dictionary, up to POPULAR. */
 static uint32 *
-count_interactions(SimilarityBuild *build, Side *side, uint32 most)
+count_interactions(SimilarityBuild *build, Side *side)
 {
 	uint32	   *counts = alloc_zero(build->cxt, side->nitems, sizeof(uint32));
 	TripleBatch batch;
@@ -57,7 +57,7 @@ count_interactions(SimilarityBuild *build, Side *side, uint32 most)
 		{
 			if ((k & 0xffff) == 0)
 				CHECK_FOR_INTERRUPTS();
-			counts[batch.cols[k]] += counts[batch.cols[k]] < most;
+			counts[batch.cols[k]] += counts[batch.cols[k]] < POPULAR;
 		}
 	}
 	return counts;
@@ -77,9 +77,9 @@ number_items(SimilarityBuild *build, Side *side)
 	uint32	   *ranks;
 	uint32	   *numbers;
 	uint32	   *counts;
-	uint32		most = (uint32) Min(triples_count(side->triples), POPULAR);
 	uint32	   *items;			/* of the dictionary, by rank */
-	uint32	   *places;			/* of the first item with so many interactions less than most */
+	uint32	   *places;			/* of the first item with so many interactions less than the greatest number */
+	uint32		greatest = 0;
 	uint32		i;
 
 	if (side->nitems > MANY_ITEMS && iddict_is_sorted(side->ids.dict))
@@ -91,20 +91,22 @@ number_items(SimilarityBuild *build, Side *side)
 	side->by_rank = MemoryContextAllocHuge(build->cxt, count * sizeof(uint32));
 	numbers = MemoryContextAllocHuge(build->cxt, count * sizeof(uint32));
 	items = MemoryContextAllocHuge(build->cxt, count * sizeof(uint32));
-	counts = count_interactions(build, side, most);
-	places = alloc_zero(build->cxt, most + 2, sizeof(uint32));
+	counts = count_interactions(build, side);
+	for (i = 0; i < side->nitems; i++)
+		greatest = Max(greatest, counts[i]);
+	places = alloc_zero(build->cxt, (Size) greatest + 2, sizeof(uint32));
 	for (i = 0; i < side->nitems; i++)
 	{
 		if ((i & 0xffff) == 0)
 			CHECK_FOR_INTERRUPTS();
 		items[ranks[i]] = i;
-		places[most - counts[i] + 1]++;
+		places[greatest - counts[i] + 1]++;
 	}
-	for (i = 0; i <= most; i++)
+	for (i = 0; i <= greatest; i++)
 		places[i + 1] += places[i];
 	for (i = 0; i < side->nitems; i++)
 	{
-		uint32		number = places[most - counts[items[i]]]++;
+		uint32		number = places[greatest - counts[items[i]]]++;
 
 		if ((i & 0xffff) == 0)
 			CHECK_FOR_INTERRUPTS();
@@ -233,7 +235,7 @@ matrix_memory_error(SimilarityBuild *build, Side *side, uint32 nusers)
 	triples_visit(side->triples, count_of_users, counts);
 	for (i = 0; i < nusers; i++)
 		longest = Max(longest, counts[i]);
-	needed += interactions * (sizeof(uint32) + sizeof(float)) + longest * 2 * sizeof(uint64);
+	needed += interactions * (sizeof(uint32) + sizeof(float)) + sparse_sort_memory(longest);
 	/* arrays that grow are up to twice as large as what is in them */
 	needed += Min(2 * collected, cross ? 3 * needed : needed);
 	similarity_memory_error(interactions, nusers, side->nitems, needed,

@@ -43,7 +43,6 @@
  */
 #include "core/compat.h"
 
-#include <float.h>
 #include <math.h>
 
 #include "similarity/accumulator.h"
@@ -76,7 +75,7 @@ typedef struct Worker
 } Worker;
 
 #define SAMPLE 8				/* one of so many is looked at first */
-#define CHUNK 256				/* touched columns that are scored at a time */
+#define CHUNK BEST_ROOM			/* touched columns that are scored at a time */
 #define COUNTS_A_STEP 16		/* that can be looked at in the time that a list takes for an addition */
 #define COUNTS_A_REACH 8		/* the same where few get into the list */
 #define SUMS_A_STEP 2
@@ -97,6 +96,7 @@ typedef struct RowScore
 	uint32		same;			/* the item itself as a column */
 	double		factor;
 	double		users;
+	bool		plain;			/* all of them are their product with that of the column */
 	bool		by_count;		/* a constant, too */
 } RowScore;
 
@@ -109,6 +109,7 @@ row_score(const Worker *worker, uint32 row, bool by_count)
 	score.same = own_column(product, row);
 	score.factor = PART(product, double, row_factor)[row];
 	score.users = product->row_count ? PART(product, uint32, row_count)[row] : 0;
+	score.plain = !by_count && product->shrink == 0 && product->min_together <= 1 && product->min_llr == 0;
 	score.by_count = by_count;
 	return score;
 }
@@ -185,38 +186,71 @@ pass_touched(Worker *worker, Accumulator kind, const RowScore *row, uint32 k, ui
 	return npassed;
 }
 
-/* Scores what was touched. */
+/*
+ * Scores those from the first to last - 1 of the list, or of what was touched if it is
+ * NULL: as score_target() does it, where there is nothing but a product to be worked out.
+ */
 static pg_attribute_always_inline void
-score_touched(Worker *worker, Accumulator kind, const RowScore *row, uint32 ntouched)
+score_plainly(Worker *worker, Accumulator kind, const RowScore *row, const uint32 *list,
+			  uint32 first, uint32 last)
 {
 	const Product *product = worker->product;
+	const double *col_factor = PART(product, double, col_factor);
+	const uint32 *col_rank = PART(product, uint32, col_rank);
+	const int	rank_bits = product->rank_bits;
+	const uint64 mask = (UINT64CONST(1) << rank_bits) - 1;
+	Best	   *best = &worker->best;
+	uint64	   *keys = best->keys;
+	uint64		bound = Max(best->bound, mask);	/* nothing has a score of 0 */
+	int			count = best->count;
+	uint32		k;
+
+	for (k = first; k < last; k++)
+	{
+		Cell		cell = read_touched(&worker->acc, kind, list ? list[k] : k);
+		double		score = cell.sum * row->factor * col_factor[cell.target];
+		uint64		key = score_bits(score, rank_bits) |
+			(mask - (col_rank ? col_rank[cell.target] : cell.target));
+
+		keys[count] = key;
+		count += (key > bound) & (cell.target != row->same);
+	}
+	best->count = count;
+}
+
+/* Scores what was touched. */
+static pg_attribute_always_inline void
+score_touched(Worker *worker, Accumulator kind, Finding finding, const RowScore *row, uint32 ntouched)
+{
+	const Product *product = worker->product;
+	/* what has reached its count has passed */
+	bool		all = row->by_count || worker->ranges == NULL || finding == BY_REACH;
 	uint32		start;
 	uint32		k;
 
 	for (start = 0; start < ntouched; start += CHUNK)
 	{
-		uint32		end = Min(start + CHUNK, ntouched);
-		uint32		npassed;
+		const uint32 *list = all ? NULL : worker->passed;
+		uint32		first = all ? start : 0;
+		uint32		last = Min(start + CHUNK, ntouched);
 
-		take_steps(&worker->acc, end - start);
-		if (row->by_count || worker->ranges == NULL)
+		take_steps(&worker->acc, last - start);
+		if (!all)
+			last = pass_touched(worker, kind, row, start, last);
+		for (k = 0; !all && k < last; k++)
 		{
-			for (k = start; k < end; k++)
-				score_target(worker, row, read_touched(&worker->acc, kind, k));
-			continue;
-		}
-		npassed = pass_touched(worker, kind, row, start, end);
-		for (k = 0; k < npassed; k++)
-		{
-			uint32		target = read_touched(&worker->acc, kind, worker->passed[k]).target;
+			uint32		target = read_touched(&worker->acc, kind, list[k]).target;
 
 			__builtin_prefetch(PART(product, double, col_factor) + target);
 			if (product->col_rank)
 				__builtin_prefetch(PART(product, uint32, col_rank) + target);
 		}
-		for (k = 0; k < npassed; k++)
-			score_target(worker, row,
-						 read_touched(&worker->acc, kind, worker->passed[k]));
+		best_reserve(&worker->best);
+		if (!row->by_count && row->plain)
+			score_plainly(worker, kind, row, list, first, last);
+		else
+			for (k = first; k < last; k++)
+				score_target(worker, row, read_touched(&worker->acc, kind, list ? list[k] : k));
 	}
 }
 
@@ -244,19 +278,77 @@ sample_touched(Worker *worker, Accumulator kind, const RowScore *row, uint32 nto
 		guess_target(worker, row, read_touched(&worker->acc, kind, k), k);
 }
 
+typedef float Floats __attribute__((vector_size(16)));
+typedef int32 Ints __attribute__((vector_size(16)));
+
+/* As macros: not every machine can pass vectors to a function. */
+#define FLOATS_OF(number) ((Floats) {number, number, number, number})
+#define CHOOSE(first, a, b) ((Floats) (((Ints) (a) & (first)) | ((Ints) (b) & ~(first))))
+
+/* Where the inverse of a group is: of GROUPS every fourth one, so that four vectors become one of bytes. */
+static inline uint32
+inverse_place(uint32 group)
+{
+	return group / GROUPS * GROUPS + group % 4 * 4 + group % GROUPS / 4;
+}
+
+/*
+ * What a row's columns have to be counted, at least, for a score that is rounded to that
+ * of the bound, for each GROUP.  Rounding makes it less rather than more, and it is not
+ * more than the greatest number of this width: what is found has to be scored anyway.
+ */
+static pg_attribute_always_inline void
+set_wanted(Worker *worker, Accumulator kind, const RowScore *row, uint64 bound)
+{
+	const double sum = row->by_count ? 0 : least_sum(worker->product, row, bound);
+	const float scale = (float) (Min(sum, 1e18) * (1 - 1e-6));
+	const float greatest = kind == IN_BYTES ? PG_UINT8_MAX : kind == IN_SHORTS ? PG_UINT16_MAX : 1e9f;
+	const float together = (float) Max(Min(worker->product->min_together, PG_UINT8_MAX), 1);
+	const Floats factor = FLOATS_OF(scale);
+	const Floats most = FLOATS_OF(greatest);
+	const Floats least = FLOATS_OF(together);
+	uint32		i;
+	int			k;
+	int			place;
+
+	for (i = 0; i < worker->product->ncols / GROUP + 1; i += GROUPS)
+	{
+		Ints		bytes = {0};
+
+		for (k = 0; k < 4; k++)
+		{
+			Floats		wanted;
+			Ints		counts;
+
+			memcpy(&wanted, worker->inverses + i + 4 * k, sizeof(wanted));
+			wanted *= factor;
+			wanted = CHOOSE(wanted < most, wanted, most);
+			wanted = CHOOSE(wanted > least, wanted, least);
+			counts = __builtin_convertvector(wanted, Ints);
+			/* up to the next whole number; what is true is -1 */
+			counts -= __builtin_convertvector(counts, Floats) < wanted;
+#ifdef WORDS_BIGENDIAN
+			bytes = bytes << 8 | counts;
+#else
+			bytes |= counts << (8 * k);
+#endif
+			for (place = 0; kind != IN_BYTES && place < 4; place++)
+				set_number(worker->acc.wanted, kind, i + 4 * place + k, counts[place]);
+		}
+		if (kind == IN_BYTES)
+			memcpy((char *) worker->acc.wanted + i, &bytes, sizeof(bytes));
+	}
+}
+
 /* Scores what was added up, by a look at all columns. */
 static pg_attribute_always_inline void
 score_all(Worker *worker, Accumulator kind, Finding finding, const RowScore *row)
 {
-	const Product *product = worker->product;
 	const uint32 width = finding == BY_SUM ? sizeof(double) : width_of(kind);
 	const char *numbers = finding == BY_SUM ? (const char *) worker->acc.sums : (const char *) worker->acc.counts;
-	const double most = finding == BY_SUM ? DBL_MAX :
-		kind == IN_BYTES ? PG_UINT8_MAX : kind == IN_SHORTS ? PG_UINT16_MAX : PG_UINT32_MAX;
-	/* anything, if no more is wanted */
-	const double least = finding == BY_SUM ? LEAST_SUM : Max(product->min_together, 1);
-	uint32		nlines = (uint32) (((Size) product->ncols * width + LINE - 1) / LINE);
-	double		sum = least_sum(product, row, worker->best.bound);
+	uint32		nlines = (uint32) (((Size) worker->product->ncols * width + LINE - 1) / LINE);
+	double		sum = 0;
+	uint64		bound = PG_UINT64_MAX;
 	uint32		k;
 
 	take_steps(&worker->acc, nlines);
@@ -264,16 +356,25 @@ score_all(Worker *worker, Accumulator kind, Finding finding, const RowScore *row
 	{
 		uint32		line = worker->rising ? nlines - 1 - k : k;
 		uint32		column = line * (LINE / width);
-		double		wanted = row->by_count ? 0 : sum * worker->ranges[column / GROUP].inverse;
 		Words		large[4];
+		bool		found;
 		int			i;
 
-		wanted = Max(wanted, least);
-		/* counts are whole numbers */
-		if (finding == BY_COUNT)
-			wanted = ceil(wanted);
-		if (wanted > most ||
-			!find_large(numbers + (Size) line * LINE, kind, finding, wanted, large))
+		if (worker->best.bound != bound)
+		{
+			bound = worker->best.bound;
+			if (finding != BY_SUM)
+				set_wanted(worker, kind, row, bound);
+			else if (!row->by_count)
+				sum = least_sum(worker->product, row, bound);
+		}
+		if (finding == BY_SUM)
+			found = find_large_sums(numbers + (Size) line * LINE,
+									Max(sum * worker->ranges[column / GROUP].inverse, LEAST_SUM), large);
+		else
+			found = find_large_counts(numbers + (Size) line * LINE, kind,
+									  number_at(worker->acc.wanted, kind, column / GROUP), large);
+		if (!found)
 			continue;
 		take_steps(&worker->acc, LINE / width);
 		for (i = 0; i < WORDS; i++, column += sizeof(uint64) / width)
@@ -284,8 +385,6 @@ score_all(Worker *worker, Accumulator kind, Finding finding, const RowScore *row
 				score_target(worker, row,
 							 read_column(&worker->acc, kind, finding, column + next_place(&word, width)));
 		}
-		if (!row->by_count)
-			sum = least_sum(product, row, worker->best.bound);
 	}
 }
 
@@ -342,45 +441,6 @@ guess_for(Worker *worker, uint64 users)
 	return &worker->guesses[4 * log + ((number >> (log - 2)) & 3)];
 }
 
-typedef float Floats __attribute__((vector_size(16)));
-typedef int32 Ints __attribute__((vector_size(16)));
-
-/*
- * What a row's columns have to be counted, at least, for a score as good as the guess.
- * Rounding makes it less rather than more; what a count of this width cannot reach
- * becomes any number.
- */
-static pg_attribute_always_inline void
-set_wanted(Worker *worker, Accumulator kind, uint32 row, double guess)
-{
-	const Product *product = worker->product;
-	RowScore	score = row_score(worker, row, false);
-	int32		least = (int32) Max(Min(product->min_together, PG_UINT8_MAX), 1);
-	double		sum = least_sum(product, &score, score_bits(guess, product->rank_bits));
-	float		factor = (float) (Min(sum, 1e18) * (1 - 1e-6));
-	const Floats factors = {factor, factor, factor, factor};
-	const Floats limit = {1e9, 1e9, 1e9, 1e9};
-	uint32		i;
-
-	for (i = 0; i < product->ncols / GROUP + 1; i += 4)
-	{
-		Floats		wanted;
-		Ints		counts;
-		Ints		low;
-		int			k;
-
-		memcpy(&wanted, worker->inverses + i, sizeof(wanted));
-		wanted *= factors;
-		low = wanted < limit;
-		wanted = (Floats) (((Ints) wanted & low) | ((Ints) limit & ~low));
-		counts = __builtin_convertvector(wanted, Ints);
-		/* up to the next whole number; what is true is -1 */
-		counts -= __builtin_convertvector(counts, Floats) < wanted;
-		for (k = 0; k < 4; k++)
-			set_number(worker->acc.wanted, kind, i + k, Max(counts[k], least));
-	}
-}
-
 /* What the worst of the best n is at least, by a sample; with the rank as a score has it. */
 static pg_attribute_always_inline uint64
 sample_row(Worker *worker, Accumulator kind, Finding finding, const RowScore *row, uint32 ntouched)
@@ -422,7 +482,7 @@ find_best(Worker *worker, Accumulator kind, Finding finding, uint32 row, uint32 
 		best_reset(best);
 		best->bound = bound;
 		if (finding == BY_LIST || (finding == BY_REACH && first))
-			score_touched(worker, kind, &score, ntouched);
+			score_touched(worker, kind, finding, &score, ntouched);
 		else
 			score_all(worker, kind, finding == BY_REACH ? BY_COUNT : finding, &score);
 		if (best->count >= best->n || bound == 0)
@@ -469,7 +529,11 @@ work_out_row(Worker *worker, Accumulator kind, Finding finding, uint32 row, Neig
 
 	accumulators_need(&worker->acc, kind, finding);
 	if (finding == BY_REACH)
-		set_wanted(worker, kind, rank, *guess);
+	{
+		RowScore	score = row_score(worker, rank, false);
+
+		set_wanted(worker, kind, &score, score_bits(*guess, worker->product->rank_bits));
+	}
 	ntouched = accumulate(&worker->acc, kind, finding, row);
 	if (worker->settings)
 		count = select_for_settings(worker, kind, rank, ntouched, result);
@@ -498,7 +562,7 @@ find_ranges(Worker *worker)
 	if (product->ncols > MANY_ITEMS || product->shrink > 1e100)
 		return;
 	worker->ranges = palloc0_array(Range, ngroups);
-	worker->inverses = palloc0_array(float, ngroups + 3);
+	worker->inverses = palloc0_array(float, ngroups + GROUPS);
 	for (i = 0; i < product->ncols && col_factor; i++)
 	{
 		Range	   *range = &worker->ranges[i / GROUP];
@@ -511,7 +575,7 @@ find_ranges(Worker *worker)
 		range->inverse = range->inverse == 0 ? inverse : Min(range->inverse, inverse);
 	}
 	for (i = 0; i < ngroups; i++)
-		worker->inverses[i] = (float) Min(worker->ranges[i].inverse, 1e18);
+		worker->inverses[inverse_place(i)] = (float) Min(worker->ranges[i].inverse, 1e18);
 	worker->rising = product->ncols > 0 &&
 		worker->ranges[0].inverse > worker->ranges[(product->ncols - 1) / GROUP].inverse;
 }
