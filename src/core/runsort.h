@@ -6,8 +6,7 @@
  * Runs of 8 are put in order by a network, and merged, from both ends at once,
  * so that neither end can be reached too early.  What it takes is then the same
  * for all data, and several times less than where the processor has to guess how
- * each comparison turns out.  Of long arrays some times less than a comparison
- * function, but more than quicksort of what is in order already.
+ * each comparison turns out.
  *
  * As with lib/simplehash.h the includer says what is to be defined:
  *

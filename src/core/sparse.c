@@ -76,7 +76,7 @@ key_float(uint32 key)
 
 #define NEEDS_VALUES ((Size) -1)
 
-/* What it takes to put rows in order. */
+/* Bytes that it takes to put rows of so many entries at most in order. */
 Size
 sparse_sort_memory(uint64 longest)
 {

@@ -177,7 +177,6 @@ typedef struct Adding
 	const void *wanted;
 	uint32	   *touched;
 	const double *factors;		/* of columns, to be asked for early; or NULL */
-	uint32		item_bytes;
 } Adding;
 
 /* Adds up what a user has; the new length of the list. */
@@ -252,7 +251,7 @@ accumulate(Accumulators *acc, Accumulator kind, Finding finding, uint32 row)
 	const Adding adding = {
 		acc->counts, acc->sums, acc->table, acc->shift,
 		kind == IN_TABLE ? acc->table_cells : acc->cells, acc->wanted, acc->touched,
-		product->ncols > MANY_ITEMS ? PART(product, double, col_factor) : NULL, product->item_bytes
+		product->ncols > MANY_ITEMS ? PART(product, double, col_factor) : NULL
 	};
 	uint32		ntouched = 0;
 	uint64		end = row_start[row + 1];
@@ -268,11 +267,11 @@ accumulate(Accumulators *acc, Accumulator kind, Finding finding, uint32 row)
 		take_steps(acc, list.count);
 		/* a loop of its own for each */
 		if (list.values)
-			ntouched = add_list(&adding, kind, finding, &list, list.values, adding.item_bytes, factor, ntouched);
-		else if (adding.item_bytes == sizeof(uint16))
+			ntouched = add_list(&adding, kind, finding, &list, list.values, product->item_bytes, factor, ntouched);
+		else if (product->item_bytes == sizeof(uint16))
 			ntouched = add_list(&adding, kind, finding, &list, NULL, sizeof(uint16), factor, ntouched);
 		else
-			ntouched = add_list(&adding, kind, finding, &list, NULL, adding.item_bytes, factor, ntouched);
+			ntouched = add_list(&adding, kind, finding, &list, NULL, product->item_bytes, factor, ntouched);
 	}
 	return ntouched;
 }

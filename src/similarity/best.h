@@ -49,8 +49,7 @@ best_offer(Best *best, uint64 key)
 	/* no branch: which of them pass nobody can predict */
 	best->keys[best->count] = key;
 	best->count += key > best->bound;
-	if (best->count >= best->limit)
-		best_cut(best);
+	best_reserve(best);
 }
 
 #endif							/* RECSYS_BEST_H */

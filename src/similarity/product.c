@@ -186,6 +186,23 @@ pass_touched(Worker *worker, Accumulator kind, const RowScore *row, uint32 k, ui
 	return npassed;
 }
 
+/* Asks for what the scores of those that have passed need. */
+static pg_attribute_always_inline void
+prefetch_passed(Worker *worker, Accumulator kind, uint32 npassed)
+{
+	const Product *product = worker->product;
+	uint32		k;
+
+	for (k = 0; k < npassed; k++)
+	{
+		uint32		target = read_touched(&worker->acc, kind, worker->passed[k]).target;
+
+		__builtin_prefetch(PART(product, double, col_factor) + target);
+		if (product->col_rank)
+			__builtin_prefetch(PART(product, uint32, col_rank) + target);
+	}
+}
+
 /*
  * Scores those from the first to last - 1 of the list, or of what was touched if it is
  * NULL: as score_target() does it, where there is nothing but a product to be worked out.
@@ -222,7 +239,6 @@ score_plainly(Worker *worker, Accumulator kind, const RowScore *row, const uint3
 static pg_attribute_always_inline void
 score_touched(Worker *worker, Accumulator kind, Finding finding, const RowScore *row, uint32 ntouched)
 {
-	const Product *product = worker->product;
 	/* what has reached its count has passed */
 	bool		all = row->by_count || worker->ranges == NULL || finding == BY_REACH;
 	uint32		start;
@@ -236,17 +252,12 @@ score_touched(Worker *worker, Accumulator kind, Finding finding, const RowScore 
 
 		take_steps(&worker->acc, last - start);
 		if (!all)
-			last = pass_touched(worker, kind, row, start, last);
-		for (k = 0; !all && k < last; k++)
 		{
-			uint32		target = read_touched(&worker->acc, kind, list[k]).target;
-
-			__builtin_prefetch(PART(product, double, col_factor) + target);
-			if (product->col_rank)
-				__builtin_prefetch(PART(product, uint32, col_rank) + target);
+			last = pass_touched(worker, kind, row, start, last);
+			prefetch_passed(worker, kind, last);
 		}
 		best_reserve(&worker->best);
-		if (!row->by_count && row->plain)
+		if (row->plain)
 			score_plainly(worker, kind, row, list, first, last);
 		else
 			for (k = first; k < last; k++)
