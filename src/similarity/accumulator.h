@@ -73,6 +73,7 @@ typedef struct Accumulators
 
 #define AHEAD 8					/* users whose items are asked for before they are needed */
 #define TABLE_STEPS 16384		/* of a row that the table is used for, at most */
+#define TABLE_PLACES 8			/* of the table for each that may be touched: where few meet, branches go as expected */
 #define BYTES_A_STEP 32			/* that can be cleared in the time that a column of a list takes */
 #define FEW_COLUMNS 24576		/* so many cells fit into a cache */
 #define FEW_BYTES (256 * 1024)	/* and so many bytes */
@@ -450,7 +451,7 @@ alloc_places(Size size)
 															   MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO));
 }
 
-/* Can a row use the table?  If so, sets its size, twice what may be touched. */
+/* Can a row use the table?  If so, sets its size. */
 static bool
 fits_table(Accumulators *acc, uint32 row)
 {
@@ -467,7 +468,7 @@ fits_table(Accumulators *acc, uint32 row)
 		steps += product_list_at(product, row_users[k])[0];
 	if (steps > TABLE_STEPS)
 		return false;
-	acc->shift = 31 - pg_leftmost_one_pos32(2 * Max((uint32) steps, 1) - 1);
+	acc->shift = 31 - pg_leftmost_one_pos32(TABLE_PLACES * Max((uint32) steps, 1) - 1);
 	return true;
 }
 
@@ -502,7 +503,7 @@ accumulators_begin(Accumulators *acc, const Product *product)
 	acc->weighted = product->row_values || product->valued || product->weighted;
 	if (targets > (acc->weighted ? FEW_COLUMNS : FEW_BYTES))
 	{
-		acc->table = alloc_places(2 * TABLE_STEPS * sizeof(uint16));
+		acc->table = alloc_places(TABLE_PLACES * TABLE_STEPS * sizeof(uint16));
 		acc->table_cells = alloc_places((TABLE_STEPS + 1) * sizeof(Cell));
 	}
 	/* one more: the place of a target that is there already is written too */

@@ -57,6 +57,7 @@ typedef struct Range
 } Range;
 
 #define GUESSES 128				/* for numbers of users, four for each doubling */
+#define SHRINKS 256				/* counts of which the shrinkage is kept */
 
 /* State of one process. */
 typedef struct Worker
@@ -68,6 +69,7 @@ typedef struct Worker
 	float	   *inverses;		/* of ranges */
 	bool		rising;			/* the last columns have greater factors than the first */
 	double		guesses[GUESSES];	/* of the score of the worst of the best n of a row, by its users; 0: none yet */
+	double		shrinks[SHRINKS];	/* what a score of so many users is multiplied with */
 	Best		best;
 	Best		sample;
 	Settings   *settings;		/* where the row is for all of some settings */
@@ -96,7 +98,7 @@ typedef struct RowScore
 	uint32		same;			/* the item itself as a column */
 	double		factor;
 	double		users;
-	bool		plain;			/* all of them are their product with that of the column */
+	bool		plain;			/* all of them are their product with that of the column, be it shrunk */
 	bool		by_count;		/* a constant, too */
 } RowScore;
 
@@ -109,15 +111,21 @@ row_score(const Worker *worker, uint32 row, bool by_count)
 	score.same = own_column(product, row);
 	score.factor = PART(product, double, row_factor)[row];
 	score.users = product->row_count ? PART(product, uint32, row_count)[row] : 0;
-	score.plain = !by_count && product->shrink == 0 && product->min_together <= 1 && product->min_llr == 0;
+	score.plain = !by_count && product->min_together <= 1 && product->min_llr == 0;
 	score.by_count = by_count;
 	return score;
 }
 
-static pg_attribute_always_inline double
-shrunk(const Product *product, double score, uint32 count)
+static inline double
+shrinkage(const Product *product, uint32 count)
 {
-	return product->shrink > 0 ? score * (count / (count + product->shrink)) : score;
+	return product->shrink > 0 ? count / (count + product->shrink) : 1;
+}
+
+static pg_attribute_always_inline double
+shrunk(const Worker *worker, double score, uint32 count)
+{
+	return score * (likely(count < SHRINKS) ? worker->shrinks[count] : shrinkage(worker->product, count));
 }
 
 /*
@@ -157,7 +165,7 @@ score_target(Worker *worker, const RowScore *row, Cell cell)
 	else
 		score = similarity_count_score(product->measure, cell.count, row->users, col_count[target],
 									   product->users);
-	score = shrunk(product, score, cell.count);
+	score = shrunk(worker, score, cell.count);
 	if (!(score > 0) || (bits = score_bits(score, product->rank_bits)) == 0)
 		return;
 	if (product->min_llr > 0 &&
@@ -180,7 +188,7 @@ pass_touched(Worker *worker, Accumulator kind, const RowScore *row, uint32 k, ui
 		Cell		cell = read_touched(&worker->acc, kind, k);
 
 		passed[npassed] = k;
-		npassed += shrunk(worker->product, cell.sum, cell.count) >=
+		npassed += shrunk(worker, cell.sum, cell.count) >=
 			least * ranges[cell.target / GROUP].inverse;
 	}
 	return npassed;
@@ -225,7 +233,7 @@ score_plainly(Worker *worker, Accumulator kind, const RowScore *row, const uint3
 	for (k = first; k < last; k++)
 	{
 		Cell		cell = read_touched(&worker->acc, kind, list ? list[k] : k);
-		double		score = cell.sum * row->factor * col_factor[cell.target];
+		double		score = shrunk(worker, cell.sum * row->factor * col_factor[cell.target], cell.count);
 		uint64		key = score_bits(score, rank_bits) |
 			(mask - (col_rank ? col_rank[cell.target] : cell.target));
 
@@ -270,7 +278,7 @@ static pg_attribute_always_inline void
 guess_target(Worker *worker, const RowScore *row, Cell cell, uint32 k)
 {
 	const Product *product = worker->product;
-	double		score = shrunk(product, cell.sum * row->factor *
+	double		score = shrunk(worker, cell.sum * row->factor *
 							   worker->ranges[cell.target / GROUP].least, cell.count);
 	uint64		bits;
 
@@ -596,6 +604,7 @@ product_begin(const void *shared)
 {
 	Worker	   *worker = palloc0_object(Worker);
 	const Product *product = (const Product *) shared;
+	uint32		count;
 
 	worker->product = product;
 	accumulators_begin(&worker->acc, product);
@@ -605,6 +614,8 @@ product_begin(const void *shared)
 	worker->filling.row_users = (uint32 *) worker->acc.row_users;
 	worker->filling.row_values = (float *) worker->acc.row_values;
 	worker->passed = palloc_array(uint32, CHUNK + 1);
+	for (count = 0; count < SHRINKS; count++)
+		worker->shrinks[count] = shrinkage(product, count);
 	find_ranges(worker);
 	if (product->settings)
 		worker->settings = settings_create(PART(product, SettingList, settings), product->ncols);
