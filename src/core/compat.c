@@ -9,6 +9,8 @@
 
 #if PG_VERSION_NUM < 150000
 
+#include "storage/smgr.h"
+#include "utils/rel.h"
 #include "utils/tuplestore.h"
 
 /*
@@ -36,6 +38,13 @@ recsys_materialized_srf(FunctionCallInfo fcinfo)
 											  false, work_mem);
 	rsinfo->setDesc = CreateTupleDescCopy(rsinfo->expectedDesc);
 	MemoryContextSwitchTo(old);
+}
+
+SMgrRelation
+recsys_relation_smgr(Relation rel)
+{
+	RelationOpenSmgr(rel);
+	return rel->rd_smgr;
 }
 
 #endif

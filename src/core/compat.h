@@ -105,6 +105,25 @@ extern void recsys_materialized_srf(FunctionCallInfo fcinfo);
 	ReadRecentBuffer((rel)->rd_locator, MAIN_FORKNUM, block, buffer)
 #endif
 
+/* the file of a relation, and whole new pages of it into the WAL: several at a time since 15, and with other types since 16 */
+#if PG_VERSION_NUM < 150000
+#define relation_smgr(rel) recsys_relation_smgr(rel)
+extern struct SMgrRelationData *recsys_relation_smgr(struct RelationData *rel);
+#define log_pages(rel, n, blocks, pages) \
+	do { \
+		for (int page_ = 0; page_ < (n); page_++) \
+			log_newpage(&(rel)->rd_node, MAIN_FORKNUM, (blocks)[page_], (pages)[page_], true); \
+	} while (0)
+#elif PG_VERSION_NUM < 160000
+#define relation_smgr(rel) RelationGetSmgr(rel)
+#define log_pages(rel, n, blocks, pages) \
+	log_newpages(&(rel)->rd_node, MAIN_FORKNUM, n, blocks, pages, true)
+#else
+#define relation_smgr(rel) RelationGetSmgr(rel)
+#define log_pages(rel, n, blocks, pages) \
+	log_newpages(&(rel)->rd_locator, MAIN_FORKNUM, n, blocks, pages, true)
+#endif
+
 /* whether to wake the receiver up at once can be said since 15 */
 #if PG_VERSION_NUM < 150000
 #define send_to_queue(queue, size, data) shm_mq_send(queue, size, data, false)

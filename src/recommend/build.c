@@ -194,14 +194,15 @@ write_item(Build *build, const SimilarityRow *row)
 	values[3] = PointerGetDatum(model_array(row->neighbours, row->n, &build->item));
 	values[4] = PointerGetDatum(model_scores(row->scores, row->n));
 	values[5] = Int64GetDatum(fingerprint);
+	if (build->load)
+		model_load_put(build->load, values);
 	MemoryContextSwitchTo(old);
 
 	progress_update(build->nitems);
 	if (old_row && old_row->content == hash_content(values + 1))
 		return;
-	if (build->load)
-		model_load_put(build->load, values);
-	else if (SPI_execute_plan(build->upsert, values, NULL, false, 0) != SPI_OK_INSERT)
+	if (build->load == NULL &&
+		SPI_execute_plan(build->upsert, values, NULL, false, 0) != SPI_OK_INSERT)
 		elog(ERROR, "could not write the model");
 	build->nchanged++;
 }

@@ -3,41 +3,63 @@
  * load.c
  *		Writing all rows of a model that was created just now.
  *
- * Nobody else sees the table yet, and nothing is in it: its rows are written
- * by whole pages, as COPY does it, and its indexes are made afterwards.  That
- * is several times as fast as a statement for each row.
+ * Nobody else sees the table yet, and nothing is in it: its indexes are made
+ * afterwards, and its pages outside of the shared buffers, each of which goes
+ * to the file and to the WAL once, as CREATE INDEX and CLUSTER do it.  COPY would
+ * first make the file longer, then write the page again when its buffer is
+ * needed.  Where somebody decodes the WAL into changes of rows, of which pages have
+ * none, or the table is not a heap, rows are inserted as COPY does it, many at a time.
  *
  *-------------------------------------------------------------------------
  */
 #include "core/compat.h"
 
 #include "access/heapam.h"
+#include "access/heaptoast.h"
 #include "access/htup_details.h"
 #include "access/table.h"
 #include "access/tableam.h"
 #include "access/xact.h"
+#include "access/xloginsert.h"
+#include "catalog/catalog.h"
 #include "catalog/pg_type.h"
 #include "executor/tuptable.h"
+#include "pgstat.h"
 #include "storage/bufmgr.h"
+#include "storage/bufpage.h"
+#include "storage/smgr.h"
 #include "utils/array.h"
 #include "utils/rel.h"
 
 #include "recommend/recommend.h"
 
-/* Rows that are written at a time, by number and by size. */
+/* Pages that are written at a time: as many as fit into a record of WAL. */
+#define BATCH_PAGES XLR_MAX_BLOCK_ID
+
+/* Rows that are inserted at a time, by number and by size. */
 #define BATCH_ROWS 500
 #define BATCH_BYTES (64 * 1024)
 
+#define PAGE_ALIGN 4096			/* of buffers, for direct I/O */
+
 struct ModelLoad
 {
-	MemoryContext batch_cxt;	/* of what only a batch needs */
 	Relation	rel;
 	CommandId	cid;
+	bool	   *nulls;
+	/* of pages that are made here; NULL: rows are inserted */
+	Page		pages[BATCH_PAGES];
+	char	   *buffer;
+	int			npages;			/* that have something; rows go to the last */
+	BlockNumber block;			/* of the first */
+	Size		reserve;		/* that is to stay free in each */
+	TransactionId xid;
+	/* of rows that are inserted */
+	MemoryContext batch_cxt;	/* of what only a batch needs */
 	BulkInsertState bistate;
 	TupleTableSlot *slots[BATCH_ROWS];
 	int			nrows;			/* in the batch */
 	Size		size;
-	bool	   *nulls;
 };
 
 /* Was the table created in this transaction, and has no index yet? */
@@ -51,6 +73,33 @@ model_is_new(Oid model)
 	return new;
 }
 
+static void
+begin_pages(ModelLoad *load)
+{
+	char	   *start;
+	int			i;
+
+	load->buffer = palloc(BATCH_PAGES * BLCKSZ + PAGE_ALIGN);
+	start = (char *) TYPEALIGN(PAGE_ALIGN, load->buffer);
+	for (i = 0; i < BATCH_PAGES; i++)
+		load->pages[i] = (Page) (start + i * BLCKSZ);
+	load->reserve = RelationGetTargetPageFreeSpace(load->rel, HEAP_DEFAULT_FILLFACTOR);
+	load->xid = GetCurrentTransactionId();
+}
+
+static void
+begin_inserting(ModelLoad *load)
+{
+	int			i;
+
+	/* its first block stays with it, and is enough for most batches */
+	load->batch_cxt = AllocSetContextCreate(CurrentMemoryContext, "recsys model batch",
+											0, 4 * BATCH_BYTES, ALLOCSET_DEFAULT_MAXSIZE);
+	load->bistate = GetBulkInsertState();
+	for (i = 0; i < BATCH_ROWS; i++)
+		load->slots[i] = MakeSingleTupleTableSlot(RelationGetDescr(load->rel), &TTSOpsHeapTuple);
+}
+
 /*
  * Starts to load a new model of so many columns.  NULL where its rows have to
  * be written by statements, as somebody's event trigger has put something on it.
@@ -61,7 +110,6 @@ model_load_begin(Oid model, int natts)
 	Relation	rel = table_open(model, RowExclusiveLock);
 	TupleDesc	tupdesc = RelationGetDescr(rel);
 	ModelLoad  *load;
-	int			i;
 
 	if (rel->rd_rel->relhasrules || rel->rd_rel->relrowsecurity || rel->trigdesc ||
 		rel->rd_rel->relkind != RELKIND_RELATION || tupdesc->natts != natts ||
@@ -71,20 +119,94 @@ model_load_begin(Oid model, int natts)
 		return NULL;
 	}
 	load = palloc0_object(ModelLoad);
-	/* its first block stays with it, and is enough for most batches */
-	load->batch_cxt = AllocSetContextCreate(CurrentMemoryContext, "recsys model batch",
-											0, 4 * BATCH_BYTES, ALLOCSET_DEFAULT_MAXSIZE);
 	load->rel = rel;
 	load->cid = GetCurrentCommandId(true);
-	load->bistate = GetBulkInsertState();
 	load->nulls = palloc0_array(bool, natts);
-	for (i = 0; i < BATCH_ROWS; i++)
-		load->slots[i] = MakeSingleTupleTableSlot(tupdesc, &TTSOpsHeapTuple);
+	if (rel->rd_tableam == GetHeapamTableAmRoutine() && !RelationIsLogicallyLogged(rel))
+		begin_pages(load);
+	else
+		begin_inserting(load);
 	return load;
 }
 
+/*
+ * Writes the pages to the file, and then to the WAL.  The other way round a
+ * checkpoint in between would leave the record behind without the page; so a
+ * crash leaves pages of a table that nobody sees.  What was written the next
+ * checkpoint brings to the disk, as it has been told.
+ */
 static void
-write_batch(ModelLoad *load)
+write_pages(ModelLoad *load)
+{
+	SMgrRelation smgr = relation_smgr(load->rel);
+	BlockNumber blocks[BATCH_PAGES];
+	int			i;
+
+	CHECK_FOR_INTERRUPTS();
+	for (i = 0; i < load->npages; i++)
+	{
+		blocks[i] = load->block + i;
+		PageSetChecksumInplace(load->pages[i], blocks[i]);
+		smgrextend(smgr, MAIN_FORKNUM, blocks[i], load->pages[i], false);
+	}
+	if (RelationNeedsWAL(load->rel))
+		log_pages(load->rel, load->npages, blocks, load->pages);
+	load->block += load->npages;
+	load->npages = 0;
+}
+
+/* Turns to another page, with room for a row. */
+static Page
+next_page(ModelLoad *load)
+{
+	Page		page;
+
+	if (load->npages == BATCH_PAGES)
+		write_pages(load);
+	page = load->pages[load->npages++];
+	PageInit(page, BLCKSZ, 0);
+	return page;
+}
+
+/* Puts a row, as this command has inserted it, onto a page. */
+static void
+put_on_page(ModelLoad *load, HeapTuple tuple)
+{
+	HeapTupleHeader header = tuple->t_data;
+	Page		page = load->npages > 0 ? load->pages[load->npages - 1] : next_page(load);
+	OffsetNumber place;
+	Size		size;
+
+	header->t_infomask &= ~HEAP_XACT_MASK;
+	header->t_infomask2 &= ~HEAP2_XACT_MASK;
+	header->t_infomask |= HEAP_XMAX_INVALID;
+	HeapTupleHeaderSetXmin(header, load->xid);
+	HeapTupleHeaderSetCmin(header, load->cid);
+	HeapTupleHeaderSetXmax(header, InvalidTransactionId);
+	tuple->t_tableOid = RelationGetRelid(load->rel);
+	if (HeapTupleHasExternal(tuple) || tuple->t_len > TOAST_TUPLE_THRESHOLD)
+	{
+		tuple = heap_toast_insert_or_update(load->rel, tuple, NULL, HEAP_INSERT_SKIP_FSM);
+		header = tuple->t_data;
+	}
+
+	size = MAXALIGN(tuple->t_len);
+	if (size > MaxHeapTupleSize)
+		ereport(ERROR,
+				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+				 errmsg("row is too big: size %zu, maximum size %zu", size, MaxHeapTupleSize)));
+	/* a row that leaves less free than it should has a page of its own */
+	if (PageGetHeapFreeSpace(page) < size + load->reserve && PageGetMaxOffsetNumber(page) > 0)
+		page = next_page(load);
+	ItemPointerSet(&header->t_ctid, load->block + load->npages - 1,
+				   OffsetNumberNext(PageGetMaxOffsetNumber(page)));
+	place = PageAddItem(page, (Item) header, tuple->t_len, InvalidOffsetNumber, false, true);
+	if (place != ItemPointerGetOffsetNumber(&header->t_ctid))
+		elog(ERROR, "could not put a row onto a page");
+}
+
+static void
+insert_batch(ModelLoad *load)
 {
 	MemoryContext old = MemoryContextSwitchTo(load->batch_cxt);
 	int			i;
@@ -99,34 +221,55 @@ write_batch(ModelLoad *load)
 	load->size = 0;
 }
 
-/* Adds a row, none of whose columns is NULL. */
+/* Adds a row, none of whose columns is NULL, in a memory context of the row. */
 void
 model_load_put(ModelLoad *load, Datum *values)
 {
-	MemoryContext old = MemoryContextSwitchTo(load->batch_cxt);
-	HeapTuple	tuple = heap_form_tuple(RelationGetDescr(load->rel), values, load->nulls);
+	MemoryContext old;
+	HeapTuple	tuple;
 
+	if (load->buffer)
+	{
+		put_on_page(load, heap_form_tuple(RelationGetDescr(load->rel), values, load->nulls));
+		pgstat_count_heap_insert(load->rel, 1);
+		return;
+	}
+	old = MemoryContextSwitchTo(load->batch_cxt);
+	tuple = heap_form_tuple(RelationGetDescr(load->rel), values, load->nulls);
 	MemoryContextSwitchTo(old);
 	load->size += tuple->t_len;
 	ExecStoreHeapTuple(tuple, load->slots[load->nrows++], true);
 	if (load->nrows == BATCH_ROWS || load->size > BATCH_BYTES)
-		write_batch(load);
+		insert_batch(load);
+}
+
+static void
+end_inserting(ModelLoad *load)
+{
+	int			i;
+
+	if (load->nrows > 0)
+		insert_batch(load);
+	FreeBulkInsertState(load->bistate);
+	table_finish_bulk_insert(load->rel, TABLE_INSERT_SKIP_FSM);
+	for (i = 0; i < BATCH_ROWS; i++)
+		ExecDropSingleTupleTableSlot(load->slots[i]);
+	MemoryContextDelete(load->batch_cxt);
 }
 
 /* Writes what is left, and lets later commands see the rows. */
 void
 model_load_end(ModelLoad *load)
 {
-	int			i;
-
-	if (load->nrows > 0)
-		write_batch(load);
-	FreeBulkInsertState(load->bistate);
-	table_finish_bulk_insert(load->rel, TABLE_INSERT_SKIP_FSM);
-	for (i = 0; i < BATCH_ROWS; i++)
-		ExecDropSingleTupleTableSlot(load->slots[i]);
+	if (load->buffer == NULL)
+		end_inserting(load);
+	else
+	{
+		if (load->npages > 0)
+			write_pages(load);
+		pfree(load->buffer);
+	}
 	table_close(load->rel, NoLock);
-	MemoryContextDelete(load->batch_cxt);
 	pfree(load->nulls);
 	pfree(load);
 	CommandCounterIncrement();
