@@ -116,16 +116,14 @@ row_score(const Worker *worker, uint32 row, bool by_count)
 	return score;
 }
 
-static inline double
-shrinkage(const Product *product, uint32 count)
-{
-	return product->shrink > 0 ? count / (count + product->shrink) : 1;
-}
-
 static pg_attribute_always_inline double
 shrunk(const Worker *worker, double score, uint32 count)
 {
-	return score * (likely(count < SHRINKS) ? worker->shrinks[count] : shrinkage(worker->product, count));
+	double		shrink = worker->product->shrink;
+
+	if (shrink == 0)
+		return score;
+	return score * (count < SHRINKS ? worker->shrinks[count] : count / (count + shrink));
 }
 
 /*
@@ -614,8 +612,8 @@ product_begin(const void *shared)
 	worker->filling.row_users = (uint32 *) worker->acc.row_users;
 	worker->filling.row_values = (float *) worker->acc.row_values;
 	worker->passed = palloc_array(uint32, CHUNK + 1);
-	for (count = 0; count < SHRINKS; count++)
-		worker->shrinks[count] = shrinkage(product, count);
+	for (count = 1; count < SHRINKS; count++)
+		worker->shrinks[count] = count / (count + product->shrink);
 	find_ranges(worker);
 	if (product->settings)
 		worker->settings = settings_create(PART(product, SettingList, settings), product->ncols);
