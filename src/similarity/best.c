@@ -7,7 +7,8 @@
  * selection throws away all but the greatest n, the least of which is the new
  * bound.  That costs a few steps for each key that passes, where a heap would
  * cost a walk through its levels, and none of the steps is a branch that
- * depends on the keys.
+ * depends on the keys.  Up to 64 of them are found by vectors where the processor
+ * has those that it takes (top64.c).
  *
  *-------------------------------------------------------------------------
  */
@@ -29,8 +30,9 @@ best_init(Best *best, int n)
 {
 	best->n = n;
 	best->limit = 2 * n + 16;
-	best->keys = palloc_array(uint64, RUNSORT_ROOM(best->limit + BEST_ROOM));
-	best->scratch = palloc_array(uint64, RUNSORT_ROOM(best->limit + BEST_ROOM));
+	best->keys = palloc_array(uint64, TOP64_ROOM(best->limit + BEST_ROOM));
+	best->scratch = palloc_array(uint64, TOP64_ROOM(best->limit + BEST_ROOM));
+	best->by_vectors = n <= TOP64_KEYS && top64_available();
 	best->seed = 1;
 	best_reset(best);
 }
@@ -85,6 +87,13 @@ best_cut(Best *best)
 
 	if (best->count <= best->n)
 		return;
+	if (best->by_vectors)
+	{
+		top64_sort(best->keys, best->count);
+		best->count = best->n;
+		best->bound = best->keys[best->n - 1];
+		return;
+	}
 	/* the least of them is between low and high: what is before is greater, what is behind less */
 	while (high - low > SHORT)
 	{
@@ -106,8 +115,12 @@ best_cut(Best *best)
 void
 best_sort(Best *best)
 {
-	uint64	   *sorted = sort_falling(best->keys, best->scratch, best->count, best->n);
+	uint64	   *sorted = best->keys;
 
+	if (best->by_vectors && best->count > SHORT)
+		top64_sort(best->keys, best->count);
+	else
+		sorted = sort_falling(best->keys, best->scratch, best->count, best->n);
 	if (sorted != best->keys)
 	{
 		best->scratch = best->keys;

@@ -1,0 +1,213 @@
+/*-------------------------------------------------------------------------
+ *
+ * top64.c
+ *		The greatest 64 of many keys, in falling order, by vectors of 512 bits.
+ *
+ * What best.c does step by step this does for 8 keys at a time, where the
+ * processor can: that is found out when it runs, and both give the same.
+ *
+ * 64 keys are 8 vectors.  A network puts the keys of each place of these in order,
+ * and after a transposition each vector is in order; then two and two are merged,
+ * as are the results (Batcher's bitonic merge): of one falling sequence and another
+ * one turned round, the greater and the smaller ones of each place are bitonic, and
+ * none of the smaller ones is above any of the greater ones.  Of more than 64 keys,
+ * each 64 are put in order so, and merged with the best until then.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "core/compat.h"
+
+#include "similarity/best.h"
+
+#if defined(__x86_64__) && defined(__GNUC__)
+
+#include <immintrin.h>
+
+#define WIDE __attribute__((target("avx512f")))
+#define INLINE static inline WIDE __attribute__((always_inline))
+#define VECTORS (TOP64_KEYS / 8)
+
+/* The greater ones of each place go to a, the others to b. */
+#define ORDER(a, b) \
+	do { \
+		__m512i		greater = _mm512_max_epu64(a, b); \
+		b = _mm512_min_epu64(a, b); \
+		a = greater; \
+	} while (0)
+
+/* The same within a vector: keys with those of partners, which get the smaller one where the mask has them. */
+#define ORDER_WITHIN(a, partners, mask) \
+	do { \
+		__m512i		other = partners; \
+		a = _mm512_mask_min_epu64(_mm512_max_epu64(a, other), mask, a, other); \
+	} while (0)
+
+/* Puts the keys of each place in order: the network of runsort.h. */
+INLINE void
+order_places(__m512i *keys)
+{
+	ORDER(keys[0], keys[2]);
+	ORDER(keys[1], keys[3]);
+	ORDER(keys[4], keys[6]);
+	ORDER(keys[5], keys[7]);
+	ORDER(keys[0], keys[4]);
+	ORDER(keys[1], keys[5]);
+	ORDER(keys[2], keys[6]);
+	ORDER(keys[3], keys[7]);
+	ORDER(keys[0], keys[1]);
+	ORDER(keys[2], keys[3]);
+	ORDER(keys[4], keys[5]);
+	ORDER(keys[6], keys[7]);
+	ORDER(keys[2], keys[4]);
+	ORDER(keys[3], keys[5]);
+	ORDER(keys[1], keys[4]);
+	ORDER(keys[3], keys[6]);
+	ORDER(keys[1], keys[2]);
+	ORDER(keys[3], keys[4]);
+	ORDER(keys[5], keys[6]);
+}
+
+/* Turns places into vectors: pairs of keys first, then pairs of pairs. */
+INLINE void
+transpose(__m512i *keys)
+{
+	__m512i		pairs[2][4];
+	int			odd;
+	int			i;
+
+#pragma GCC unroll 8
+	for (i = 0; i < 4; i++)
+	{
+		pairs[0][i] = _mm512_unpacklo_epi64(keys[2 * i], keys[2 * i + 1]);
+		pairs[1][i] = _mm512_unpackhi_epi64(keys[2 * i], keys[2 * i + 1]);
+	}
+#pragma GCC unroll 8
+	for (odd = 0; odd < 2; odd++)
+	{
+		__m512i		a = _mm512_shuffle_i64x2(pairs[odd][0], pairs[odd][1], 0x44);
+		__m512i		b = _mm512_shuffle_i64x2(pairs[odd][0], pairs[odd][1], 0xee);
+		__m512i		c = _mm512_shuffle_i64x2(pairs[odd][2], pairs[odd][3], 0x44);
+		__m512i		d = _mm512_shuffle_i64x2(pairs[odd][2], pairs[odd][3], 0xee);
+
+		keys[odd] = _mm512_shuffle_i64x2(a, c, 0x88);
+		keys[2 + odd] = _mm512_shuffle_i64x2(a, c, 0xdd);
+		keys[4 + odd] = _mm512_shuffle_i64x2(b, d, 0x88);
+		keys[6 + odd] = _mm512_shuffle_i64x2(b, d, 0xdd);
+	}
+}
+
+/* Puts a bitonic sequence of so many vectors, a power of two, in order. */
+INLINE void
+order_bitonic(__m512i *keys, int count)
+{
+	int			distance;
+	int			i;
+
+#pragma GCC unroll 8
+	for (distance = count / 2; distance > 0; distance /= 2)
+#pragma GCC unroll 8
+		for (i = 0; i < count; i++)
+			if ((i & distance) == 0)
+				ORDER(keys[i], keys[i + distance]);
+#pragma GCC unroll 8
+	for (i = 0; i < count; i++)
+	{
+		ORDER_WITHIN(keys[i], _mm512_shuffle_i64x2(keys[i], keys[i], 0x4e), 0xf0);
+		ORDER_WITHIN(keys[i], _mm512_permutex_epi64(keys[i], 0x4e), 0xcc);
+		ORDER_WITHIN(keys[i], _mm512_permutex_epi64(keys[i], 0xb1), 0xaa);
+	}
+}
+
+INLINE __m512i
+turned_round(__m512i keys)
+{
+	return _mm512_permutexvar_epi64(_mm512_set_epi64(0, 1, 2, 3, 4, 5, 6, 7), keys);
+}
+
+/* Merges two sequences of so many vectors that lie side by side. */
+INLINE void
+merge(__m512i *keys, int count)
+{
+	__m512i		second[VECTORS / 2];
+	int			i;
+
+#pragma GCC unroll 8
+	for (i = 0; i < count; i++)
+		second[i] = turned_round(keys[2 * count - 1 - i]);
+#pragma GCC unroll 8
+	for (i = 0; i < count; i++)
+	{
+		keys[count + i] = _mm512_min_epu64(keys[i], second[i]);
+		keys[i] = _mm512_max_epu64(keys[i], second[i]);
+	}
+	order_bitonic(keys, count);
+	order_bitonic(keys + count, count);
+}
+
+INLINE void
+load_in_order(const uint64 *from, __m512i *keys)
+{
+	int			i;
+
+#pragma GCC unroll 8
+	for (i = 0; i < VECTORS; i++)
+		keys[i] = _mm512_loadu_si512(from + 8 * i);
+	order_places(keys);
+	transpose(keys);
+#pragma GCC unroll 8
+	for (i = 0; i < VECTORS; i += 2)
+		merge(keys + i, 1);
+#pragma GCC unroll 8
+	for (i = 0; i < VECTORS; i += 4)
+		merge(keys + i, 2);
+	merge(keys, 4);
+}
+
+/*
+ * Puts the greatest of so many keys, 64 at most, first and in falling order; there
+ * has to be room for TOP64_ROOM(count), and what is behind them is lost.
+ */
+WIDE void
+top64_sort(uint64 *keys, int count)
+{
+	__m512i		best[VECTORS];
+	__m512i		other[VECTORS];
+	int			i;
+	int			k;
+
+	memset(keys + count, 0, (TOP64_ROOM(count) - count) * sizeof(uint64));
+	load_in_order(keys, best);
+	for (k = TOP64_KEYS; k < count; k += TOP64_KEYS)
+	{
+		load_in_order(keys + k, other);
+#pragma GCC unroll 8
+		for (i = 0; i < VECTORS; i++)
+			best[i] = _mm512_max_epu64(best[i], turned_round(other[VECTORS - 1 - i]));
+		order_bitonic(best, VECTORS);
+	}
+#pragma GCC unroll 8
+	for (i = 0; i < VECTORS; i++)
+		_mm512_storeu_si512(keys + 8 * i, best[i]);
+}
+
+bool
+top64_available(void)
+{
+	return __builtin_cpu_supports("avx512f");
+}
+
+#else
+
+void
+top64_sort(uint64 *keys, int count)
+{
+	elog(ERROR, "not for this processor");
+}
+
+bool
+top64_available(void)
+{
+	return false;
+}
+
+#endif
