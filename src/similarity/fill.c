@@ -103,7 +103,10 @@ free_factors(SimilarityBuild *build)
 static void
 fill_items(SimilarityBuild *build, Product *product, const Side *rows, const Side *cols)
 {
+	const SimilarityOptions *options = &build->options;
 	bool		swapped = rows_are_targets(build);
+	bool		symmetric = rows == cols && options->alpha == options->beta &&
+		options->measure != MEASURE_P3ALPHA && options->measure != MEASURE_RP3BETA;
 	uint32		i;
 
 	for (i = 0; i < rows->nitems; i++)
@@ -125,6 +128,7 @@ fill_items(SimilarityBuild *build, Product *product, const Side *rows, const Sid
 			CHECK_FOR_INTERRUPTS();
 		if (product->col_factor)
 			PART(product, double, col_factor)[i] =
+				symmetric ? PART(product, double, row_factor)[side_rank(rows, i)] :
 				swapped ? source_factor(build, i) : target_factor(build, i);
 		if (product->col_count)
 			PART(product, uint32, col_count)[i] = cols->count[i];
