@@ -98,6 +98,7 @@ typedef struct RowScore
 	uint32		same;			/* the item itself as a column */
 	double		factor;
 	double		users;
+	double		shrink;
 	bool		plain;			/* all of them are their product with that of the column, be it shrunk */
 	bool		by_count;		/* a constant, too */
 } RowScore;
@@ -111,19 +112,18 @@ row_score(const Worker *worker, uint32 row, bool by_count)
 	score.same = own_column(product, row);
 	score.factor = PART(product, double, row_factor)[row];
 	score.users = product->row_count ? PART(product, uint32, row_count)[row] : 0;
+	score.shrink = product->shrink;
 	score.plain = !by_count && product->min_together <= 1 && product->min_llr == 0;
 	score.by_count = by_count;
 	return score;
 }
 
 static pg_attribute_always_inline double
-shrunk(const Worker *worker, double score, uint32 count)
+shrunk(const Worker *worker, const RowScore *row, double score, uint32 count)
 {
-	double		shrink = worker->product->shrink;
-
-	if (shrink == 0)
+	if (row->shrink == 0)
 		return score;
-	return score * (count < SHRINKS ? worker->shrinks[count] : count / (count + shrink));
+	return score * (count < SHRINKS ? worker->shrinks[count] : count / (count + row->shrink));
 }
 
 /*
@@ -163,7 +163,7 @@ score_target(Worker *worker, const RowScore *row, Cell cell)
 	else
 		score = similarity_count_score(product->measure, cell.count, row->users, col_count[target],
 									   product->users);
-	score = shrunk(worker, score, cell.count);
+	score = shrunk(worker, row, score, cell.count);
 	if (!(score > 0) || (bits = score_bits(score, product->rank_bits)) == 0)
 		return;
 	if (product->min_llr > 0 &&
@@ -186,7 +186,7 @@ pass_touched(Worker *worker, Accumulator kind, const RowScore *row, uint32 k, ui
 		Cell		cell = read_touched(&worker->acc, kind, k);
 
 		passed[npassed] = k;
-		npassed += shrunk(worker, cell.sum, cell.count) >=
+		npassed += shrunk(worker, row, cell.sum, cell.count) >=
 			least * ranges[cell.target / GROUP].inverse;
 	}
 	return npassed;
@@ -231,7 +231,7 @@ score_plainly(Worker *worker, Accumulator kind, const RowScore *row, const uint3
 	for (k = first; k < last; k++)
 	{
 		Cell		cell = read_touched(&worker->acc, kind, list ? list[k] : k);
-		double		score = shrunk(worker, cell.sum * row->factor * col_factor[cell.target], cell.count);
+		double		score = shrunk(worker, row, cell.sum * row->factor * col_factor[cell.target], cell.count);
 		uint64		key = score_bits(score, rank_bits) |
 			(mask - (col_rank ? col_rank[cell.target] : cell.target));
 
@@ -276,7 +276,7 @@ static pg_attribute_always_inline void
 guess_target(Worker *worker, const RowScore *row, Cell cell, uint32 k)
 {
 	const Product *product = worker->product;
-	double		score = shrunk(worker, cell.sum * row->factor *
+	double		score = shrunk(worker, row, cell.sum * row->factor *
 							   worker->ranges[cell.target / GROUP].least, cell.count);
 	uint64		bits;
 
