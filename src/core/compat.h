@@ -105,7 +105,7 @@ extern void recsys_materialized_srf(FunctionCallInfo fcinfo);
 	ReadRecentBuffer((rel)->rd_locator, MAIN_FORKNUM, block, buffer)
 #endif
 
-/* the file of a relation, and whole new pages of it into the WAL: several at a time since 15, and with other types since 16 */
+/* the file of a relation, and whole new pages of it into the WAL: the former since 15, and the latter with other types since 16 */
 #if PG_VERSION_NUM < 150000
 #define relation_smgr(rel) recsys_relation_smgr(rel)
 extern struct SMgrRelationData *recsys_relation_smgr(struct RelationData *rel);

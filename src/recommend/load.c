@@ -20,7 +20,9 @@
 #include "access/table.h"
 #include "access/tableam.h"
 #include "access/xact.h"
+#include "access/xlog.h"
 #include "access/xloginsert.h"
+#include "access/xlogrecord.h"
 #include "catalog/catalog.h"
 #include "catalog/pg_type.h"
 #include "executor/tuptable.h"
@@ -40,7 +42,7 @@
 #define BATCH_ROWS 500
 #define BATCH_BYTES (64 * 1024)
 
-#define PAGE_ALIGN 4096			/* of buffers, for direct I/O */
+#define BUFFER_ALIGN 4096		/* for direct I/O */
 
 struct ModelLoad
 {
@@ -79,8 +81,8 @@ begin_pages(ModelLoad *load)
 	char	   *start;
 	int			i;
 
-	load->buffer = palloc(BATCH_PAGES * BLCKSZ + PAGE_ALIGN);
-	start = (char *) TYPEALIGN(PAGE_ALIGN, load->buffer);
+	load->buffer = palloc(BATCH_PAGES * BLCKSZ + BUFFER_ALIGN);
+	start = (char *) TYPEALIGN(BUFFER_ALIGN, load->buffer);
 	for (i = 0; i < BATCH_PAGES; i++)
 		load->pages[i] = (Page) (start + i * BLCKSZ);
 	load->reserve = RelationGetTargetPageFreeSpace(load->rel, HEAP_DEFAULT_FILLFACTOR);
@@ -134,22 +136,32 @@ model_load_begin(Oid model, int natts)
  * checkpoint in between would leave the record behind without the page; so a
  * crash leaves pages of a table that nobody sees.  What was written the next
  * checkpoint brings to the disk, as it has been told.
+ *
+ * A page says where the WAL was before its record: if that is behind the place
+ * from which recovery would start, so is the record, and the next change of the
+ * page need not log all of it again.
  */
 static void
 write_pages(ModelLoad *load)
 {
-	SMgrRelation smgr = relation_smgr(load->rel);
+	bool		logged = RelationNeedsWAL(load->rel);
+	XLogRecPtr	lsn = logged ? GetXLogInsertRecPtr() : InvalidXLogRecPtr;
 	BlockNumber blocks[BATCH_PAGES];
+	SMgrRelation smgr;
 	int			i;
 
 	CHECK_FOR_INTERRUPTS();
+	smgr = relation_smgr(load->rel);
+	if (smgrnblocks(smgr, MAIN_FORKNUM) != load->block)
+		elog(ERROR, "table \"%s\" has become longer", RelationGetRelationName(load->rel));
 	for (i = 0; i < load->npages; i++)
 	{
 		blocks[i] = load->block + i;
+		PageSetLSN(load->pages[i], lsn);
 		PageSetChecksumInplace(load->pages[i], blocks[i]);
 		smgrextend(smgr, MAIN_FORKNUM, blocks[i], load->pages[i], false);
 	}
-	if (RelationNeedsWAL(load->rel))
+	if (logged)
 		log_pages(load->rel, load->npages, blocks, load->pages);
 	load->block += load->npages;
 	load->npages = 0;

@@ -19,7 +19,8 @@
 
 #include "similarity/best.h"
 
-#if defined(__x86_64__) && defined(__GNUC__)
+/* older compilers do not look whether the operating system saves such vectors */
+#if defined(__x86_64__) && (defined(__clang__) || __GNUC__ >= 8)
 
 #include <immintrin.h>
 
