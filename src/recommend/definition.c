@@ -322,27 +322,11 @@ create_model(Oid relid, Oid item_type, Oid item_collation)
 	return depend_on_definition(relid, name);
 }
 
-/* Sets a parameter until AtEOXact_GUC() closes the nest level. */
-void
-set_local(const char *name, const char *value)
-{
-	(void) set_config_option(name, value, PGC_USERSET, PGC_S_SESSION,
-							 GUC_ACTION_SAVE, true, 0, false);
-}
-
-/*
- * Gives a model that was created just now its indexes.  Its rows are in the
- * order of their items, so that there is nothing to sort for the first, and what
- * several processes find would have to be merged.
- */
+/* Gives a model that was created just now its indexes. */
 void
 index_model(const char *model)
 {
-	int			level = NewGUCNestLevel();
-
-	set_local("max_parallel_maintenance_workers", "0");
 	execute_command(psprintf("ALTER TABLE %s ADD PRIMARY KEY (item)", model));
-	AtEOXact_GUC(false, level);
 	execute_command(psprintf("CREATE INDEX ON %s (popularity DESC, item)", model));
 }
 

@@ -245,7 +245,6 @@ extern char *column_type(Oid type, const char *brackets, Oid collation);
 extern Oid	depend_on_definition(Oid relid, const char *table);
 extern Oid	create_model(Oid relid, Oid item_type, Oid item_collation);
 extern void check_table_free(Oid relid, const char *table);
-extern void set_local(const char *name, const char *value);
 extern void index_model(const char *model);
 
 /* load.c */
