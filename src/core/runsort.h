@@ -19,7 +19,7 @@
  *
  * sorts count keys, or of these those that are the first wanted ones.  Both
  * arrays have room for RUNSORT_ROOM(count); the result is in either, which is
- * returned.
+ * returned.  Without RUNSORT_NAME there is only the network.
  *
  *-------------------------------------------------------------------------
  */
@@ -32,14 +32,26 @@
 #define RUNSORT_CONCAT(a, b) CppConcat(a, b)
 #define RUNSORT_ROOM(count) (((Size) (count) + RUNSORT_RUN - 1) / RUNSORT_RUN * RUNSORT_RUN)
 
+/* 19 comparisons of 8 places, as few as there can be (Knuth, The Art of Computer Programming 3, 5.3.4). */
+#define RUNSORT_NETWORK(ORDER) \
+	do { \
+		ORDER(0, 2); ORDER(1, 3); ORDER(4, 6); ORDER(5, 7); \
+		ORDER(0, 4); ORDER(1, 5); ORDER(2, 6); ORDER(3, 7); \
+		ORDER(0, 1); ORDER(2, 3); ORDER(4, 5); ORDER(6, 7); \
+		ORDER(2, 4); ORDER(3, 5); \
+		ORDER(1, 4); ORDER(3, 6); \
+		ORDER(1, 2); ORDER(3, 4); ORDER(5, 6); \
+	} while (0)
+
 #endif							/* RECSYS_RUNSORT_H */
+
+#ifdef RUNSORT_NAME
 
 #define RUNSORT_MERGE_EQUAL RUNSORT_CONCAT(RUNSORT_NAME, _merge_equal)
 #define RUNSORT_MERGE RUNSORT_CONCAT(RUNSORT_NAME, _merge)
 #define RUNSORT_NEXT RUNSORT_CONCAT(RUNSORT_NAME, _next)
 #define RUNSORT_SORT_RUN RUNSORT_CONCAT(RUNSORT_NAME, _run)
 
-/* 19 comparisons, as few as there can be (Knuth, The Art of Computer Programming 3, 5.3.4). */
 static inline void
 RUNSORT_SORT_RUN(RUNSORT_TYPE *keys)
 {
@@ -50,12 +62,7 @@ RUNSORT_SORT_RUN(RUNSORT_TYPE *keys)
 	(low = keys[a], high = keys[b], \
 	 keys[a] = RUNSORT_BEFORE(high, low) ? high : low, \
 	 keys[b] = RUNSORT_BEFORE(high, low) ? low : high)
-	ORDER(0, 2), ORDER(1, 3), ORDER(4, 6), ORDER(5, 7);
-	ORDER(0, 4), ORDER(1, 5), ORDER(2, 6), ORDER(3, 7);
-	ORDER(0, 1), ORDER(2, 3), ORDER(4, 5), ORDER(6, 7);
-	ORDER(2, 4), ORDER(3, 5);
-	ORDER(1, 4), ORDER(3, 6);
-	ORDER(1, 2), ORDER(3, 4), ORDER(5, 6);
+	RUNSORT_NETWORK(ORDER);
 #undef ORDER
 }
 
@@ -161,3 +168,5 @@ RUNSORT_NAME(RUNSORT_TYPE *keys, RUNSORT_TYPE *other, Size count, Size wanted)
 #undef RUNSORT_TYPE
 #undef RUNSORT_BEFORE
 #undef RUNSORT_LAST
+
+#endif							/* RUNSORT_NAME */

@@ -76,24 +76,15 @@ partition(Best *best, int low, int high, uint64 pivot)
 	return left;
 }
 
-/* Throws away all but the greatest n. */
-void
-best_cut(Best *best)
+/* Puts the greatest n of more keys first, the least of them last. */
+static void
+select_greatest(Best *best)
 {
 	int			low = 0;
 	int			high = best->count;
 	uint64		rest[SHORT];
 	uint64		other[SHORT];
 
-	if (best->count <= best->n)
-		return;
-	if (best->by_vectors)
-	{
-		top64_sort(best->keys, best->count);
-		best->count = best->n;
-		best->bound = best->keys[best->n - 1];
-		return;
-	}
 	/* the least of them is between low and high: what is before is greater, what is behind less */
 	while (high - low > SHORT)
 	{
@@ -107,6 +98,18 @@ best_cut(Best *best)
 	memcpy(rest, best->keys + low, (high - low) * sizeof(uint64));
 	memcpy(best->keys + low, sort_falling(rest, other, high - low, high - low),
 		   (high - low) * sizeof(uint64));
+}
+
+/* Throws away all but the greatest n. */
+void
+best_cut(Best *best)
+{
+	if (best->count <= best->n)
+		return;
+	if (best->by_vectors)
+		top64_sort(best->keys, best->count);
+	else
+		select_greatest(best);
 	best->count = best->n;
 	best->bound = best->keys[best->n - 1];
 }

@@ -17,6 +17,7 @@
  */
 #include "core/compat.h"
 
+#include "core/runsort.h"
 #include "similarity/best.h"
 
 /* older compilers do not look whether the operating system saves such vectors */
@@ -43,29 +44,13 @@
 		a = _mm512_mask_min_epu64(_mm512_max_epu64(a, other), mask, a, other); \
 	} while (0)
 
-/* Puts the keys of each place in order: the network of runsort.h. */
+/* Puts the keys of each place in order. */
 INLINE void
 order_places(__m512i *keys)
 {
-	ORDER(keys[0], keys[2]);
-	ORDER(keys[1], keys[3]);
-	ORDER(keys[4], keys[6]);
-	ORDER(keys[5], keys[7]);
-	ORDER(keys[0], keys[4]);
-	ORDER(keys[1], keys[5]);
-	ORDER(keys[2], keys[6]);
-	ORDER(keys[3], keys[7]);
-	ORDER(keys[0], keys[1]);
-	ORDER(keys[2], keys[3]);
-	ORDER(keys[4], keys[5]);
-	ORDER(keys[6], keys[7]);
-	ORDER(keys[2], keys[4]);
-	ORDER(keys[3], keys[5]);
-	ORDER(keys[1], keys[4]);
-	ORDER(keys[3], keys[6]);
-	ORDER(keys[1], keys[2]);
-	ORDER(keys[3], keys[4]);
-	ORDER(keys[5], keys[6]);
+#define ORDER_VECTORS(a, b) ORDER(keys[a], keys[b])
+	RUNSORT_NETWORK(ORDER_VECTORS);
+#undef ORDER_VECTORS
 }
 
 /* Turns places into vectors: pairs of keys first, then pairs of pairs. */
