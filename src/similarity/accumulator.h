@@ -25,13 +25,7 @@
 #include "port/pg_bitutils.h"
 
 #include "similarity/measure.h"
-
-typedef struct Cell
-{
-	double		sum;
-	uint32		count;
-	uint32		target;			/* not in the cell of a column */
-} Cell;
+#include "similarity/wide.h"
 
 /* Where a row is added up: a constant, for a loop of its own for each. */
 typedef enum Accumulator
@@ -504,7 +498,7 @@ accumulators_begin(Accumulators *acc, const Product *product)
 	if (targets > (acc->weighted ? FEW_COLUMNS : FEW_BYTES))
 	{
 		acc->table = alloc_places(TABLE_PLACES * TABLE_STEPS * sizeof(uint16));
-		acc->table_cells = alloc_places((TABLE_STEPS + 1) * sizeof(Cell));
+		acc->table_cells = alloc_places((TABLE_STEPS + 1 + WIDE_LANES) * sizeof(Cell));
 	}
 	/* one more: the place of a target that is there already is written too */
 	acc->touched = MemoryContextAllocHuge(CurrentMemoryContext, (targets + 1) * sizeof(uint32));

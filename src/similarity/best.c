@@ -8,13 +8,14 @@
  * bound.  That costs a few steps for each key that passes, where a heap would
  * cost a walk through its levels, and none of the steps is a branch that
  * depends on the keys.  Up to 64 of them are found by vectors where the processor
- * has those that it takes (top64.c).
+ * has those that it takes (wide.c).
  *
  *-------------------------------------------------------------------------
  */
 #include "core/compat.h"
 
 #include "similarity/best.h"
+#include "similarity/wide.h"
 
 #define RUNSORT_NAME sort_falling
 #define RUNSORT_TYPE uint64
@@ -30,9 +31,9 @@ best_init(Best *best, int n)
 {
 	best->n = n;
 	best->limit = 2 * n + 16;
-	best->keys = palloc_array(uint64, TOP64_ROOM(best->limit + BEST_ROOM));
-	best->scratch = palloc_array(uint64, TOP64_ROOM(best->limit + BEST_ROOM));
-	best->by_vectors = n <= TOP64_KEYS && top64_available();
+	best->keys = palloc_array(uint64, WIDE_ROOM(best->limit + BEST_ROOM) + WIDE_LANES);
+	best->scratch = palloc_array(uint64, WIDE_ROOM(best->limit + BEST_ROOM) + WIDE_LANES);
+	best->by_vectors = n <= WIDE_KEYS && wide_available();
 	best->seed = 1;
 	best_reset(best);
 }
@@ -107,7 +108,7 @@ best_cut(Best *best)
 	if (best->count <= best->n)
 		return;
 	if (best->by_vectors)
-		top64_sort(best->keys, best->count);
+		wide_sort(best->keys, best->count);
 	else
 		select_greatest(best);
 	best->count = best->n;
@@ -121,7 +122,7 @@ best_sort(Best *best)
 	uint64	   *sorted = best->keys;
 
 	if (best->by_vectors && best->count > SHORT)
-		top64_sort(best->keys, best->count);
+		wide_sort(best->keys, best->count);
 	else
 		sorted = sort_falling(best->keys, best->scratch, best->count, best->n);
 	if (sorted != best->keys)

@@ -11,8 +11,6 @@
 #include "core/compat.h"
 
 #define BEST_ROOM 128			/* keys that can be reserved at a time */
-#define TOP64_KEYS 64			/* that are found by vectors, at most */
-#define TOP64_ROOM(count) (((Size) (count) + TOP64_KEYS - 1) / TOP64_KEYS * TOP64_KEYS)
 
 typedef struct Best
 {
@@ -29,10 +27,6 @@ typedef struct Best
 extern void best_init(Best *best, int n);
 extern void best_cut(Best *best);
 extern void best_sort(Best *best);
-
-/* top64.c */
-extern bool top64_available(void);
-extern void top64_sort(uint64 *keys, int count);
 
 static inline void
 best_reset(Best *best)

@@ -57,7 +57,6 @@ typedef struct Range
 } Range;
 
 #define GUESSES 128				/* for numbers of users, four for each doubling */
-#define SHRINKS 256				/* counts of which the shrinkage is kept */
 
 /* State of one process. */
 typedef struct Worker
@@ -67,6 +66,7 @@ typedef struct Worker
 	uint32	   *passed;			/* of a chunk: those that may be among the best */
 	Range	   *ranges;			/* of factors, of each GROUP of columns; NULL: they tell nothing */
 	float	   *inverses;		/* of ranges */
+	bool		wide;			/* the processor has the vectors of wide.h */
 	bool		rising;			/* the last columns have greater factors than the first */
 	double		guesses[GUESSES];	/* of the score of the worst of the best n of a row, by its users; 0: none yet */
 	double		shrinks[SHRINKS];	/* what a score of so many users is multiplied with */
@@ -241,6 +241,25 @@ score_plainly(Worker *worker, Accumulator kind, const RowScore *row, const uint3
 	best->count = count;
 }
 
+/* The same with those of the table, by vectors. */
+static inline void
+score_widely(Worker *worker, const RowScore *row, uint32 first, uint32 last)
+{
+	const Product *product = worker->product;
+	Best	   *best = &worker->best;
+	WideScore	how;
+
+	how.factor = row->factor;
+	how.col_factor = PART(product, double, col_factor);
+	how.col_rank = PART(product, uint32, col_rank);
+	how.shrink = row->shrink;
+	how.shrinks = worker->shrinks;
+	how.rank_mask = (UINT64CONST(1) << product->rank_bits) - 1;
+	how.bound = Max(best->bound, how.rank_mask);
+	how.same = row->same;
+	best->count = wide_score(&how, worker->acc.table_cells + 1 + first, last - first, best->keys, best->count);
+}
+
 /* Scores what was touched. */
 static pg_attribute_always_inline void
 score_touched(Worker *worker, Accumulator kind, Finding finding, const RowScore *row, uint32 ntouched)
@@ -263,7 +282,9 @@ score_touched(Worker *worker, Accumulator kind, Finding finding, const RowScore 
 			prefetch_passed(worker, kind, last);
 		}
 		best_reserve(&worker->best);
-		if (row->plain)
+		if (row->plain && kind == IN_TABLE && all && worker->wide)
+			score_widely(worker, row, first, last);
+		else if (row->plain)
 			score_plainly(worker, kind, row, list, first, last);
 		else
 			for (k = first; k < last; k++)
@@ -615,6 +636,7 @@ product_begin(const void *shared)
 	for (count = 1; count < SHRINKS; count++)
 		worker->shrinks[count] = count / (count + product->shrink);
 	find_ranges(worker);
+	worker->wide = wide_available();
 	if (product->settings)
 		worker->settings = settings_create(PART(product, SettingList, settings), product->ncols);
 	else

@@ -1,12 +1,16 @@
 /*-------------------------------------------------------------------------
  *
- * top64.c
- *		The greatest 64 of many keys, in falling order, by vectors of 512 bits.
+ * wide.c
+ *		What takes most of the time of a row, by vectors of 512 bits.
  *
- * What best.c does step by step this does for 8 keys at a time, where the
- * processor can: that is found out when it runs, and both give the same.
+ *		wide_score		scores of what was added up, as score_plainly() of product.c
+ *						works them out
+ *		wide_sort		the greatest 64 of many keys, as best.c finds them
  *
- * 64 keys are 8 vectors.  A network puts the keys of each place of these in order,
+ * What is done there step by step this does for 8 at a time, where the processor
+ * can: that is found out when it runs, and both give the same bits.
+ *
+ * To sort, 64 keys are 8 vectors.  A network puts the keys of each place of these in order,
  * and after a transposition each vector is in order; then two and two are merged,
  * as are the results (Batcher's bitonic merge): of one falling sequence and another
  * one turned round, the greater and the smaller ones of each place are bitonic, and
@@ -18,16 +22,16 @@
 #include "core/compat.h"
 
 #include "core/runsort.h"
-#include "similarity/best.h"
+#include "similarity/wide.h"
 
 /* older compilers do not look whether the operating system saves such vectors */
 #if defined(__x86_64__) && (defined(__clang__) || __GNUC__ >= 8)
 
 #include <immintrin.h>
 
-#define WIDE __attribute__((target("avx512f")))
+#define WIDE __attribute__((target("avx512f,popcnt")))
 #define INLINE static inline WIDE __attribute__((always_inline))
-#define VECTORS (TOP64_KEYS / 8)
+#define VECTORS (WIDE_KEYS / WIDE_LANES)
 
 /* The greater ones of each place go to a, the others to b. */
 #define ORDER(a, b) \
@@ -151,19 +155,19 @@ load_in_order(const uint64 *from, __m512i *keys)
 
 /*
  * Puts the greatest of so many keys, 64 at most, first and in falling order; there
- * has to be room for TOP64_ROOM(count), and what is behind them is lost.
+ * has to be room for WIDE_ROOM(count), and what is behind them is lost.
  */
 WIDE void
-top64_sort(uint64 *keys, int count)
+wide_sort(uint64 *keys, int count)
 {
 	__m512i		best[VECTORS];
 	__m512i		other[VECTORS];
 	int			i;
 	int			k;
 
-	memset(keys + count, 0, (TOP64_ROOM(count) - count) * sizeof(uint64));
+	memset(keys + count, 0, (WIDE_ROOM(count) - count) * sizeof(uint64));
 	load_in_order(keys, best);
-	for (k = TOP64_KEYS; k < count; k += TOP64_KEYS)
+	for (k = WIDE_KEYS; k < count; k += WIDE_KEYS)
 	{
 		load_in_order(keys + k, other);
 #pragma GCC unroll 8
@@ -176,22 +180,86 @@ top64_sort(uint64 *keys, int count)
 		_mm512_storeu_si512(keys + 8 * i, best[i]);
 }
 
-bool
-top64_available(void)
+/* What scores of so many users are multiplied with. */
+INLINE __m512d
+shrinkage(const WideScore *how, __m512i counts)
 {
-	return __builtin_cpu_supports("avx512f");
+	__mmask8	known = _mm512_cmplt_epu64_mask(counts, _mm512_set1_epi64(SHRINKS));
+	__m512d		numbers;
+
+	if (known == 0xff)
+		return _mm512_i64gather_pd(counts, how->shrinks, sizeof(double));
+	numbers = _mm512_cvtepi32_pd(_mm512_cvtepi64_epi32(counts));
+	return _mm512_mask_i64gather_pd(_mm512_div_pd(numbers, _mm512_add_pd(numbers, _mm512_set1_pd(how->shrink))),
+									known, counts, how->shrinks, sizeof(double));
+}
+
+/*
+ * Appends the keys of so many cells to others, unless they are not above the bound, or
+ * of the item itself; how many keys there are then.  There has to be room for
+ * WIDE_LANES more, and as many cells behind the last are read: all 0.
+ */
+WIDE int
+wide_score(const WideScore *how, const Cell *cells, uint32 ncells, uint64 *keys, int count)
+{
+	const __m512i mask = _mm512_set1_epi64((int64) how->rank_mask);
+	const __m512i half = _mm512_set1_epi64((int64) (how->rank_mask / 2 + 1));
+	const __m512i bound = _mm512_set1_epi64((int64) how->bound);
+	const __m512i same = _mm512_set1_epi64(how->same);
+	const __m512d factor = _mm512_set1_pd(how->factor);
+	const __m512i evens = _mm512_set_epi64(14, 12, 10, 8, 6, 4, 2, 0);
+	const __m512i odds = _mm512_set_epi64(15, 13, 11, 9, 7, 5, 3, 1);
+	uint32		k;
+
+	for (k = 0; k < ncells; k += WIDE_LANES)
+	{
+		uint32		lanes = ncells - k < WIDE_LANES ? (1 << (ncells - k)) - 1 : (1 << WIDE_LANES) - 1;
+		__m512i		first = _mm512_loadu_si512(cells + k);
+		__m512i		second = _mm512_loadu_si512(cells + k + WIDE_LANES / 2);
+		__m512d		sums = _mm512_castsi512_pd(_mm512_permutex2var_epi64(first, evens, second));
+		__m512i		others = _mm512_permutex2var_epi64(first, odds, second);
+		__m512i		targets = _mm512_srli_epi64(others, 32);
+		__m512i		ranks = targets;
+		__m512d		scores = _mm512_mul_pd(_mm512_mul_pd(sums, factor),
+										   _mm512_i64gather_pd(targets, how->col_factor, sizeof(double)));
+		__m512i		found;
+
+		if (how->col_rank)
+			ranks = _mm512_cvtepu32_epi64(_mm512_i64gather_epi32(targets, how->col_rank, sizeof(uint32)));
+		if (how->shrink != 0)
+			scores = _mm512_mul_pd(scores, shrinkage(how, _mm512_and_epi64(others, _mm512_set1_epi64(PG_UINT32_MAX))));
+		found = _mm512_andnot_epi64(mask, _mm512_add_epi64(_mm512_castpd_si512(scores), half));
+		found = _mm512_or_epi64(found, _mm512_sub_epi64(mask, ranks));
+		lanes &= _mm512_cmpgt_epu64_mask(found, bound) & _mm512_cmpneq_epi64_mask(targets, same);
+		_mm512_storeu_si512(keys + count, _mm512_maskz_compress_epi64((__mmask8) lanes, found));
+		count += __builtin_popcount(lanes);
+	}
+	return count;
+}
+
+bool
+wide_available(void)
+{
+	return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("popcnt");
 }
 
 #else
 
 void
-top64_sort(uint64 *keys, int count)
+wide_sort(uint64 *keys, int count)
 {
 	elog(ERROR, "not for this processor");
 }
 
+int
+wide_score(const WideScore *how, const Cell *cells, uint32 ncells, uint64 *keys, int count)
+{
+	elog(ERROR, "not for this processor");
+	return 0;
+}
+
 bool
-top64_available(void)
+wide_available(void)
 {
 	return false;
 }
