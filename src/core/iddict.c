@@ -556,20 +556,18 @@ iddict_is_sorted(const IdDict *dict)
 	return dict->sorted;
 }
 
-/* Asks for the value of a number that will be wanted. */
-void
-iddict_prefetch(const IdDict *dict, uint32 id)
-{
-	if (dict->values)
-		__builtin_prefetch(&dict->values[id]);
-}
-
 /* Value of a number; by reference it points into the dictionary. */
 Datum
 iddict_value(const IdDict *dict, uint32 id)
 {
 	Assert(id < dict->count);
 	return dict->values ? dict->values[id] : (Datum) (dict->first + id);
+}
+
+IdValues
+iddict_values(const IdDict *dict)
+{
+	return (IdValues) {dict->values, dict->first};
 }
 
 typedef struct SortKey

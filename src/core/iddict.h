@@ -18,6 +18,19 @@ typedef void (*IdDictRoom) (void *arg, Size more);
 
 #define IDDICT_NOT_FOUND PG_UINT32_MAX
 
+/* The values by number, of a dictionary that stays as it is, for loops. */
+typedef struct IdValues
+{
+	const Datum *values;		/* NULL: integers that follow each other */
+	int64		first;
+} IdValues;
+
+static inline Datum
+id_value(const IdValues *ids, uint32 id)
+{
+	return ids->values ? ids->values[id] : (Datum) (ids->first + id);
+}
+
 extern IdDict *iddict_create(MemoryContext cxt, Oid type, Oid collation, const char *what);
 extern void iddict_free(IdDict *dict);
 extern Oid	iddict_type(const IdDict *dict);
@@ -31,8 +44,8 @@ extern uint32 iddict_find(IdDict *dict, Datum value);
 extern void iddict_fill(IdDict *dict, int64 first, uint32 count, const uint64 *bits);
 extern bool iddict_is_integer(const IdDict *dict);
 extern bool iddict_is_sorted(const IdDict *dict);
-extern void iddict_prefetch(const IdDict *dict, uint32 id);
 extern Datum iddict_value(const IdDict *dict, uint32 id);
+extern IdValues iddict_values(const IdDict *dict);
 extern void iddict_renumber(IdDict *dict, const uint32 *to);
 extern uint32 *iddict_sort(IdDict *dict);
 extern void iddict_serialize(IdDict *dict, StringInfo buf);

@@ -171,7 +171,7 @@ write_item(Build *build, const SimilarityRow *row)
 	OldRow	   *old_row = find_old(build, row->item);
 	MemoryContext old;
 	Datum		values[6];
-	float4		best = row->n > 0 ? (float4) row->scores[0] : 0;	/* the greatest */
+	float4		best = row->n > 0 ? (float4) row->neighbours[0].score : 0;	/* the greatest */
 	int64		users = similarity_item_users(build->similarity);
 	int64		fingerprint = build->fingerprints ?
 		model_fingerprint(similarity_item_fingerprint(build->similarity)) : 0;
@@ -191,8 +191,8 @@ write_item(Build *build, const SimilarityRow *row)
 	values[1] = Int64GetDatum(users);
 	values[2] = Float8GetDatum(similarity_decays(build->similarity) ?
 							   similarity_item_weight(build->similarity) : (double) users);
-	values[3] = PointerGetDatum(model_array(row->neighbours, row->n, &build->item));
-	values[4] = PointerGetDatum(model_scores(row->scores, row->n));
+	values[3] = PointerGetDatum(model_neighbours(row, &build->item));
+	values[4] = PointerGetDatum(model_scores(row));
 	values[5] = Int64GetDatum(fingerprint);
 	if (build->load)
 		model_load_put(build->load, values);
@@ -428,6 +428,7 @@ build_model(Build *build, const char *text, const SimilarityOptions *options, Oi
 				(errmsg("recommender \"%s\" is refreshed in full", get_rel_name(relid)),
 				 errdetail("With its options each item's neighbours depend on those of all others.")));
 	}
+	similarity_omit_together(build->similarity);
 	progress_phase("reading", 0);
 	query_run(query, NULL, NULL, add_row, build);
 	progress_phase("building", 0);

@@ -303,40 +303,52 @@ make_array(int n, Oid type, Size typlen)
 	return array;
 }
 
-/*
- * construct_array() of values that are not NULL, without a call for each where
- * they are plain numbers.
- */
+/* The neighbours of a row; without a call for each where they are plain numbers. */
 ArrayType *
-model_array(const Datum *values, int n, const IdType *type)
+model_neighbours(const SimilarityRow *row, const IdType *type)
 {
+	const Neighbour *from = row->neighbours;
+	IdValues	ids = row->targets;
+	int			n = row->n;
 	ArrayType  *array;
+	void	   *to;
 	int			i;
 
 	if (n == 0 || !type->typbyval ||
 		(type->typlen != sizeof(int32) && type->typlen != sizeof(Datum)))
-		return construct_array(unconstify(Datum *, values), n, type->type, type->typlen,
-							   type->typbyval, type->typalign);
+	{
+		Datum	   *values = palloc_array(Datum, n);
+
+		for (i = 0; i < n; i++)
+			values[i] = id_value(&ids, from[i].target);
+		return construct_array(values, n, type->type, type->typlen, type->typbyval, type->typalign);
+	}
 	array = make_array(n, type->type, type->typlen);
+	to = ARR_DATA_PTR(array);
 	if (type->typlen == sizeof(Datum))
-		memcpy(ARR_DATA_PTR(array), values, n * sizeof(Datum));
+		for (i = 0; i < n; i++)
+			((Datum *) to)[i] = id_value(&ids, from[i].target);
 	else
 		for (i = 0; i < n; i++)
-			((int32 *) ARR_DATA_PTR(array))[i] = DatumGetInt32(values[i]);
+			((int32 *) to)[i] = DatumGetInt32(id_value(&ids, from[i].target));
 	return array;
 }
 
-/* Scores as they are stored. */
+/* Their scores as they are stored. */
 ArrayType *
-model_scores(const double *scores, int n)
+model_scores(const SimilarityRow *row)
 {
+	const Neighbour *from = row->neighbours;
+	int			n = row->n;
 	ArrayType  *array;
+	float4	   *to;
 	int			i;
 
 	if (n == 0)
 		return construct_empty_array(FLOAT4OID);
 	array = make_array(n, FLOAT4OID, sizeof(float4));
+	to = (float4 *) ARR_DATA_PTR(array);
 	for (i = 0; i < n; i++)
-		((float4 *) ARR_DATA_PTR(array))[i] = (float4) scores[i];
+		to[i] = (float4) from[i].score;
 	return array;
 }

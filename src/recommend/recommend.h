@@ -25,6 +25,7 @@
 
 #include "core/iddict.h"
 #include "core/query.h"
+#include "similarity/similarity.h"
 
 /* Columns of the type recommender_definition. */
 typedef enum
@@ -254,8 +255,8 @@ extern bool model_is_new(Oid model);
 extern ModelLoad *model_load_begin(Oid model, int natts);
 extern void model_load_put(ModelLoad *load, Datum *values);
 extern void model_load_end(ModelLoad *load);
-extern ArrayType *model_array(const Datum *values, int n, const IdType *type);
-extern ArrayType *model_scores(const double *scores, int n);
+extern ArrayType *model_neighbours(const SimilarityRow *row, const IdType *type);
+extern ArrayType *model_scores(const SimilarityRow *row);
 
 /* lists.c */
 extern char *check_users_query(const char *text, Oid usertype);

@@ -258,17 +258,19 @@ append_neighbours(RowArray *array, const SimilarityRow *row)
 
 	for (i = 0; i < row->n; i++)
 	{
+		const Neighbour *neighbour = &row->neighbours[i];
+
 		if (array->pattern)
 		{
 			HeapTupleHeader header = array->pattern->t_data;
 			char	   *columns = (char *) header + header->t_hoff;
-			int64		ids[2];
+			int64		numbers[4];
 
-			ids[0] = DatumGetInt64(row->item);
-			ids[1] = DatumGetInt64(row->neighbours[i]);
-			memcpy(columns, ids, sizeof(ids));
-			memcpy(columns + 16, &row->scores[i], sizeof(double));
-			memcpy(columns + 24, &row->together[i], sizeof(int64));
+			numbers[0] = DatumGetInt64(row->item);
+			numbers[1] = DatumGetInt64(similarity_neighbour(row, i));
+			memcpy(&numbers[2], &neighbour->score, sizeof(double));
+			numbers[3] = neighbour->together;
+			memcpy(columns, numbers, sizeof(numbers));
 			append_row(array, array->pattern);
 		}
 		else
@@ -278,9 +280,9 @@ append_neighbours(RowArray *array, const SimilarityRow *row)
 			HeapTuple	tuple;
 
 			values[0] = row->item;
-			values[1] = row->neighbours[i];
-			values[2] = Float8GetDatum(row->scores[i]);
-			values[3] = Int64GetDatum(row->together[i]);
+			values[1] = similarity_neighbour(row, i);
+			values[2] = Float8GetDatum(neighbour->score);
+			values[3] = Int64GetDatum(neighbour->together);
 			tuple = heap_form_tuple(array->tupdesc, values, nulls);
 			append_row(array, tuple);
 			pfree(tuple);

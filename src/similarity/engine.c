@@ -273,9 +273,6 @@ static bool
 make_row(SimilarityBuild *build, NeighbourList *list, SimilarityRow *row)
 {
 	const Side *sources = build->sources;
-	const IdDict *targets = build->targets.ids.dict;
-	const Neighbour *neighbours = list->neighbours;
-	int			i;
 
 	build->current_item = side_item(sources, list->rank);
 	if (sources->users[build->current_item] == 0 ||
@@ -283,30 +280,10 @@ make_row(SimilarityBuild *build, NeighbourList *list, SimilarityRow *row)
 		return false;
 	if (build->options.normalize == NORMALIZE_ITEM)
 		normalize_list(build, list->neighbours, list->count);
-	if (list->count > build->max_neighbours)
-	{
-		build->max_neighbours = Max(list->count, 2 * build->max_neighbours);
-		if (build->neighbours)
-		{
-			pfree(build->neighbours);
-			pfree(build->scores);
-			pfree(build->together);
-		}
-		build->neighbours = palloc_array(Datum, build->max_neighbours);
-		build->scores = palloc_array(double, build->max_neighbours);
-		build->together = palloc_array(int64, build->max_neighbours);
-	}
-	for (i = 0; i < list->count; i++)
-	{
-		build->neighbours[i] = iddict_value(targets, neighbours[i].target);
-		build->scores[i] = neighbours[i].score;
-		build->together[i] = neighbours[i].together;
-	}
 	row->item = iddict_value(sources->ids.dict, build->current_item);
 	row->n = list->count;
-	row->neighbours = build->neighbours;
-	row->scores = build->scores;
-	row->together = build->together;
+	row->neighbours = list->neighbours;
+	row->targets = iddict_values(build->targets.ids.dict);
 	return true;
 }
 
@@ -314,12 +291,13 @@ make_row(SimilarityBuild *build, NeighbourList *list, SimilarityRow *row)
 static inline void
 prefetch_values(const SimilarityBuild *build, const char *in)
 {
+	IdValues	targets = iddict_values(build->targets.ids.dict);
 	uint64		count = *(const uint64 *) in;
 	const Neighbour *list = (const Neighbour *) (in + sizeof(uint64));
 	uint64		i;
 
-	for (i = 0; i < count; i++)
-		iddict_prefetch(build->targets.ids.dict, list[i].target);
+	for (i = 0; targets.values && i < count; i++)
+		__builtin_prefetch(&targets.values[list[i].target]);
 }
 
 /* Thrown where so many bytes of maintenance_work_mem are needed; detail, which may be NULL, says for what. */
@@ -427,6 +405,7 @@ similarity_begin_product(SimilarityBuild *build)
 	work->area = parallel_area_create(size, parallel_workers(extent.steps * SECONDS_PER_STEP));
 	work->product = product = parallel_area_data(work->area);
 	*product = layout;
+	product->together = !build->omits_together;
 	product->mean_count = extent.steps / Max(extent.row_entries, 1);
 	product->list_ahead = (uint32) Min(product_list_words(product, (uint64) product->mean_count), 16);
 	product->block_rows = Max(Min(1000 / build->options.n, 64), 1);
@@ -574,6 +553,13 @@ similarity_pass_on(SimilarityBuild *build)
 				 errmsg("similarity of a group cannot be worked out again"),
 				 errhint("Put the aggregation into a common table expression: WITH ... AS MATERIALIZED (SELECT ... GROUP BY ...).")));
 	build->passed_on = true;
+}
+
+/* Neighbours need not say how many users they have together with the item.  To be called before similarity_start(). */
+void
+similarity_omit_together(SimilarityBuild *build)
+{
+	build->omits_together = true;
 }
 
 /*

@@ -95,10 +95,7 @@ struct SimilarityBuild
 	uint64	   *fingerprints;	/* by number of row */
 	double	   *source_factors; /* by number, from fingerprints on until the product has them, or NULL */
 	double	   *target_factors;
-	int			max_neighbours;	/* in the buffers of a row */
-	Datum	   *neighbours;
-	double	   *scores;
-	int64	   *together;
+	bool		omits_together;	/* nobody asks how many users an item and its neighbour have */
 };
 
 /* How much there is to multiply. */

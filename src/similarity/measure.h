@@ -51,6 +51,7 @@ typedef struct Product
 	bool		weighted;		/* users have weights */
 	Size		count_weight;	/* double [longest list + 1]: that of a list of so many columns; none: it is in the list */
 	bool		valued;			/* columns of a user have values */
+	bool		together;		/* neighbours are to say how many users both have */
 	uint32		first_row;		/* rows of this run: first_row and on */
 	uint32		nrows;
 	uint32		ncols;
@@ -163,15 +164,7 @@ set_list_item(char *item, uint32 bytes, uint32 column)
 	memcpy(item, &column, sizeof(column));
 }
 
-/* Of a block's result: for each row the number of neighbours, then these. */
-typedef struct Neighbour
-{
-	double		score;
-	uint32		target;
-	uint32		together;
-} Neighbour;
-
-/* The neighbours of an item. */
+/* The neighbours of an item.  Of a block's result: for each row their number, then these. */
 typedef struct NeighbourList
 {
 	uint32		rank;			/* of the item, or of the neighbour that all have: its row */

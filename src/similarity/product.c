@@ -241,11 +241,12 @@ score_plainly(Worker *worker, Accumulator kind, const RowScore *row, const uint3
 	best->count = count;
 }
 
-/* The same with those of the table, by vectors. */
-static inline void
-score_widely(Worker *worker, const RowScore *row, uint32 first, uint32 last)
+/* The same with all that was touched, by vectors. */
+static pg_attribute_always_inline void
+score_widely(Worker *worker, Accumulator kind, const RowScore *row, uint32 first, uint32 last)
 {
 	const Product *product = worker->product;
+	const Accumulators *acc = &worker->acc;
 	Best	   *best = &worker->best;
 	WideScore	how;
 
@@ -257,7 +258,10 @@ score_widely(Worker *worker, const RowScore *row, uint32 first, uint32 last)
 	how.rank_mask = (UINT64CONST(1) << product->rank_bits) - 1;
 	how.bound = Max(best->bound, how.rank_mask);
 	how.same = row->same;
-	best->count = wide_score(&how, worker->acc.table_cells + 1 + first, last - first, best->keys, best->count);
+	best->count = kind == IN_TABLE ?
+		wide_score_cells(&how, acc->table_cells + 1 + first, last - first, best->keys, best->count) :
+		wide_score_counts(&how, acc->touched + first, last - first, acc->counts, width_of(kind),
+						  best->keys, best->count);
 }
 
 /* Scores what was touched. */
@@ -282,8 +286,8 @@ score_touched(Worker *worker, Accumulator kind, Finding finding, const RowScore 
 			prefetch_passed(worker, kind, last);
 		}
 		best_reserve(&worker->best);
-		if (row->plain && kind == IN_TABLE && all && worker->wide)
-			score_widely(worker, row, first, last);
+		if (row->plain && kind != IN_CELLS && all && worker->wide)
+			score_widely(worker, kind, row, first, last);
 		else if (row->plain)
 			score_plainly(worker, kind, row, list, first, last);
 		else
@@ -349,6 +353,12 @@ set_wanted(Worker *worker, Accumulator kind, const RowScore *row, uint64 bound)
 	int			k;
 	int			place;
 
+	if (worker->wide)
+	{
+		wide_wanted(worker->inverses, worker->product->ncols / GROUP + 1, scale, together, greatest,
+					worker->acc.wanted, width_of(kind));
+		return;
+	}
 	for (i = 0; i < worker->product->ncols / GROUP + 1; i += GROUPS)
 	{
 		Ints		bytes = {0};
@@ -551,7 +561,7 @@ write_best(Worker *worker, Accumulator kind, Neighbour *result)
 		result[i].target = rank_col ? rank_col[rank] : rank;
 	}
 	for (i = 0; i < best->count; i++)
-		result[i].together = count_of(&worker->acc, kind, result[i].target);
+		result[i].together = product->together ? count_of(&worker->acc, kind, result[i].target) : 0;
 	return best->count;
 }
 

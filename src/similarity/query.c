@@ -209,9 +209,9 @@ next_neighbour(void *state, Datum *values, bool *nulls)
 	}
 	i = rows->next++;
 	values[0] = rows->row.item;
-	values[1] = rows->row.neighbours[i];
-	values[2] = Float8GetDatum(rows->row.scores[i]);
-	values[3] = Int64GetDatum(rows->row.together[i]);
+	values[1] = similarity_neighbour(&rows->row, i);
+	values[2] = Float8GetDatum(rows->row.neighbours[i].score);
+	values[3] = Int64GetDatum(rows->row.neighbours[i].together);
 	return true;
 }
 

@@ -16,6 +16,8 @@
 #include "datatype/timestamp.h"
 #include "lib/stringinfo.h"
 
+#include "core/iddict.h"
+
 typedef enum SimilarityMeasure
 {
 	/* presets of the co-occurrence formula: see measure.c */
@@ -90,20 +92,32 @@ typedef struct SimilarityOptions
 
 typedef struct SimilarityBuild SimilarityBuild;
 
+typedef struct Neighbour
+{
+	double		score;
+	uint32		target;			/* number: similarity_neighbour() has the value */
+	uint32		together;		/* users of both; 0 where nobody asks for it */
+} Neighbour;
+
 /*
  * The neighbours of an item, best first; scores above 0, ties by the neighbour's
  * value.  n is 0 for an item without any, and may be more than the option n where
- * that limits how often a neighbour appears (prune).  The arrays live until the next
+ * that limits how often a neighbour appears (prune).  They are there until the next
  * row is asked for, values as long as the build.
  */
 typedef struct SimilarityRow
 {
 	Datum		item;
 	int			n;
-	const Datum *neighbours;
-	const double *scores;
-	const int64 *together;
+	const Neighbour *neighbours;
+	IdValues	targets;
 } SimilarityRow;
+
+static inline Datum
+similarity_neighbour(const SimilarityRow *row, int i)
+{
+	return id_value(&row->targets, row->neighbours[i].target);
+}
 
 /*
  * Gets each source that has any interaction, in the order of their values and
@@ -148,6 +162,7 @@ extern bool similarity_is_of(const SimilarityBuild *build, Oid itemtype, Oid nei
 extern void similarity_limit_rows(SimilarityBuild *build, uint64 limit, void (*too_many) (void));
 
 extern bool similarity_fingerprint(SimilarityBuild *build, SimilarityWants wants, void *arg);
+extern void similarity_omit_together(SimilarityBuild *build);
 extern void similarity_start(SimilarityBuild *build);
 extern bool similarity_next(SimilarityBuild *build, SimilarityRow *row);
 extern void similarity_end(SimilarityBuild *build);

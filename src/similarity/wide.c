@@ -3,9 +3,9 @@
  * wide.c
  *		What takes most of the time of a row, by vectors of 512 bits.
  *
- *		wide_score		scores of what was added up, as score_plainly() of product.c
- *						works them out
- *		wide_sort		the greatest 64 of many keys, as best.c finds them
+ *		wide_wanted			what columns have to be counted, as set_wanted() of product.c
+ *		wide_score_...		scores of what was added up, as score_plainly() there
+ *		wide_sort			the greatest 64 of many keys, as best.c finds them
  *
  * What is done there step by step this does for 8 at a time, where the processor
  * can: that is found out when it runs, and both give the same bits.
@@ -189,52 +189,121 @@ shrinkage(const WideScore *how, __m512i counts)
 
 	if (known == 0xff)
 		return _mm512_i64gather_pd(counts, how->shrinks, sizeof(double));
-	numbers = _mm512_cvtepi32_pd(_mm512_cvtepi64_epi32(counts));
+	numbers = _mm512_cvtepu32_pd(_mm512_cvtepi64_epi32(counts));
 	return _mm512_mask_i64gather_pd(_mm512_div_pd(numbers, _mm512_add_pd(numbers, _mm512_set1_pd(how->shrink))),
 									known, counts, how->shrinks, sizeof(double));
 }
 
 /*
- * Appends the keys of so many cells to others, unless they are not above the bound, or
- * of the item itself; how many keys there are then.  There has to be room for
- * WIDE_LANES more, and as many cells behind the last are read: all 0.
+ * Appends the keys of some columns, of which sums were added up in so many steps, unless
+ * they are not above the bound, or the item itself.
  */
-WIDE int
-wide_score(const WideScore *how, const Cell *cells, uint32 ncells, uint64 *keys, int count)
+INLINE int
+append_keys(const WideScore *how, __m512d sums, __m512i counts, __m512i targets, uint32 lanes,
+			uint64 *keys, int count)
 {
 	const __m512i mask = _mm512_set1_epi64((int64) how->rank_mask);
 	const __m512i half = _mm512_set1_epi64((int64) (how->rank_mask / 2 + 1));
-	const __m512i bound = _mm512_set1_epi64((int64) how->bound);
-	const __m512i same = _mm512_set1_epi64(how->same);
-	const __m512d factor = _mm512_set1_pd(how->factor);
+	__m512i		ranks = targets;
+	__m512d		scores = _mm512_mul_pd(_mm512_mul_pd(sums, _mm512_set1_pd(how->factor)),
+									   _mm512_i64gather_pd(targets, how->col_factor, sizeof(double)));
+	__m512i		found;
+
+	if (how->col_rank)
+		ranks = _mm512_cvtepu32_epi64(_mm512_i64gather_epi32(targets, how->col_rank, sizeof(uint32)));
+	if (how->shrink != 0)
+		scores = _mm512_mul_pd(scores, shrinkage(how, counts));
+	found = _mm512_andnot_epi64(mask, _mm512_add_epi64(_mm512_castpd_si512(scores), half));
+	found = _mm512_or_epi64(found, _mm512_sub_epi64(mask, ranks));
+	lanes &= _mm512_cmpgt_epu64_mask(found, _mm512_set1_epi64((int64) how->bound)) &
+		_mm512_cmpneq_epi64_mask(targets, _mm512_set1_epi64(how->same));
+	_mm512_storeu_si512(keys + count, _mm512_maskz_compress_epi64((__mmask8) lanes, found));
+	return count + __builtin_popcount(lanes);
+}
+
+/* Those of the next vector, of so many that are left. */
+INLINE uint32
+lanes_of(uint32 left)
+{
+	return left < WIDE_LANES ? (1 << left) - 1 : (1 << WIDE_LANES) - 1;
+}
+
+/*
+ * Appends the keys of so many cells; how many keys there are then.  There has to be room
+ * for WIDE_LANES more, and as many cells behind the last are read: all 0.
+ */
+WIDE int
+wide_score_cells(const WideScore *how, const Cell *cells, uint32 ncells, uint64 *keys, int count)
+{
 	const __m512i evens = _mm512_set_epi64(14, 12, 10, 8, 6, 4, 2, 0);
 	const __m512i odds = _mm512_set_epi64(15, 13, 11, 9, 7, 5, 3, 1);
 	uint32		k;
 
 	for (k = 0; k < ncells; k += WIDE_LANES)
 	{
-		uint32		lanes = ncells - k < WIDE_LANES ? (1 << (ncells - k)) - 1 : (1 << WIDE_LANES) - 1;
 		__m512i		first = _mm512_loadu_si512(cells + k);
 		__m512i		second = _mm512_loadu_si512(cells + k + WIDE_LANES / 2);
-		__m512d		sums = _mm512_castsi512_pd(_mm512_permutex2var_epi64(first, evens, second));
 		__m512i		others = _mm512_permutex2var_epi64(first, odds, second);
-		__m512i		targets = _mm512_srli_epi64(others, 32);
-		__m512i		ranks = targets;
-		__m512d		scores = _mm512_mul_pd(_mm512_mul_pd(sums, factor),
-										   _mm512_i64gather_pd(targets, how->col_factor, sizeof(double)));
-		__m512i		found;
 
-		if (how->col_rank)
-			ranks = _mm512_cvtepu32_epi64(_mm512_i64gather_epi32(targets, how->col_rank, sizeof(uint32)));
-		if (how->shrink != 0)
-			scores = _mm512_mul_pd(scores, shrinkage(how, _mm512_and_epi64(others, _mm512_set1_epi64(PG_UINT32_MAX))));
-		found = _mm512_andnot_epi64(mask, _mm512_add_epi64(_mm512_castpd_si512(scores), half));
-		found = _mm512_or_epi64(found, _mm512_sub_epi64(mask, ranks));
-		lanes &= _mm512_cmpgt_epu64_mask(found, bound) & _mm512_cmpneq_epi64_mask(targets, same);
-		_mm512_storeu_si512(keys + count, _mm512_maskz_compress_epi64((__mmask8) lanes, found));
-		count += __builtin_popcount(lanes);
+		count = append_keys(how, _mm512_castsi512_pd(_mm512_permutex2var_epi64(first, evens, second)),
+							_mm512_and_epi64(others, _mm512_set1_epi64(PG_UINT32_MAX)),
+							_mm512_srli_epi64(others, 32), lanes_of(ncells - k), keys, count);
 	}
 	return count;
+}
+
+/*
+ * The same for columns, whose counts are numbers of so many bytes, and their sums, too.
+ * What is behind the last column and the last count is read, a word of 32 bits at most.
+ */
+WIDE int
+wide_score_counts(const WideScore *how, const uint32 *columns, uint32 ncolumns, const void *counts,
+				  int width, uint64 *keys, int count)
+{
+	const __m512i width_mask = _mm512_set1_epi64(PG_UINT32_MAX >> (32 - 8 * width));
+	uint32		k;
+
+	for (k = 0; k < ncolumns; k += WIDE_LANES)
+	{
+		uint32		lanes = lanes_of(ncolumns - k);
+		__m512i		some = _mm512_maskz_loadu_epi32((__mmask16) lanes, columns + k);
+		__m512i		targets = _mm512_cvtepu32_epi64(_mm512_castsi512_si256(some));
+		__m512i		places = width == 1 ? targets : _mm512_slli_epi64(targets, width / 2);
+		__m512i		numbers = _mm512_and_epi64(_mm512_cvtepu32_epi64(_mm512_i64gather_epi32(places, counts, 1)),
+											   width_mask);
+		__m512d		sums = _mm512_cvtepu32_pd(_mm512_cvtepi64_epi32(numbers));
+
+		count = append_keys(how, sums, numbers, targets, lanes, keys, count);
+	}
+	return count;
+}
+
+/*
+ * Numbers of so many bytes: each of the factors times scale, up to the next whole number,
+ * from least to most.  Of 16 factors, which are four by four, the first of each four come
+ * first.
+ */
+WIDE void
+wide_wanted(const float *factors, uint32 nfactors, float scale, float least, float most, void *wanted,
+			int width)
+{
+	const __m512i order = _mm512_set_epi32(15, 11, 7, 3, 14, 10, 6, 2, 13, 9, 5, 1, 12, 8, 4, 0);
+	char	   *to = wanted;
+	uint32		k;
+
+	for (k = 0; k < nfactors; k += 16, to += 16 * width)
+	{
+		__m512		products = _mm512_mul_ps(_mm512_loadu_ps(factors + k), _mm512_set1_ps(scale));
+		__m512		between = _mm512_max_ps(_mm512_min_ps(products, _mm512_set1_ps(most)), _mm512_set1_ps(least));
+		__m512i		numbers = _mm512_permutexvar_epi32(order, _mm512_cvt_roundps_epi32(between, _MM_FROUND_TO_POS_INF | _MM_FROUND_NO_EXC));
+
+		if (width == 1)
+			_mm_storeu_si128((__m128i *) to, _mm512_cvtepi32_epi8(numbers));
+		else if (width == 2)
+			_mm256_storeu_si256((__m256i *) to, _mm512_cvtepi32_epi16(numbers));
+		else
+			_mm512_storeu_si512(to, numbers);
+	}
 }
 
 bool
@@ -252,10 +321,25 @@ wide_sort(uint64 *keys, int count)
 }
 
 int
-wide_score(const WideScore *how, const Cell *cells, uint32 ncells, uint64 *keys, int count)
+wide_score_cells(const WideScore *how, const Cell *cells, uint32 ncells, uint64 *keys, int count)
 {
 	elog(ERROR, "not for this processor");
 	return 0;
+}
+
+int
+wide_score_counts(const WideScore *how, const uint32 *columns, uint32 ncolumns, const void *counts,
+				  int width, uint64 *keys, int count)
+{
+	elog(ERROR, "not for this processor");
+	return 0;
+}
+
+void
+wide_wanted(const float *factors, uint32 nfactors, float scale, float least, float most, void *wanted,
+			int width)
+{
+	elog(ERROR, "not for this processor");
 }
 
 bool
