@@ -230,6 +230,16 @@ similarity_target_factor(const SimilarityBuild *build, uint32 item)
 	return similarity_factor(side->square[item], options->beta);
 }
 
+/* Are the factors of an item the same for both? */
+bool
+similarity_is_symmetric(const SimilarityBuild *build)
+{
+	const SimilarityOptions *options = &build->options;
+
+	return build->sources == &build->targets && options->alpha == options->beta &&
+		options->measure != MEASURE_P3ALPHA && options->measure != MEASURE_RP3BETA;
+}
+
 static int
 compare_ranks(const void *a, const void *b, void *arg)
 {
@@ -282,6 +292,7 @@ make_row(SimilarityBuild *build, NeighbourList *list, SimilarityRow *row)
 		normalize_list(build, list->neighbours, list->count);
 	row->item = iddict_value(sources->ids.dict, build->current_item);
 	row->n = list->count;
+	build->current_fingerprint = list->fingerprint;
 	row->neighbours = list->neighbours;
 	row->targets = iddict_values(build->targets.ids.dict);
 	return true;
@@ -292,8 +303,8 @@ static inline void
 prefetch_values(const SimilarityBuild *build, const char *in)
 {
 	IdValues	targets = iddict_values(build->targets.ids.dict);
-	uint64		count = *(const uint64 *) in;
-	const Neighbour *list = (const Neighbour *) (in + sizeof(uint64));
+	uint64		count = ((const RowHead *) in)->count;
+	const Neighbour *list = (const Neighbour *) (in + sizeof(RowHead));
 	uint64		i;
 
 	for (i = 0; targets.values && i < count; i++)
@@ -450,12 +461,25 @@ begin_part(SimilarityBuild *build, Multiplication *work)
 	return true;
 }
 
+/* Where rows are those of sources, and all of them are worked out. */
+static uint64
+row_fingerprint(const SimilarityBuild *build, uint32 rank, uint64 users_hash)
+{
+	const Product *product = build->multiplication->product;
+	const char *start = (const char *) product;
+	double		factor = ((const double *) (start + product->row_factor))[rank];
+	uint32		count = product->row_count ? ((const uint32 *) (start + product->row_count))[rank] : 0;
+
+	return similarity_row_fingerprint(build, side_item(build->sources, rank), factor, count, users_hash);
+}
+
 /* Gets the list of the next row; false after the last.  It is there until the next call. */
 bool
 similarity_next_list(SimilarityBuild *build, NeighbourList *list)
 {
 	Multiplication *work = build->multiplication;
 	const Product *product = work->product;
+	const RowHead *head;
 
 	while (work->row == work->end)
 	{
@@ -471,9 +495,11 @@ similarity_next_list(SimilarityBuild *build, NeighbourList *list)
 		else if (!begin_part(build, work))
 			return false;
 	}
+	head = (const RowHead *) work->next;
 	list->rank = work->row++;
-	list->count = (int) *(const uint64 *) work->next;
-	list->neighbours = (Neighbour *) (work->next + sizeof(uint64));
+	list->count = (int) head->count;
+	list->fingerprint = product->col_hash ? row_fingerprint(build, list->rank, head->users_hash) : 0;
+	list->neighbours = (Neighbour *) (work->next + sizeof(RowHead));
 	work->next = (char *) (list->neighbours + list->count);
 	if (work->row < work->end && !build->lists && !build->validation)
 		prefetch_values(build, work->next);

@@ -92,9 +92,11 @@ struct SimilarityBuild
 	bool		fingerprinting;	/* fingerprints of rows were asked for: see fingerprint.c */
 	SimilarityWants wants;		/* or NULL */
 	void	   *wants_arg;
-	uint64	   *fingerprints;	/* by number of row */
+	uint64		options_hash;	/* what all fingerprints have in common */
+	uint64	   *fingerprints;	/* by number of row; NULL: they come with the rows */
+	uint64		current_fingerprint;	/* of the source whose row was handed over last */
 	double	   *source_factors; /* by number, from fingerprints on until the product has them, or NULL */
-	double	   *target_factors;
+	double	   *target_factors; /* may be the same */
 	bool		omits_together;	/* nobody asks how many users an item and its neighbour have */
 };
 
@@ -151,13 +153,6 @@ rows_are_targets(const SimilarityBuild *build)
 	return build->options.prune == PRUNE_NEIGHBOUR;
 }
 
-/* A hash goes on with a number. */
-static inline uint64
-similarity_hash(uint64 a, uint64 b)
-{
-	return mix64(a ^ (b * UINT64CONST(0x9e3779b97f4a7c15))) + UINT64CONST(0x632be59bd9b4e019);
-}
-
 /* Users who add to any wanted pair: with two items, or one of each kind. */
 static inline bool
 similarity_user_counts(const SimilarityBuild *build, uint32 user)
@@ -194,6 +189,10 @@ extern uint64 *similarity_user_hashes(SimilarityBuild *build, bool weights);
 
 /* fingerprint.c */
 extern bool similarity_choose_rows(SimilarityBuild *build);
+extern bool similarity_hashes_in_product(const SimilarityBuild *build);
+extern void similarity_hash_targets(SimilarityBuild *build, const double *factors, uint64 *hashes);
+extern uint64 similarity_row_fingerprint(const SimilarityBuild *build, uint32 item, double factor,
+										 uint32 count, uint64 users_hash);
 
 /* fill.c */
 extern Extent similarity_measure_extent(SimilarityBuild *build, const Side *rows, const Side *cols,
@@ -211,6 +210,7 @@ extern uint32 similarity_fill_rows(SimilarityBuild *build, Product *product, con
 extern double similarity_factor(double base, double exponent);
 extern double similarity_source_factor(const SimilarityBuild *build, uint32 item);
 extern double similarity_target_factor(const SimilarityBuild *build, uint32 item);
+extern bool similarity_is_symmetric(const SimilarityBuild *build);
 extern void similarity_memory_error(uint64 interactions, uint32 users, uint32 items, uint64 bytes,
 									const char *detail) pg_attribute_noreturn();
 extern void similarity_begin_product(SimilarityBuild *build);

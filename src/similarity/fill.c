@@ -44,6 +44,8 @@ similarity_lay_out(const SimilarityBuild *build, Product *product, const Side *r
 		PLACE(row_count, rows->nitems, uint32);
 		PLACE(col_count, cols->nitems, uint32);
 	}
+	if (similarity_hashes_in_product(build))
+		PLACE(col_hash, cols->nitems, uint64);
 	if (rows->rank)
 		PLACE(row_col, rows->nitems, uint32);
 	if (cols->rank)
@@ -94,8 +96,9 @@ free_factors(SimilarityBuild *build)
 {
 	if (build->source_factors)
 	{
+		if (build->target_factors != build->source_factors)
+			pfree(build->target_factors);
 		pfree(build->source_factors);
-		pfree(build->target_factors);
 	}
 	build->source_factors = build->target_factors = NULL;
 }
@@ -103,10 +106,8 @@ free_factors(SimilarityBuild *build)
 static void
 fill_items(SimilarityBuild *build, Product *product, const Side *rows, const Side *cols)
 {
-	const SimilarityOptions *options = &build->options;
 	bool		swapped = rows_are_targets(build);
-	bool		symmetric = rows == cols && options->alpha == options->beta &&
-		options->measure != MEASURE_P3ALPHA && options->measure != MEASURE_RP3BETA;
+	bool		symmetric = similarity_is_symmetric(build);
 	uint32		i;
 
 	for (i = 0; i < rows->nitems; i++)
@@ -138,6 +139,9 @@ fill_items(SimilarityBuild *build, Product *product, const Side *rows, const Sid
 			PART(product, uint32, rank_col)[cols->rank[i]] = i;
 		}
 	}
+	if (product->col_hash)
+		similarity_hash_targets(build, product->col_factor ? PART(product, double, col_factor) : NULL,
+								PART(product, uint64, col_hash));
 }
 
 static void
@@ -331,6 +335,21 @@ similarity_rows_that_fit(const uint64 *starts, uint32 first, uint32 nrows, uint6
 	return low - first;
 }
 
+/* Gets a list its hash. */
+static void
+hash_list(const Product *product, const UserList *list)
+{
+	const uint64 *hashes = PART(product, const uint64, col_hash);
+	uint64		sum = 0;
+	uint32		k;
+
+	for (k = 0; k < list->count; k++)
+		sum = similarity_hash_column(sum, hashes[list_item(list->items + k * product->item_bytes, product->item_bytes)],
+									 list->values ? &list->values[k] : NULL);
+	sum = similarity_hash_list(sum, product->weighted ? &list->weight : NULL);
+	memcpy((char *) list->items - sizeof(sum), &sum, sizeof(sum));
+}
+
 /*
  * Turns to the rows of a block, as many as have its number of entries: what is written
  * to at random should fit into a cache, and places into 32 bits.
@@ -356,16 +375,27 @@ begin_block(RowFilling *filling, uint32 block)
 		filling->places[i - filling->low] = (uint32) (row_start[i] - filling->base);
 }
 
-/* Fills the rows of a block where columns are the same items, which tell who their users are. */
+/*
+ * Fills the rows of a block where columns are the same items, which tell who their users
+ * are.  On its way it hashes the lists of its part of the users.
+ */
 void
 similarity_fill_block(RowFilling *filling, uint32 block)
 {
 	const Product *product = filling->product;
 	Size		place = 0;
 	uint64		steps = 0;
+	uint32		first = PG_UINT32_MAX;	/* user whose list is hashed here */
+	uint32		end = 0;
 	uint32		user;
 
 	begin_block(filling, block);
+	/* with the first rows all of them, and only once */
+	if (product->col_hash && product->first_row == 0)
+	{
+		first = (uint32) ((uint64) product->nusers * block / product->fill_blocks);
+		end = (uint32) ((uint64) product->nusers * (block + 1) / product->fill_blocks);
+	}
 	for (user = 0; user < product->nusers; user++)
 	{
 		UserList	list = product_list(product, (uint32) place);
@@ -376,6 +406,8 @@ similarity_fill_block(RowFilling *filling, uint32 block)
 			parallel_check_interrupts();
 			steps = 0;
 		}
+		if (user >= first && user < end)
+			hash_list(product, &list);
 		fill_user(filling, (uint32) place, list.items, product->item_bytes, list.values, list.count);
 		place += product_list_words(product, list.count) >> product->list_shift;
 	}
@@ -452,6 +484,7 @@ similarity_fill_rows(SimilarityBuild *build, Product *product, const Side *rows,
 	product->fill_entries = Min(row_start[nrows] / wanted * 17 / 16 + 1, PG_INT32_MAX);
 	for (i = 0; i < nrows; nblocks++)
 		i += similarity_rows_that_fit(row_start, i, nrows, product->fill_entries);
+	product->fill_blocks = nblocks;
 	/* who is wanted, and other items, nobody else knows */
 	if (product->self && !build->wanted)
 		return nblocks;

@@ -16,6 +16,8 @@
  * and hashes are added up, too.
  *
  * All this takes two passes over the matrix, which is little beside the product.
+ * Where all rows are worked out anyway, the processes of the product do the first
+ * before it (fill.c), and the second with each row (product.c).
  *
  *-------------------------------------------------------------------------
  */
@@ -27,25 +29,7 @@
 #include "similarity/engine.h"
 
 /* To be changed with anything that makes other rows of the same data. */
-#define ENGINE_VERSION 2
-
-static inline uint64
-hash_double(uint64 hash, double value)
-{
-	uint64		bits;
-
-	memcpy(&bits, &value, sizeof(bits));
-	return similarity_hash(hash, bits);
-}
-
-static inline uint64
-hash_float(uint64 hash, float value)
-{
-	uint32		bits;
-
-	memcpy(&bits, &value, sizeof(bits));
-	return similarity_hash(hash, bits);
-}
+#define ENGINE_VERSION 3
 
 /*
  * Hash of the bytes of a value.  Values that are equal with different bytes
@@ -110,14 +94,12 @@ hash_options(const SimilarityBuild *build)
 	return needs_all_users(&build->options) ? similarity_hash(hash, build->nusers) : hash;
 }
 
-/* Hashes of targets as neighbours, by number. */
-static uint64 *
-hash_targets(SimilarityBuild *build)
+/* Hashes of targets as neighbours, by number; those of their factors that are not there yet are worked out. */
+void
+similarity_hash_targets(SimilarityBuild *build, const double *factors, uint64 *hashes)
 {
 	const Side *side = &build->targets;
 	bool		counts = needs_target_counts(&build->options);
-	uint64	   *hashes = MemoryContextAllocHuge(build->cxt,
-												Max(side->nitems, 1) * sizeof(uint64));
 	int16		typlen;
 	bool		typbyval;
 	uint32		i;
@@ -130,10 +112,9 @@ hash_targets(SimilarityBuild *build)
 
 		if ((i & 0xfff) == 0)
 			CHECK_FOR_INTERRUPTS();
-		hash = hash_double(hash, build->target_factors[i]);
+		hash = similarity_hash_double(hash, factors ? factors[i] : similarity_target_factor(build, i));
 		hashes[i] = counts ? similarity_hash(hash, side->count[i]) : hash;
 	}
-	return hashes;
 }
 
 /* Hashes of what users add to rows, by user. */
@@ -141,11 +122,13 @@ static uint64 *
 hash_users(SimilarityBuild *build)
 {
 	const SparseMatrix *matrix = build->targets.matrix;
-	uint64	   *targets = hash_targets(build);
+	uint64	   *targets = MemoryContextAllocHuge(build->cxt,
+												 Max(build->targets.nitems, 1) * sizeof(uint64));
 	uint64	   *hashes = MemoryContextAllocHuge(build->cxt,
 												Max(matrix->nrows, 1) * sizeof(uint64));
 	uint32		user;
 
+	similarity_hash_targets(build, build->target_factors, targets);
 	for (user = 0; user < matrix->nrows; user++)
 	{
 		uint64		sum = 0;
@@ -155,14 +138,28 @@ hash_users(SimilarityBuild *build)
 		for (k = matrix->start[user]; k < matrix->start[user + 1]; k++)
 		{
 			__builtin_prefetch(&targets[sparse_col_ahead(matrix, k)]);
-			sum += matrix->values ?
-				hash_float(targets[matrix->cols[k]], matrix->values[k]) : targets[matrix->cols[k]];
+			sum = similarity_hash_column(sum, targets[matrix->cols[k]],
+										 matrix->values ? &matrix->values[k] : NULL);
 		}
-		hashes[user] = build->user_weights ?
-			hash_double(sum, build->user_weights[user]) : similarity_hash(sum, 0);
+		hashes[user] = similarity_hash_list(sum, build->user_weights ? &build->user_weights[user] : NULL);
 	}
 	pfree(targets);
 	return hashes;
+}
+
+/* The fingerprint of a row, of which users_hash stands for what its users add. */
+uint64
+similarity_row_fingerprint(const SimilarityBuild *build, uint32 item, double factor, uint32 count,
+						   uint64 users_hash)
+{
+	const Side *rows = build->sources;
+	uint64		hash = similarity_hash_double(similarity_hash(build->options_hash, rows->users[item]), factor);
+
+	if (similarity_needs_counts(&build->options))
+		hash = similarity_hash(hash, count);
+	if (similarity_decays(build))
+		hash = similarity_hash_double(hash, side_item_weight(rows, item));
+	return similarity_hash(hash, users_hash);
 }
 
 /* Fingerprints of all rows, by number. */
@@ -172,24 +169,12 @@ fingerprint_rows(SimilarityBuild *build)
 	const Side *rows = build->sources;
 	const SparseMatrix *matrix = rows->matrix;
 	bool		ordered = matrix->values || build->targets.matrix->values || build->user_weights;
-	uint64		common = hash_options(build);
 	uint64	   *users = hash_users(build);
-	uint64	   *result = MemoryContextAllocHuge(build->cxt,
-												Max(rows->nitems, 1) * sizeof(uint64));
+	uint64	   *result = MemoryContextAllocExtended(build->cxt, Max(rows->nitems, 1) * sizeof(uint64),
+												   MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
 	uint32		user;
 	uint32		i;
 
-	for (i = 0; i < rows->nitems; i++)
-	{
-		if ((i & 0xfff) == 0)
-			CHECK_FOR_INTERRUPTS();
-		result[i] = hash_double(similarity_hash(common, rows->users[i]),
-								build->source_factors[i]);
-		if (similarity_needs_counts(&build->options))
-			result[i] = similarity_hash(result[i], rows->count[i]);
-		if (similarity_decays(build))
-			result[i] = hash_double(result[i], side_item_weight(rows, i));
-	}
 	for (user = 0; user < matrix->nrows; user++)
 	{
 		uint64		k;
@@ -205,11 +190,17 @@ fingerprint_rows(SimilarityBuild *build)
 			__builtin_prefetch(&result[sparse_col_ahead(matrix, k)], 1);
 			/* where the sides are one the value is among the user's */
 			if (matrix->values && rows != &build->targets)
-				hash = hash_float(hash, matrix->values[k]);
-			*row = ordered ? similarity_hash(*row, hash) : *row + hash;
+				hash = similarity_hash_float(hash, matrix->values[k]);
+			*row = similarity_hash_user(*row, hash, ordered);
 		}
 	}
 	pfree(users);
+	for (i = 0; i < rows->nitems; i++)
+	{
+		if ((i & 0xfff) == 0)
+			CHECK_FOR_INTERRUPTS();
+		result[i] = similarity_row_fingerprint(build, i, build->source_factors[i], rows->count[i], result[i]);
+	}
 	return result;
 }
 
@@ -233,6 +224,14 @@ find_useful_users(SimilarityBuild *build)
 	}
 }
 
+/* Are fingerprints worked out with the rows, as nobody needs to know them before? */
+bool
+similarity_hashes_in_product(const SimilarityBuild *build)
+{
+	return build->fingerprinting && build->wants == NULL && build->validation == NULL &&
+		build->sources == &build->targets;
+}
+
 /*
  * Works out the fingerprints and asks which rows are wanted; false where there
  * is none.  To be called between weighing and the product.
@@ -244,8 +243,12 @@ similarity_choose_rows(SimilarityBuild *build)
 	uint64		nwanted = 0;
 	uint32		i;
 
+	build->options_hash = hash_options(build);
+	if (similarity_hashes_in_product(build))
+		return true;
 	build->source_factors = work_out_factors(build, rows, similarity_source_factor);
-	build->target_factors = work_out_factors(build, &build->targets, similarity_target_factor);
+	build->target_factors = similarity_is_symmetric(build) ? build->source_factors :
+		work_out_factors(build, &build->targets, similarity_target_factor);
 	build->fingerprints = fingerprint_rows(build);
 	if (build->wants == NULL)
 		return true;
@@ -294,6 +297,5 @@ similarity_fingerprint(SimilarityBuild *build, SimilarityWants wants, void *arg)
 uint64
 similarity_item_fingerprint(const SimilarityBuild *build)
 {
-	Assert(build->fingerprints);
-	return build->fingerprints[build->current_item];
+	return build->fingerprints ? build->fingerprints[build->current_item] : build->current_fingerprint;
 }

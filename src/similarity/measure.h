@@ -57,6 +57,7 @@ typedef struct Product
 	uint32		ncols;
 	uint32		nusers;			/* who add to any pair */
 	uint32		block_rows;
+	uint32		fill_blocks;	/* of rows that get their users at a time */
 	uint64		fill_entries;	/* of rows that get their users at a time, unless that is one, at most */
 	Size		row_start;		/* uint64 [nrows + 1]: into the users of rows, ascending */
 	Size		row_values;		/* float: in the extension */
@@ -69,6 +70,7 @@ typedef struct Product
 	Size		row_col;		/* uint32 [all rows]: the same item as a column; none: the same number */
 	Size		col_factor;		/* double [columns] */
 	Size		col_count;		/* uint32 [columns]: users, where scores depend on it */
+	Size		col_hash;		/* uint64 [columns]: for fingerprints of rows (fingerprint.c); none: nobody asks for them here */
 	Size		col_rank;		/* uint32 [columns]: place among values, for ties; none: the number is */
 	Size		rank_col;		/* uint32 [columns]: column of a rank, likewise */
 	int			rank_bits;		/* of a score's 64 that a rank takes */
@@ -78,8 +80,8 @@ typedef struct Product
 /*
  * What a user adds, in one piece, as lists are read at random, and small, as that
  * means waiting for memory: uint32 count, double weight unless the count says it,
- * columns [count] of as few bytes as they fit into, and from the next word on
- * float values [count] where there are any.
+ * uint64 hash of all that if columns have one, columns [count] of as few bytes as they
+ * fit into, and from the next word on float values [count] where there are any.
  */
 typedef struct UserList
 {
@@ -89,11 +91,18 @@ typedef struct UserList
 	const float *values;		/* NULL: all 1 */
 } UserList;
 
+/* Words of a list before its hash, or its columns. */
+static inline Size
+product_list_hash_at(const Product *product)
+{
+	return product->weighted && !product->count_weight ? 3 : 1;
+}
+
 /* Words of a list before its columns. */
 static inline Size
 product_list_head(const Product *product)
 {
-	return product->weighted && !product->count_weight ? 3 : 1;
+	return product_list_hash_at(product) + (product->col_hash ? sizeof(uint64) / sizeof(uint32) : 0);
 }
 
 /* Words of count columns. */
@@ -164,11 +173,19 @@ set_list_item(char *item, uint32 bytes, uint32 column)
 	memcpy(item, &column, sizeof(column));
 }
 
-/* The neighbours of an item.  Of a block's result: for each row their number, then these. */
+/* Of a row in a block's result; its neighbours follow. */
+typedef struct RowHead
+{
+	uint64		count;
+	uint64		users_hash;		/* see col_hash */
+} RowHead;
+
+/* The neighbours of an item. */
 typedef struct NeighbourList
 {
 	uint32		rank;			/* of the item, or of the neighbour that all have: its row */
 	int			count;
+	uint64		fingerprint;	/* of the row, if it is asked for: see fingerprint.c */
 	Neighbour  *neighbours;
 } NeighbourList;
 
@@ -228,7 +245,53 @@ similarity_round(double score)
 static inline Size
 product_result_size(uint32 rows, int n)
 {
-	return rows * (sizeof(uint64) + (Size) n * sizeof(Neighbour));
+	return rows * (sizeof(RowHead) + (Size) n * sizeof(Neighbour));
+}
+
+/* A hash goes on with a number. */
+static inline uint64
+similarity_hash(uint64 a, uint64 b)
+{
+	return mix64(a ^ (b * UINT64CONST(0x9e3779b97f4a7c15))) + UINT64CONST(0x632be59bd9b4e019);
+}
+
+static inline uint64
+similarity_hash_double(uint64 hash, double value)
+{
+	uint64		bits;
+
+	memcpy(&bits, &value, sizeof(bits));
+	return similarity_hash(hash, bits);
+}
+
+static inline uint64
+similarity_hash_float(uint64 hash, float value)
+{
+	uint32		bits;
+
+	memcpy(&bits, &value, sizeof(bits));
+	return similarity_hash(hash, bits);
+}
+
+/* A hash that stands for the columns of a user, in any order, goes on with one of them. */
+static inline uint64
+similarity_hash_column(uint64 sum, uint64 column_hash, const float *value)
+{
+	return sum + (value ? similarity_hash_float(column_hash, *value) : column_hash);
+}
+
+/* That of all that a user adds. */
+static inline uint64
+similarity_hash_list(uint64 sum, const double *weight)
+{
+	return weight ? similarity_hash_double(sum, *weight) : similarity_hash(sum, 0);
+}
+
+/* One that stands for users of a row, be it in their order, goes on with the next of them. */
+static inline uint64
+similarity_hash_user(uint64 hash, uint64 list_hash, bool ordered)
+{
+	return ordered ? similarity_hash(hash, list_hash) : hash + list_hash;
 }
 
 #endif							/* RECSYS_MEASURE_H */

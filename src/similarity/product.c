@@ -727,6 +727,27 @@ run_row(Worker *worker, uint32 row, Neighbour *result)
 	return work_out_row(worker, IN_COUNTS, BY_LIST, row, result);
 }
 
+/* A hash that stands for what the users of a row add. */
+static uint64
+hash_users_of(const Worker *worker, uint32 row)
+{
+	const Product *product = worker->product;
+	const uint64 *row_start = PART(product, uint64, row_start);
+	bool		ordered = product->weighted || product->valued;
+	uint64		sum = 0;
+	uint64		k;
+
+	for (k = row_start[row]; k < row_start[row + 1]; k++)
+	{
+		uint64		hash;
+
+		memcpy(&hash, product_list_at(product, worker->acc.row_users[k]) + product_list_hash_at(product),
+			   sizeof(hash));
+		sum = similarity_hash_user(sum, hash, ordered);
+	}
+	return sum;
+}
+
 static Size
 product_run(void *local, uint32 block, void *result)
 {
@@ -741,12 +762,12 @@ product_run(void *local, uint32 block, void *result)
 
 	for (; row < end; row++)
 	{
-		int			count;
+		RowHead    *head = (RowHead *) out;
 
 		prefetch_row(&worker->acc, row);
-		count = run_row(worker, row, (Neighbour *) (out + sizeof(uint64)));
-		*(uint64 *) out = count;
-		out += sizeof(uint64) + count * sizeof(Neighbour);
+		head->count = run_row(worker, row, (Neighbour *) (out + sizeof(RowHead)));
+		head->users_hash = product->col_hash ? hash_users_of(worker, row) : 0;
+		out += sizeof(RowHead) + head->count * sizeof(Neighbour);
 	}
 	return out - (char *) result;
 }
