@@ -453,7 +453,7 @@ begin_part(SimilarityBuild *build, Multiplication *work)
 	work->task.nparts = similarity_fill_rows(build, product, work->rows, work->starts, first,
 											 similarity_rows_that_fit(work->starts, first, work->rows->nitems,
 																	  work->budget),
-											 work->row_area);
+											 parallel_area_workers(work->area) + 1, work->row_area);
 	work->task.nblocks = (product->nrows - 1) / product->block_rows + 1;
 	old = MemoryContextSwitchTo(work->part_cxt);
 	work->run = parallel_begin(work->area, &work->task);

@@ -204,7 +204,8 @@ extern void similarity_fill_product(SimilarityBuild *build, Product *product, co
 extern uint32 similarity_rows_that_fit(const uint64 *starts, uint32 first, uint32 nrows,
 									   uint64 entries);
 extern uint32 similarity_fill_rows(SimilarityBuild *build, Product *product, const Side *rows,
-								   const uint64 *starts, uint32 first, uint32 nrows, void *row_area);
+								   const uint64 *starts, uint32 first, uint32 nrows, int nprocesses,
+								   void *row_area);
 
 /* engine.c */
 extern double similarity_factor(double base, double exponent);

@@ -289,8 +289,11 @@ similarity_measure_extent(SimilarityBuild *build, const Side *rows, const Side *
 	return extent;
 }
 
-/* About so many times all users are looked at to fill rows, or less where those have not so many entries for each. */
-#define FILL_BLOCKS 4
+/*
+ * About so many times all users are looked at to fill rows, or once by each process; less
+ * where rows have not so many entries for each time.
+ */
+#define FILL_BLOCKS 2
 #define FILL_ENTRIES 1000000
 
 static inline void
@@ -458,11 +461,11 @@ fill_all(SimilarityBuild *build, const Product *product, const Side *rows, uint3
 
 /*
  * Turns to rows first to first + nrows - 1, and gets them their users, ascending; or
- * returns the number of parts in which the processes of the product are to do that.
+ * returns the number of parts in which the processes of the product, so many, are to do that.
  */
 uint32
 similarity_fill_rows(SimilarityBuild *build, Product *product, const Side *rows,
-					 const uint64 *starts, uint32 first, uint32 nrows, void *row_area)
+					 const uint64 *starts, uint32 first, uint32 nrows, int nprocesses, void *row_area)
 {
 	uint64	   *row_start = PART(product, uint64, row_start);
 	uint32		nblocks = 0;
@@ -479,7 +482,7 @@ similarity_fill_rows(SimilarityBuild *build, Product *product, const Side *rows,
 								row_start[nrows] * (product->row_values ? 8 : 4));
 	product->first_row = first;
 	product->nrows = nrows;
-	wanted = Max(Min(row_start[nrows] / FILL_ENTRIES, FILL_BLOCKS), 1);
+	wanted = Max(Min(row_start[nrows] / FILL_ENTRIES, Max(FILL_BLOCKS, nprocesses)), 1);
 	/* blocks end before a row that does not fit: there should be none for what is left of them */
 	product->fill_entries = Min(row_start[nrows] / wanted * 17 / 16 + 1, PG_INT32_MAX);
 	for (i = 0; i < nrows; nblocks++)
