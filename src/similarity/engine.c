@@ -206,7 +206,14 @@ similarity_factor(double base, double exponent)
 	return base > 0 ? Min(Max(pow(base, -exponent), 1e-100), 1e100) : 0;
 }
 
-/* The factor of an item's score as a source. */
+/* Has the factor of a source no effect?  Its scores are divided by their sum, and compared with none of another source. */
+static bool
+cancels_source(const SimilarityOptions *options)
+{
+	return options->normalize == NORMALIZE_ITEM && options->prune == PRUNE_ITEM;
+}
+
+/* The factor of an item's score as a source; where it has no effect, that of a target, which is needed anyway. */
 double
 similarity_source_factor(const SimilarityBuild *build, uint32 item)
 {
@@ -215,7 +222,8 @@ similarity_source_factor(const SimilarityBuild *build, uint32 item)
 
 	if (options->measure == MEASURE_P3ALPHA || options->measure == MEASURE_RP3BETA)
 		return similarity_factor(side->total[item], options->alpha);
-	return similarity_factor(side->square[item], options->alpha);
+	return similarity_factor(side->square[item],
+							 cancels_source(options) ? options->beta : options->alpha);
 }
 
 /* The factor of an item's score as a target. */
@@ -236,7 +244,8 @@ similarity_is_symmetric(const SimilarityBuild *build)
 {
 	const SimilarityOptions *options = &build->options;
 
-	return build->sources == &build->targets && options->alpha == options->beta &&
+	return build->sources == &build->targets &&
+		(options->alpha == options->beta || cancels_source(options)) &&
 		options->measure != MEASURE_P3ALPHA && options->measure != MEASURE_RP3BETA;
 }
 

@@ -741,6 +741,8 @@ hash_users_of(const Worker *worker, uint32 row)
 	{
 		uint64		hash;
 
+		if ((k & 0xffff) == 0xffff)
+			parallel_check_interrupts();
 		memcpy(&hash, product_list_at(product, worker->acc.row_users[k]) + product_list_hash_at(product),
 			   sizeof(hash));
 		sum = similarity_hash_user(sum, hash, ordered);
