@@ -12,6 +12,7 @@
 
 #include "utils/guc.h"
 
+#include "core/gather.h"
 #include "core/stream.h"
 
 #if PG_VERSION_NUM >= 180000
@@ -27,4 +28,5 @@ _PG_init(void)
 {
 	MarkGUCPrefixReserved("recsys");
 	stream_load();
+	gather_load();
 }

@@ -44,6 +44,13 @@
 #include "varatt.h"
 #endif
 
+/* wait events moved out of pgstat.h in 14 */
+#if PG_VERSION_NUM >= 140000
+#include "utils/wait_event.h"
+#else
+#include "pgstat.h"
+#endif
+
 /* renamed in 15 */
 #if PG_VERSION_NUM < 150000
 #define MarkGUCPrefixReserved(prefix) EmitWarningsOnPlaceholders(prefix)
@@ -127,8 +134,10 @@ extern struct SMgrRelationData *recsys_relation_smgr(struct RelationData *rel);
 /* whether to wake the receiver up at once can be said since 15 */
 #if PG_VERSION_NUM < 150000
 #define send_to_queue(queue, size, data) shm_mq_send(queue, size, data, false)
+#define send_parts_to_queue(queue, parts, count) shm_mq_sendv(queue, parts, count, false)
 #else
 #define send_to_queue(queue, size, data) shm_mq_send(queue, size, data, false, true)
+#define send_parts_to_queue(queue, parts, count) shm_mq_sendv(queue, parts, count, false, true)
 #endif
 
 /* room before the tuple can be asked for since 18 */

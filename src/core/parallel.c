@@ -49,9 +49,6 @@
 #include "storage/proc.h"
 #include "tcop/tcopprot.h"
 #include "utils/resowner.h"
-#if PG_VERSION_NUM >= 140000
-#include "utils/wait_event.h"
-#endif
 
 #include "core/large.h"
 #include "core/parallel.h"

@@ -26,16 +26,23 @@
 #include <ctype.h>
 #include <math.h>
 
+#include "access/nbtree.h"
 #include "access/tupdesc.h"
+#include "catalog/pg_am.h"
 #include "catalog/pg_type.h"
+#include "commands/defrem.h"
 #include "executor/spi.h"
 #include "executor/tuptable.h"
+#include "optimizer/cost.h"
+#include "optimizer/optimizer.h"
 #include "parser/parse_coerce.h"
 #include "tcop/dest.h"
 #include "utils/builtins.h"
+#include "utils/guc.h"
 #include "utils/lsyscache.h"
 #include "utils/plancache.h"
 
+#include "core/gather.h"
 #include "core/query.h"
 
 typedef enum
@@ -325,8 +332,10 @@ has_types(const UserQuery *query, TupleDesc tupdesc)
 {
 	int			i;
 
+	if (tupdesc->natts != query->ncolumns)
+		return false;
 	for (i = 0; i < query->ncolumns; i++)
-		if (i >= tupdesc->natts || TupleDescAttr(tupdesc, i)->atttypid != query->sources[i])
+		if (TupleDescAttr(tupdesc, i)->atttypid != query->sources[i])
 			return false;
 	return true;
 }
@@ -339,6 +348,15 @@ query_is_valid(const UserQuery *query)
 
 	/* it may have been made anew by the call that found out, for other types */
 	return SPI_plan_is_valid(query->plan) && has_types(query, source->resultDesc);
+}
+
+/* The statement of a plan; NULL where it is none with a plan: SHOW, CALL, EXECUTE or FETCH. */
+static PlannedStmt *
+planned_select(const CachedPlan *cached)
+{
+	PlannedStmt *statement = linitial_node(PlannedStmt, cached->stmt_list);
+
+	return statement->commandType == CMD_SELECT && statement->planTree ? statement : NULL;
 }
 
 /*
@@ -363,7 +381,9 @@ query_is_parallel_safe(const UserQuery *query)
 	cached = SPI_plan_get_cached_plan(plan);
 	if (cached)
 	{
-		result = linitial_node(PlannedStmt, cached->stmt_list)->planTree->parallel_safe;
+		const PlannedStmt *statement = planned_select(cached);
+
+		result = statement && statement->planTree->parallel_safe;
 		release_unowned_plan(cached);
 	}
 	SPI_finish();
@@ -577,6 +597,32 @@ execute(UserQuery *query, Datum *params, const char *paramnulls, RowReceiver *re
 
 #endif
 
+/* A row as gather.c gives it. */
+static void
+take_row(void *arg, const Datum *values, const bool *nulls)
+{
+	process_row((RowReceiver *) arg, values, nulls);
+}
+
+static uint64
+run(UserQuery *query, Datum *params, const char *paramnulls, QueryRow row, void *arg, bool gathers)
+{
+	RowReceiver receiver = {0};
+
+	receiver.query = query;
+	receiver.row = row;
+	receiver.arg = arg;
+	receiver.cxt = AllocSetContextCreate(CurrentMemoryContext, "recsys query row",
+										 ALLOCSET_SMALL_SIZES);
+	if (gathers)
+		gather_into(take_row, &receiver);
+	execute(query, params, paramnulls, &receiver);
+	if (gathers)
+		gather_into(NULL, NULL);
+	MemoryContextDelete(receiver.cxt);
+	return receiver.nrows;
+}
+
 /*
  * Runs the query and calls row(arg, values, nulls) for each row.  The memory
  * context is then one that is reset with each row, so that values that have to
@@ -586,14 +632,116 @@ execute(UserQuery *query, Datum *params, const char *paramnulls, RowReceiver *re
 uint64
 query_run(UserQuery *query, Datum *params, const char *paramnulls, QueryRow row, void *arg)
 {
-	RowReceiver receiver = {0};
+	return run(query, params, paramnulls, row, arg, false);
+}
 
-	receiver.query = query;
-	receiver.row = row;
-	receiver.arg = arg;
-	receiver.cxt = AllocSetContextCreate(CurrentMemoryContext, "recsys query row",
-										 ALLOCSET_SMALL_SIZES);
-	execute(query, params, paramnulls, &receiver);
-	MemoryContextDelete(receiver.cxt);
-	return receiver.nrows;
+#if PG_VERSION_NUM >= 140000
+
+/* Does the plan of a query cost so much that workers may be worth while? */
+static bool
+is_costly(const UserQuery *query)
+{
+	CachedPlan *cached = SPI_plan_get_cached_plan(query->plan);
+	const PlannedStmt *statement;
+	bool		result;
+
+	if (cached == NULL)
+		return false;
+	statement = planned_select(cached);
+	result = statement && (statement->planTree->parallel_safe || statement->parallelModeNeeded) &&
+		statement->planTree->total_cost > 2 * parallel_setup_cost;
+	release_unowned_plan(cached);
+	return result;
+}
+
+/*
+ * Are values that are equal the same, byte for byte?  Where they are not the first of
+ * them to come counts.  The types whose indexes put equal ones together say so.
+ */
+static bool
+equal_is_same(Oid type, Oid collation)
+{
+	Oid			opclass = GetDefaultOpClass(type, BTREE_AM_OID);
+	Oid			intype;
+	Oid			function;
+
+	if (!OidIsValid(opclass))
+		return false;
+	intype = get_opclass_input_type(opclass);
+	function = get_opfamily_proc(get_opclass_family(opclass), intype, intype, BTEQUALIMAGE_PROC);
+	return OidIsValid(function) &&
+		DatumGetBool(OidFunctionCall1Coll(function, collation, ObjectIdGetDatum(intype)));
+}
+
+static bool
+ids_are_same(const UserQuery *query, int nids)
+{
+	int			i;
+
+	for (i = 0; i < nids; i++)
+		if (!equal_is_same(query->types[i], query->collations[i]))
+			return false;
+	return true;
+}
+
+/*
+ * Plans a query so that workers may read its rows, which gather.c hands over; NULL
+ * where the planner does not have them do that.  So it is planned a second time.
+ */
+static SPIPlanPtr
+plan_parallel(const UserQuery *query)
+{
+	MemoryContext old = CurrentMemoryContext;
+	CachedPlanSource *source = linitial(SPI_plan_get_plan_sources(query->plan));
+	int			level = NewGUCNestLevel();
+	SPIPlanPtr	plan;
+	CachedPlan *cached;
+	bool		fits = false;
+
+	/* to hand rows over takes next to nothing */
+	(void) set_config_option("parallel_tuple_cost", "0", PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE,
+							 true, 0, false);
+	plan = SPI_prepare_cursor(source->query_string, 0, NULL, CURSOR_OPT_PARALLEL_OK);
+	if (plan == NULL)
+		elog(ERROR, "SPI_prepare_cursor failed: %s", SPI_result_code_string(SPI_result));
+	cached = SPI_plan_get_cached_plan(plan);
+	AtEOXact_GUC(false, level);
+	if (cached)
+	{
+		PlannedStmt *statement = planned_select(cached);
+
+		fits = statement && gather_replace(statement);
+		release_unowned_plan(cached);
+	}
+	MemoryContextSwitchTo(old);
+	if (fits)
+		return plan;
+	SPI_freeplan(plan);
+	return NULL;
+}
+
+#endif
+
+/*
+ * The same for a query without parameters, whose rows are wanted in any order: where
+ * the planner finds it worth while, workers read it, too.  The first nids columns are
+ * ids, of which those that are equal are one.
+ */
+uint64
+query_run_unordered(UserQuery *query, int nids, QueryRow row, void *arg)
+{
+#if PG_VERSION_NUM >= 140000
+	UserQuery	parallel = *query;
+
+	parallel.plan = max_parallel_workers_per_gather > 0 && ids_are_same(query, nids) && is_costly(query) ?
+		plan_parallel(query) : NULL;
+	if (parallel.plan)
+	{
+		uint64		nrows = run(&parallel, NULL, NULL, row, arg, true);
+
+		SPI_freeplan(parallel.plan);
+		return nrows;
+	}
+#endif
+	return run(query, NULL, NULL, row, arg, false);
 }

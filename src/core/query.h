@@ -41,6 +41,7 @@ extern void query_forget(UserQuery *query);
 extern int	query_column_count(const UserQuery *query);
 extern Oid	query_column_type(const UserQuery *query, int column);
 extern Oid	query_column_collation(const UserQuery *query, int column);
+extern uint64 query_run_unordered(UserQuery *query, int nids, QueryRow row, void *arg);
 extern uint64 query_run(UserQuery *query, Datum *params, const char *paramnulls, QueryRow row, void *arg);
 
 #endif							/* RECSYS_QUERY_H */

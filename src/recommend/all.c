@@ -41,11 +41,6 @@
 #include "utils/datum.h"
 #include "utils/lsyscache.h"
 #include "utils/tuplestore.h"
-#if PG_VERSION_NUM >= 140000
-#include "utils/wait_event.h"
-#else
-#include "pgstat.h"
-#endif
 
 #include "recommend/serve.h"
 

@@ -430,7 +430,7 @@ build_model(Build *build, const char *text, const SimilarityOptions *options, Oi
 	}
 	similarity_omit_together(build->similarity);
 	progress_phase("reading", 0);
-	query_run(query, NULL, NULL, add_row, build);
+	query_run_unordered(query, 2, add_row, build);
 	progress_phase("building", 0);
 	write_model(build, model_oid, model);
 	return model;

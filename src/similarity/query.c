@@ -175,7 +175,7 @@ read_query(FunctionCallInfo fcinfo, const char *text, Rows kind, Oid itemtype, O
 	reading.build = begin_build(cxt, query, kind, composite);
 	progress_begin("item similarity");
 	progress_phase("reading rows", 0);
-	query_run(query, NULL, NULL, read_row, &reading);
+	query_run_unordered(query, kind == ROWS_CROSS ? 3 : kind == ROWS_TAGS ? 1 : 2, read_row, &reading);
 	SPI_finish();
 	return reading.build;
 }

@@ -295,8 +295,9 @@ wide_wanted(const float *factors, uint32 nfactors, float scale, float least, flo
 	{
 		__m512		products = _mm512_mul_ps(_mm512_loadu_ps(factors + k), _mm512_set1_ps(scale));
 		__m512		between = _mm512_max_ps(_mm512_min_ps(products, _mm512_set1_ps(most)), _mm512_set1_ps(least));
-		__m512i		numbers = _mm512_permutexvar_epi32(order, _mm512_cvt_roundps_epi32(between, _MM_FROUND_TO_POS_INF | _MM_FROUND_NO_EXC));
+		__m512i		numbers = _mm512_cvt_roundps_epi32(between, _MM_FROUND_TO_POS_INF | _MM_FROUND_NO_EXC);
 
+		numbers = _mm512_permutexvar_epi32(order, numbers);
 		if (width == 1)
 			_mm_storeu_si128((__m128i *) to, _mm512_cvtepi32_epi8(numbers));
 		else if (width == 2)

@@ -38,7 +38,7 @@ BEGIN
   PERFORM pg_sleep(seconds);
   PERFORM pg_stat_clear_snapshot();
   SELECT pid, coalesce(substring(query FROM '^/[*] (.*?)[,*]'), 'writing') INTO worker, phase FROM pg_stat_activity
-  WHERE application_name = 'work' AND state = 'active';
+  WHERE application_name = 'work' AND backend_type = 'client backend' AND state = 'active';
   IF worker IS NULL THEN RETURN; END IF;
   start := clock_timestamp();
   PERFORM pg_cancel_backend(worker);

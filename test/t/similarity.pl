@@ -49,7 +49,9 @@ sub wait_for_workers
 	return 0;
 }
 
-my $working = q{SELECT pid FROM pg_stat_activity WHERE application_name = 'work'};
+# the process that works, without the workers that read for it
+my $at_work = q{FROM pg_stat_activity WHERE application_name = 'work' AND backend_type = 'client backend'};
+my $working = "SELECT pid $at_work";
 my $busy = q{SELECT count(*) FROM pg_stat_activity WHERE query LIKE '/* item similarity: product%'};
 my $work = q{SELECT count(*) FROM item_similarity('SELECT u, i FROM dense', measure => 'llr', n => 10)};
 
@@ -69,7 +71,7 @@ foreach my $how ('cancel', 'terminate')
 	ok($node->poll_query_until('postgres', "SELECT ($busy) > 0"), "$how: the phase can be watched");
 	my $pid = $node->safe_psql('postgres', $working);
 	ok(wait_for_workers($pid, 1), "$how: workers are at it");
-	$node->safe_psql('postgres', qq{SELECT pg_${how}_backend(pid) FROM pg_stat_activity WHERE application_name = 'work'});
+	$node->safe_psql('postgres', qq{SELECT pg_${how}_backend(pid) $at_work});
 	my $start = time;
 	$run->finish;
 	my $took = time - $start;
@@ -88,14 +90,13 @@ foreach my $how ('cancel', 'terminate')
 		my ($out, $err) = ('', '');
 		my $run = start_work(\$out, \$err);
 
-		$node->poll_query_until('postgres', qq{SELECT count(*) > 0 FROM pg_stat_activity
-			WHERE application_name = 'work' AND state = 'active'});
+		$node->poll_query_until('postgres', qq{SELECT count(*) > 0 $at_work AND state = 'active'});
 		usleep($delay * 1_000_000);
-		$node->safe_psql('postgres', qq{SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE application_name = 'work'});
+		$node->safe_psql('postgres', qq{SELECT pg_cancel_backend(pid) $at_work});
 		my $start = time;
 		$run->finish;
 		push @took, time - $start if $err =~ /canceling statement/;
-		usleep(1000) while $node->safe_psql('postgres', "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'work'") ne '0';
+		usleep(1000) while $node->safe_psql('postgres', "SELECT count(*) $at_work") ne '0';
 	}
 	@took = sort { $a <=> $b } @took;
 	ok(@took >= 3, 'statements were cancelled while they worked');
@@ -131,14 +132,14 @@ foreach my $how ('CLOSE c', 'ROLLBACK TO before', 'SELECT 1 / 0', 'terminate')
 			'-c', 'SELECT pg_sleep(600)', '-c', 'ROLLBACK', '-c', 'SELECT pg_sleep(600)' ],
 		'<', \undef, '>', \$out, '2>', \$err);
 
-	$node->poll_query_until('postgres', qq{SELECT count(*) = 1 FROM pg_stat_activity WHERE application_name = 'work' AND query LIKE '%pg_sleep(2)'});
+	$node->poll_query_until('postgres', qq{SELECT count(*) = 1 $at_work AND query LIKE '%pg_sleep(2)'});
 	my $pid = $node->safe_psql('postgres', $working);
 	ok(wait_for_workers($pid, 1), "$how: workers wait");
 	$node->safe_psql('postgres', "SELECT pg_terminate_backend($pid)") if $how eq 'terminate';
 	ok(wait_for_workers($pid, 0), "$how: no worker stays");
 	$node->safe_psql('postgres', "SELECT pg_terminate_backend($pid)");
 	$run->finish;
-	usleep(1000) while $node->safe_psql('postgres', "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'work'") ne '0';
+	usleep(1000) while $node->safe_psql('postgres', "SELECT count(*) $at_work") ne '0';
 }
 
 # Rules take no more memory where a worker joins in, or is expected and does not come:
@@ -162,7 +163,7 @@ is($sets->($_, 1, 1), $alone, "sets with a worker in $_ kB") for @memory;
 
 	ok(wait_for_workers($pid, 1), 'all workers are taken');
 	is($sets->($_, 1, 1), $alone, "sets without the worker in $_ kB") for @memory;
-	$node->safe_psql('postgres', qq{SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE application_name = 'work'});
+	$node->safe_psql('postgres', qq{SELECT pg_cancel_backend(pid) $at_work});
 	$run->finish;
 }
 
