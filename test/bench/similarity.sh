@@ -7,8 +7,8 @@
 # items, 10 M lines); dense ratings (6 k users, 3.7 k items, 1 M lines).  For
 # each the same question, the 50 nearest neighbours of every item by cosine:
 #
-#   ours     whole statements from the table to the counted rows, without
-#            workers and with two; and the default measure
+#   ours     whole statements from the table to the counted rows, by one process
+#            and by two, one for each core; and the default measure
 #   scipy    one process: only A.T @ A of the matrix in memory, and then the
 #            best 50 of each row
 #   SQL      self-join and row_number(), given up after 100 seconds
@@ -151,17 +151,17 @@ print(f"whole {t3 - t0:.2f}")
 PYTHON
 
 serial='SET client_min_messages = warning; SET max_parallel_maintenance_workers = 0; SET max_parallel_workers_per_gather = 0'
-two='SET client_min_messages = warning; SET max_parallel_maintenance_workers = 2; SET max_parallel_workers_per_gather = 0'
+two='SET client_min_messages = warning; SET max_parallel_maintenance_workers = 1; SET max_parallel_workers_per_gather = 1'
 
 compare() { # table
 	local t=$1 ours multiplication round
 	printf '\n%s: %s\n' "$t" "$("${psql[@]}" -c "SELECT format('%s lines, %s users, %s items, %s pairs to add up',
 		count(*), count(DISTINCT u), count(DISTINCT i), (SELECT sum(n * n) FROM (SELECT count(*) AS n FROM $t GROUP BY u) q)) FROM $t")"
-	timed 'cosine, no workers' "$serial" "SELECT count(*) FROM item_similarity('SELECT u, i FROM $t', 50, 'cosine')"
-	timed 'cosine, two workers' "$two" "SELECT count(*) FROM item_similarity('SELECT u, i FROM $t', 50, 'cosine')"
+	timed 'cosine, one process' "$serial" "SELECT count(*) FROM item_similarity('SELECT u, i FROM $t', 50, 'cosine')"
+	timed 'cosine, two processes' "$two" "SELECT count(*) FROM item_similarity('SELECT u, i FROM $t', 50, 'cosine')"
 	ours=$SECONDS_TAKEN
-	timed 'default measure, two workers' "$two" "SELECT count(*) FROM item_similarity('SELECT u, i FROM $t', 50)"
-	timed 'cosine, aggregate, two workers' "$two" "SELECT array_length(item_similarity_agg(u, i, similarity_options('cosine', 50)), 1) FROM $t"
+	timed 'default measure, two processes' "$two" "SELECT count(*) FROM item_similarity('SELECT u, i FROM $t', 50)"
+	timed 'cosine, aggregate, two processes' "$two" "SELECT array_length(item_similarity_agg(u, i, similarity_options('cosine', 50)), 1) FROM $t"
 	for ((round = 0; round < rounds; round++)); do
 		PATH="$PG_BIN:$PATH" /usr/bin/python3 "$WORK/tmp/multiply.py" "$t"
 	done >"$WORK/tmp/scipy"
@@ -185,7 +185,7 @@ if [ -n "$huge" ]; then
 	rounds=0
 	# 50 different items of each of 2 M users, made while they are read
 	printf '\n100 M interactions, 2 M users, 100 k items, maintenance_work_mem 1 GB\n'
-	timed 'cosine, two workers' "$two; SET work_mem = '16MB'" "SELECT count(*) FROM item_similarity('SELECT u, (u * 7919::bigint + k * (13 * k + 1009)) % 100000
+	timed 'cosine, two processes' "$two; SET work_mem = '16MB'" "SELECT count(*) FROM item_similarity('SELECT u, (u * 7919::bigint + k * (13 * k + 1009)) % 100000
 		FROM generate_series(1, 2000000) u, generate_series(0, 49) k', 50, 'cosine')"
 	goal '100 M interactions: peak of memory' "$PEAK_MB" at-most 1024 MB
 	print_goals
@@ -207,10 +207,10 @@ generate shop1m 1000000 1000000 10000000
 "${psql[@]}" -c CHECKPOINT
 undo="SELECT drop_recommender('model')"
 for t in shop20k shop shop1m; do
-	timed "$t, no workers" "$serial" "SELECT create_recommender('model', 'SELECT u, i FROM $t')"
+	timed "$t, one process" "$serial" "SELECT create_recommender('model', 'SELECT u, i FROM $t')"
 	goal "$t: table to stored model, one process" "$SECONDS_TAKEN" at-most 8 s
-	timed "$t, two workers" "$two" "SELECT create_recommender('model', 'SELECT u, i FROM $t')"
-	goal "$t: table to stored model, two workers" "$SECONDS_TAKEN" at-most 5 s
+	timed "$t, two processes" "$two" "SELECT create_recommender('model', 'SELECT u, i FROM $t')"
+	goal "$t: table to stored model, two processes" "$SECONDS_TAKEN" at-most 5 s
 done
 
 undo=
@@ -218,9 +218,9 @@ rounds=0
 printf '\nmemory: item_similarity() of the same, work_mem 16 MB\n'
 for t in shop20k shop shop1m; do
 	read -r lines items <<<"$("${psql[@]}" -F ' ' -c "SELECT count(*), count(DISTINCT i) FROM $t")"
-	timed "$t, cosine, two workers" "$two; SET work_mem = '16MB'" "SELECT count(*) FROM item_similarity('SELECT u, i FROM $t', 50, 'cosine')"
+	timed "$t, cosine, two processes" "$two; SET work_mem = '16MB'" "SELECT count(*) FROM item_similarity('SELECT u, i FROM $t', 50, 'cosine')"
 	goal "$t: bytes an interaction, beside 16 an item and the buffer" \
 		"$(awk -v mb="$PEAK_MB" -v n="$lines" -v i="$items" 'BEGIN {printf "%.1f", ((mb - 16) * 1048576 - 16 * i) / n}')" at-most 16 bytes
 done
-timed 'shop with weights, cosine, two workers' "$two; SET work_mem = '16MB'" "SELECT count(*) FROM item_similarity('SELECT u, i, 1 + (u + i) % 3 FROM shop', 50, 'cosine')"
+timed 'shop with weights, cosine, two processes' "$two; SET work_mem = '16MB'" "SELECT count(*) FROM item_similarity('SELECT u, i, 1 + (u + i) % 3 FROM shop', 50, 'cosine')"
 print_goals

@@ -114,7 +114,7 @@ SELECT pg_temp.readers();
 -- an error of the one who takes the rows
 SELECT count(*) FROM item_similarity('SELECT u, i, CASE WHEN id = 1500 THEN float8 ''Infinity'' ELSE 1 END FROM gathered');
 SELECT pg_temp.readers();
--- of ids that are equal and not the same the first counts: one process reads them in their order
+-- of ids that are equal and not the same the first counts: one process reads them, and its only item has no neighbour
 SELECT count(DISTINCT item) FROM item_similarity(NULL::numeric, 'SELECT id % 5, gather_reader(NULL)::numeric FROM gathered WHERE id <= 100');
 -- statements without a plan
 CREATE PROCEDURE gather_call(INOUT a int, INOUT b int) LANGUAGE plpgsql AS 'BEGIN a := 1; END';
