@@ -112,7 +112,9 @@ END $$;
 SELECT pg_temp.fails();
 SELECT pg_temp.readers();
 -- an error of the one who takes the rows
+\set SHOW_CONTEXT never
 SELECT count(*) FROM item_similarity('SELECT u, i, CASE WHEN id = 1500 THEN float8 ''Infinity'' ELSE 1 END FROM gathered');
+\set SHOW_CONTEXT errors
 SELECT pg_temp.readers();
 -- of ids that are equal and not the same the first counts: one process reads them, and its only item has no neighbour
 SELECT count(DISTINCT item) FROM item_similarity(NULL::numeric, 'SELECT id % 5, gather_reader(NULL)::numeric FROM gathered WHERE id <= 100');
