@@ -258,7 +258,7 @@ run_worker(GatherScan *scan)
 
 /* Hands over the rows of a message. */
 static void
-unpack_rows(GatherScan *scan, TupleDesc desc, char *message, Size size)
+unpack_rows(GatherScan *scan, TupleDesc desc, char *message)
 {
 	const MessageHead *head = (const MessageHead *) message;
 	char	   *row = message + sizeof(MessageHead);
@@ -303,7 +303,7 @@ receive_rows(GatherScan *scan, TupleDesc desc, bool *any)
 			   (result = shm_mq_receive(scan->queues[i], &size, &message, true)) == SHM_MQ_SUCCESS)
 		{
 			*any = true;
-			unpack_rows(scan, desc, (char *) message, size);
+			unpack_rows(scan, desc, (char *) message);
 		}
 		if (result == SHM_MQ_DETACHED)
 		{
@@ -345,10 +345,11 @@ run_leader(GatherScan *scan)
 			TupleTableSlot *slot = ExecProcNode(below);
 
 			more = !TupIsNull(slot);
-			if (!more)
-				break;
-			slot_getallattrs(slot);
-			scan->row(scan->arg, slot->tts_values, slot->tts_isnull);
+			if (more)
+			{
+				slot_getallattrs(slot);
+				scan->row(scan->arg, slot->tts_values, slot->tts_isnull);
+			}
 		}
 		(void) receive_rows(scan, desc, &any);
 	}

@@ -28,9 +28,7 @@
 
 #include "access/nbtree.h"
 #include "access/tupdesc.h"
-#include "catalog/pg_am.h"
 #include "catalog/pg_type.h"
-#include "commands/defrem.h"
 #include "executor/spi.h"
 #include "executor/tuptable.h"
 #include "optimizer/cost.h"
@@ -41,6 +39,7 @@
 #include "utils/guc.h"
 #include "utils/lsyscache.h"
 #include "utils/plancache.h"
+#include "utils/typcache.h"
 
 #include "core/gather.h"
 #include "core/query.h"
@@ -199,6 +198,14 @@ describe_columns(const QueryColumn *columns, int ncolumns)
 		appendStringInfoChar(&buf, ']');
 	appendStringInfoChar(&buf, ')');
 	return buf.data;
+}
+
+/* Sets a parameter until AtEOXact_GUC() closes the nest level. */
+void
+set_local(const char *name, const char *value)
+{
+	(void) set_config_option(name, value, PGC_USERSET, PGC_S_SESSION,
+							 GUC_ACTION_SAVE, true, 0, false);
 }
 
 /*
@@ -661,16 +668,13 @@ is_costly(const UserQuery *query)
 static bool
 equal_is_same(Oid type, Oid collation)
 {
-	Oid			opclass = GetDefaultOpClass(type, BTREE_AM_OID);
-	Oid			intype;
-	Oid			function;
+	const TypeCacheEntry *entry = lookup_type_cache(type, TYPECACHE_BTREE_OPFAMILY);
+	Oid			function = OidIsValid(entry->btree_opf) ?
+		get_opfamily_proc(entry->btree_opf, entry->btree_opintype, entry->btree_opintype, BTEQUALIMAGE_PROC) :
+		InvalidOid;
 
-	if (!OidIsValid(opclass))
-		return false;
-	intype = get_opclass_input_type(opclass);
-	function = get_opfamily_proc(get_opclass_family(opclass), intype, intype, BTEQUALIMAGE_PROC);
 	return OidIsValid(function) &&
-		DatumGetBool(OidFunctionCall1Coll(function, collation, ObjectIdGetDatum(intype)));
+		DatumGetBool(OidFunctionCall1Coll(function, collation, ObjectIdGetDatum(entry->btree_opintype)));
 }
 
 static bool
@@ -699,8 +703,7 @@ plan_parallel(const UserQuery *query)
 	bool		fits = false;
 
 	/* to hand rows over takes next to nothing */
-	(void) set_config_option("parallel_tuple_cost", "0", PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE,
-							 true, 0, false);
+	set_local("parallel_tuple_cost", "0");
 	plan = SPI_prepare_cursor(source->query_string, 0, NULL, CURSOR_OPT_PARALLEL_OK);
 	if (plan == NULL)
 		elog(ERROR, "SPI_prepare_cursor failed: %s", SPI_result_code_string(SPI_result));

@@ -33,6 +33,7 @@ extern UserQuery *query_prepare(const char *text, const QueryColumn *columns, in
 							int nparams, Oid *paramtypes);
 extern UserQuery *query_prepare_saved(const char *text, const QueryColumn *columns, int ncolumns,
 									  int nparams, Oid *paramtypes);
+extern void set_local(const char *name, const char *value);
 extern char *query_as_source(const char *text);
 extern void query_refuse_name(const char *text);
 extern bool query_is_valid(const UserQuery *query);

@@ -163,10 +163,8 @@ add_tag(void *arg, const Datum *values, const bool *nulls)
 static void
 write_crowd(ListsBuild *build, const SimilarityRow *row)
 {
-	const IdType *type = build->item;
 	MemoryContext old;
 	Datum		values[3];
-	Datum	   *neighbours;
 	Datum	   *parts;
 	int64		users = similarity_item_users(build->similarity);
 	int			i;
@@ -176,17 +174,12 @@ write_crowd(ListsBuild *build, const SimilarityRow *row)
 	build->tags = accumArrayResult(build->tags, row->item, false, TEXTOID, CurrentMemoryContext);
 	MemoryContextReset(build->row_cxt);
 	old = MemoryContextSwitchTo(build->row_cxt);
-	neighbours = palloc_array(Datum, row->n);
 	parts = palloc_array(Datum, row->n);
 	for (i = 0; i < row->n; i++)
-	{
-		neighbours[i] = similarity_neighbour(row, i);
 		/* the same as the score, and not rounded */
 		parts[i] = Float8GetDatum((double) row->neighbours[i].together / (double) users);
-	}
 	values[0] = row->item;
-	values[1] = PointerGetDatum(construct_array(neighbours, row->n, type->type,
-												type->typlen, type->typbyval, type->typalign));
+	values[1] = PointerGetDatum(model_neighbours(row, build->item));
 	values[2] = PointerGetDatum(construct_array(parts, row->n, FLOAT8OID, sizeof(float8),
 												FLOAT8PASSBYVAL, TYPALIGN_DOUBLE));
 	MemoryContextSwitchTo(old);

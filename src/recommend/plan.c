@@ -33,14 +33,6 @@
 
 #include "recommend/recommend.h"
 
-/* Sets a parameter until AtEOXact_GUC() closes the nest level. */
-static void
-set_local(const char *name, const char *value)
-{
-	(void) set_config_option(name, value, PGC_USERSET, PGC_S_SESSION,
-							 GUC_ACTION_SAVE, true, 0, false);
-}
-
 #if PG_VERSION_NUM >= 150000
 
 /* The text of a query under the search_path in force. */

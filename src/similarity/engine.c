@@ -425,7 +425,6 @@ similarity_begin_product(SimilarityBuild *build)
 	work->area = parallel_area_create(size, parallel_workers(extent.steps * SECONDS_PER_STEP));
 	work->product = product = parallel_area_data(work->area);
 	*product = layout;
-	product->together = !build->omits_together;
 	product->mean_count = extent.steps / Max(extent.row_entries, 1);
 	product->list_ahead = (uint32) Min(product_list_words(product, (uint64) product->mean_count), 16);
 	product->block_rows = Max(Min(1000 / build->options.n, 64), 1);

@@ -190,6 +190,7 @@ similarity_fill_product(SimilarityBuild *build, Product *product, const Side *ro
 	product->min_together = options->min_together;
 	product->min_llr = options->min_llr;
 	product->users = build->nusers;
+	product->together = !build->omits_together;
 	product->self = rows == cols;
 	product->swapped = rows_are_targets(build);
 	product->ncols = cols->nitems;
